@@ -1,0 +1,137 @@
+/**
+ * Reads an account anew at the provider: its limits, its workspace and its model list. Used right after an import and
+ * on demand. A reading that fails is reported and changes nothing.
+ */
+import type { Kysely } from 'kysely';
+import type { z } from 'zod';
+import type { Reading as ReadingSchema } from '../contract/accounts.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { announceChange } from '../database/change-feed.ts';
+import type { DB } from '../database/tables.generated.ts';
+import { SecretProblem } from '../security/vault.ts';
+import { NetworkFault, type Clock, type Log } from '../world/world.ts';
+import type { AccountFacts } from './account.ts';
+import type { AccountBoard } from './account-board.ts';
+import { savePlan, saveWorkspace, selectAccountFacts } from './account-store.ts';
+import { saveCredits, saveQuotaReadings } from './quota-store.ts';
+import type { QuotaEvidence } from './read-quota.ts';
+import type { TokenKeeper } from './token-keeper.ts';
+
+export type Reading = z.input<typeof ReadingSchema>;
+
+/** What a question to the provider brought: the answer's status, and what was found in it. */
+interface Found<T> {
+  readonly status: number;
+  readonly found: T | null;
+}
+
+export interface ReadingAsk {
+  readonly account: Omit<AccountFacts, 'models'>;
+  readonly accessToken: string;
+}
+
+/** The questions; each rejects when no whole answer comes. The model list is kept by whoever asks for it. */
+export interface AccountQuestions {
+  usage(ask: ReadingAsk): Promise<Found<QuotaEvidence>>;
+  workspace(ask: ReadingAsk): Promise<Found<{ backendOrigin: string | null; routingOverride: string | null }>>;
+  models(ask: ReadingAsk): Promise<Found<unknown>>;
+}
+
+export interface AccountReader {
+  /** Asks everything about one account; the limits beside the rest. Rejects only when the database fails. */
+  read(accountId: string): Promise<{ quotaReading: Reading; modelsReading: Reading }>;
+}
+
+/** @example const reader = createAccountReader({ db, keeper, board, clock, log, questions }); */
+export function createAccountReader(parts: {
+  db: Kysely<DB>;
+  keeper: Pick<TokenKeeper, 'credential' | 'renew'>;
+  board: Pick<AccountBoard, 'record' | 'readings'>;
+  clock: Clock;
+  log: Log;
+  questions: AccountQuestions;
+}): AccountReader {
+  const { db, keeper, board, clock, log, questions } = parts;
+
+  /** Asks with the current credential, and once more with a new one when the provider answers 401 (wire spec B9). */
+  async function ask<T>(
+    account: ReadingAsk['account'],
+    question: (ask: ReadingAsk) => Promise<Found<T>>,
+  ): Promise<Found<T>> {
+    const { accessToken, epoch } = await keeper.credential(account.id);
+    const first = await question({ account, accessToken });
+    if (first.status !== 401) return first;
+    const renewed = await keeper.renew({ accountId: account.id, seenEpoch: epoch, reason: 'unauthorized_recovery' });
+    if (renewed.kind === 'signed_out') throw new GatewayError('account_signed_out');
+    return 'credential' in renewed ? question({ account, accessToken: renewed.credential.accessToken }) : first;
+  }
+
+  async function readQuota(account: ReadingAsk['account']): Promise<Reading> {
+    const answer = await ask(account, questions.usage);
+    if (!answer.found) return failed(problemOf(answer.status));
+    const { readings, plan, credits } = answer.found;
+    board.record(account.id, readings);
+    const observedAt = clock.now();
+    await saveQuotaReadings(
+      db,
+      board.readings(account.id).map((reading) => ({ accountId: account.id, reading })),
+    );
+    if (credits) await saveCredits(db, { accountId: account.id, credits, observedAt });
+    if (plan !== null) await savePlan(db, { id: account.id, plan });
+    await announceChange(db, 'accounts');
+    return succeeded;
+  }
+
+  /** The workspace first: it decides where the model list is asked for. Without an answer the default stays. */
+  async function readModels(account: ReadingAsk['account']): Promise<Reading> {
+    const workspace = (await ask(account, questions.workspace).catch(() => null))?.found ?? null;
+    if (workspace && (await saveWorkspace(db, { id: account.id, ...workspace }))) await announceChange(db, 'accounts');
+    const answer = await ask({ ...account, ...workspace }, questions.models);
+    if (!answer.found) return failed(problemOf(answer.status));
+    await announceChange(db, 'catalog');
+    return succeeded;
+  }
+
+  return {
+    async read(accountId) {
+      const [account] = await selectAccountFacts(db, accountId);
+      if (!account) throw new GatewayError('account_not_found');
+      const [quotaReading, modelsReading] = await Promise.all([
+        readQuota(account).catch(reportedFault),
+        readModels(account).catch(reportedFault),
+      ]);
+      const facts = { accountId, status: quotaReading.ok && modelsReading.ok ? 'complete' : 'incomplete' };
+      log.info('account_read', facts);
+      return { quotaReading, modelsReading };
+    },
+  };
+}
+
+const succeeded: Reading = { ok: true, problem: null };
+
+function failed(problem: string): Reading {
+  return { ok: false, problem };
+}
+
+/** Faults of the provider and of the sign-in are results of a reading; anything else is a fault of ours. */
+function reportedFault(error: unknown): Reading {
+  if (error instanceof GatewayError) return failed(error.sentence);
+  if (error instanceof SecretProblem) {
+    return failed(`The stored token needs root key version ${error.keyVersion}, which is missing or does not fit.`);
+  }
+  if (error instanceof NetworkFault) {
+    const isLate = error.kind === 'timeout' || error.kind === 'aborted';
+    return failed(isLate ? 'The provider did not answer in time.' : 'The provider could not be reached.');
+  }
+  if (error instanceof Error && error.name === 'AnswerTooLarge') return failed(notUnderstood);
+  throw error;
+}
+
+const notUnderstood = "The provider's answer was not understood.";
+
+function problemOf(status: number): string {
+  if (status === 401) return "The provider refused this account's token.";
+  if (status === 402 || status === 403) return `The provider refused the question for this account (status ${status}).`;
+  if (status === 429) return 'The provider asks for patience (status 429). The reading will work later.';
+  return status >= 200 && status < 300 ? notUnderstood : `The provider answered with status ${status}.`;
+}

@@ -1,0 +1,53 @@
+/** What an upstream account is to the engine: facts that change when an operator or a refresh changes them. */
+import type { AccountStatus } from '../contract/vocabulary.ts';
+
+export interface AccountFacts {
+  readonly id: string;
+  readonly label: string;
+  readonly email: string | null;
+  readonly plan: string | null;
+  readonly status: AccountStatus;
+  readonly statusReason: string | null;
+  /** Sent as `chatgpt-account-id`. */
+  readonly chatgptAccountId: string;
+  /** Sent as `x-openai-internal-codex-residency` (wire spec B12); null when unconstrained. */
+  readonly residency: string | null;
+  readonly isFedramp: boolean;
+  /** From accounts/check (wire spec B8): another origin for this workspace's inference, null for the default. */
+  readonly backendOrigin: string | null;
+  readonly routingOverride: string | null;
+  readonly accessTokenExpiresAt: Date | null;
+  /** Rises with every stored credential. */
+  readonly credentialEpoch: number;
+  readonly createdAt: Date;
+  /** Ids of the Pools this account is an enabled member of. */
+  readonly poolIds: readonly string[];
+  /** Slugs of its model list; null while no list was ever read, which excludes nothing. */
+  readonly models: ReadonlySet<string> | null;
+}
+
+/** A credential as a call needs it. Never logged, never stored in this form. */
+export interface Credential {
+  readonly accessToken: string;
+  /** The epoch it belongs to; report it back when the provider answers 401. */
+  readonly epoch: number;
+}
+
+/** Why an account's own state keeps it from serving. */
+export type AccountHindrance = 'reauth_required' | 'refresh_failed' | 'paused' | 'deleted';
+
+/**
+ * Why this account may not serve now, judged by its state alone, or null when it may.
+ *
+ * An account whose last refresh failed goes on serving until its access token has expired: the token is good until
+ * then, and the refresh is tried again meanwhile. An unknown expiry counts as not expired; a 401 tells otherwise.
+ */
+export function hindranceOf(
+  account: Pick<AccountFacts, 'status' | 'accessTokenExpiresAt'>,
+  now: Date,
+): AccountHindrance | null {
+  if (account.status === 'active') return null;
+  if (account.status !== 'refresh_failed') return account.status;
+  const { accessTokenExpiresAt } = account;
+  return accessTokenExpiresAt !== null && accessTokenExpiresAt <= now ? 'refresh_failed' : null;
+}

@@ -1,0 +1,177 @@
+/**
+ * Reads what the provider says of an account's limits, wherever it says it: answer headers, the `codex.rate_limits`
+ * event, the usage endpoint, and the body of a refusal (gateway spec 5.2). Pure; unknown shapes yield nothing.
+ */
+import { exhaustedPercent, accountMeter, type QuotaReading } from './quota.ts';
+import {
+  booleanOf,
+  fieldsOf,
+  instantAfter,
+  instantOf,
+  meterOf,
+  minutesOf,
+  minutesOfSeconds,
+  percentOf,
+  wordOf,
+} from './quota-fields.ts';
+
+/** What the provider says of an account's credits. */
+export interface CreditReading {
+  readonly hasCredits: boolean;
+  readonly unlimited: boolean;
+  /** Decimal text, as the provider wrote it. */
+  readonly balance: string | null;
+}
+
+/** Everything one report told. */
+export interface QuotaEvidence {
+  readonly readings: readonly QuotaReading[];
+  readonly plan: string | null;
+  readonly credits: CreditReading | null;
+  /** The meter that counted this call, if the report names one. */
+  readonly activeMeter: string | null;
+}
+
+const windowHeader = /^x-(.+)-(primary|secondary)-(used-percent|window-minutes|reset-at|reset-after-seconds)$/;
+
+/**
+ * Limits from the headers of any answer of the provider (wire spec A10).
+ *
+ * @example readQuotaHeaders(answer.headers, clock.now()).readings
+ */
+export function readQuotaHeaders(headers: Iterable<readonly [string, string]>, observedAt: Date): QuotaEvidence {
+  const slots = new Map<string, { meter: string; parts: Record<string, string> }>();
+  const named = new Map<string, string>();
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase();
+    named.set(lower, value);
+    const [, limit, slot, part] = windowHeader.exec(lower) ?? [];
+    const meter = meterOf(limit);
+    if (meter === null || slot === undefined || part === undefined) continue;
+    const window = slots.get(`${limit} ${slot}`) ?? { meter, parts: {} };
+    window.parts[part] = value;
+    slots.set(`${limit} ${slot}`, window);
+  }
+  const readings = [...slots.values()].flatMap(({ meter, parts }): QuotaReading[] => {
+    const usedPercent = percentOf(parts['used-percent']);
+    const windowMinutes = minutesOf(parts['window-minutes']);
+    // A window of 0 minutes is how the provider writes "no such window".
+    if (usedPercent === null || windowMinutes === null) return [];
+    const resetAt = instantOf(parts['reset-at'], observedAt) ?? instantAfter(parts['reset-after-seconds'], observedAt);
+    return [{ meter, windowMinutes, usedPercent, resetAt, observedAt, source: 'response_headers' }];
+  });
+  const credits = {
+    has_credits: named.get('x-codex-credits-has-credits'),
+    unlimited: named.get('x-codex-credits-unlimited'),
+    balance: named.get('x-codex-credits-balance'),
+  };
+  return {
+    readings,
+    plan: wordOf(named.get('x-codex-plan-type')),
+    credits: readCredits(credits),
+    activeMeter: meterOf(named.get('x-codex-active-limit')),
+  };
+}
+
+/** Limits from a `codex.rate_limits` event (wire spec A10); null when the value is no such event. */
+export function readRateLimitsEvent(event: unknown, observedAt: Date): QuotaEvidence | null {
+  const body = fieldsOf(event);
+  if (body['type'] !== 'codex.rate_limits') return null;
+  const names = ['metered_limit_name', 'metered_feature', 'limit_id', 'limit_name'];
+  const meter = names.map((name) => meterOf(body[name])).find((found) => found !== null) ?? accountMeter;
+  return {
+    readings: readLimit(body['rate_limits'], { meter, observedAt, source: 'stream_event' }),
+    plan: wordOf(body['plan_type']),
+    credits: readCredits(body['credits']),
+    activeMeter: null,
+  };
+}
+
+/** Limits from the usage endpoint's document (wire spec B9); null when the value is no such document. */
+export function readUsage(document: unknown, observedAt: Date): QuotaEvidence | null {
+  const body = fieldsOf(document);
+  const plan = wordOf(body['plan_type']);
+  if (plan === null && !('rate_limit' in body)) return null;
+  const additional = Array.isArray(body['additional_rate_limits']) ? (body['additional_rate_limits'] as unknown[]) : [];
+  const source = 'usage_api';
+  const readings = [
+    ...readLimit(body['rate_limit'], { meter: accountMeter, observedAt, source }),
+    ...additional.flatMap((limit) => {
+      const fields = fieldsOf(limit);
+      const meter = meterOf(fields['metered_feature']) ?? meterOf(fields['limit_id']) ?? meterOf(fields['limit_name']);
+      return meter === null ? [] : readLimit(fields['rate_limit'], { meter, observedAt, source });
+    }),
+  ];
+  return { readings, plan, credits: readCredits(body['credits']), activeMeter: null };
+}
+
+/** Words for "this account has nothing left" (wire spec B9, B15). */
+const exhaustedWords: ReadonlySet<unknown> = new Set([
+  'usage_limit_reached',
+  'usage_limit_exceeded',
+  'insufficient_quota',
+  'organization_usage_limit_exceeded',
+  'workspace_owner_credits_depleted',
+  'workspace_member_credits_depleted',
+  'workspace_owner_usage_limit_reached',
+  'workspace_member_usage_limit_reached',
+]);
+
+/**
+ * "Used up until then" from a refusal such as `usage_limit_reached`, as an HTTP body, an error frame or a failed
+ * response (wire spec B15). Real bodies name no window length, so it is 0 here; the board matches it to the window it
+ * means. Other refusals yield nothing.
+ *
+ * @param options.activeMeter the meter the answer's headers name; the account's own limit when they name none
+ */
+export function readQuotaError(
+  body: unknown,
+  { observedAt, activeMeter }: { observedAt: Date; activeMeter?: string | null },
+): QuotaReading[] {
+  const outer = fieldsOf(body);
+  const error = fieldsOf(outer['error'] ?? fieldsOf(outer['response'])['error']);
+  if (!exhaustedWords.has(error['type']) && !exhaustedWords.has(error['code'])) return [];
+  const resetAt = instantOf(error['resets_at'], observedAt) ?? instantAfter(error['resets_in_seconds'], observedAt);
+  const windowMinutes = minutesOf(error['window_minutes']) ?? minutesOf(error['limit_window_minutes']) ?? 0;
+  const meter = activeMeter ?? accountMeter;
+  return [{ meter, windowMinutes, usedPercent: exhaustedPercent, resetAt, observedAt, source: 'error_body' }];
+}
+
+type Reported = Pick<QuotaReading, 'meter' | 'observedAt' | 'source'>;
+
+/** The two windows of one limit, in the spellings of event and usage document. */
+function readLimit(limit: unknown, reported: Reported): QuotaReading[] {
+  const fields = fieldsOf(limit);
+  const readings = [
+    fields['primary_window'] ?? fields['primary'],
+    fields['secondary_window'] ?? fields['secondary'],
+  ].flatMap((window) => readWindow(window, reported));
+  // Refused for another reason than a full window (a workspace's credits, its owner's cap), until nobody says when.
+  const isRefused = booleanOf(fields['allowed']) === false && booleanOf(fields['limit_reached']) === true;
+  const isExplained = readings.some((reading) => reading.usedPercent >= exhaustedPercent);
+  if (!isRefused || isExplained) return readings;
+  return [...readings, { ...reported, windowMinutes: 0, usedPercent: exhaustedPercent, resetAt: null }];
+}
+
+function readWindow(window: unknown, reported: Reported): QuotaReading[] {
+  const fields = fieldsOf(window);
+  const usedPercent = percentOf(fields['used_percent']);
+  if (usedPercent === null) return [];
+  const windowMinutes = minutesOfSeconds(fields['limit_window_seconds']) ?? minutesOf(fields['window_minutes']) ?? 0;
+  const resetAt =
+    instantOf(fields['reset_at'] ?? fields['resets_at'], reported.observedAt) ??
+    instantAfter(fields['reset_after_seconds'], reported.observedAt);
+  return [{ ...reported, windowMinutes, usedPercent, resetAt }];
+}
+
+function readCredits(credits: unknown): CreditReading | null {
+  const fields = fieldsOf(credits);
+  const hasCredits = booleanOf(fields['has_credits']);
+  if (hasCredits === null) return null;
+  const balance = fields['balance'];
+  return {
+    hasCredits,
+    unlimited: booleanOf(fields['unlimited']) ?? false,
+    balance: wordOf(typeof balance === 'number' ? String(balance) : balance),
+  };
+}

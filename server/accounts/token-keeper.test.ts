@@ -1,0 +1,353 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { accountRooms, createTestClock, freshAccounts, type AccountRooms, type TestClock } from '../../test/support/accounts.ts';
+import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
+import type { SandboxAccount } from '../sandbox/account.ts';
+import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
+import type { AccountFacts } from './account.ts';
+import { createRefreshAhead } from './refresh-ahead.ts';
+import { finishRenewed, claimRefresh } from './refresh-store.ts';
+
+const minute = 60_000;
+const day = 24 * 60 * minute;
+
+let database: TestDatabase;
+let sandbox: Sandbox;
+let clock: TestClock;
+let rooms: AccountRooms;
+let anna: SandboxAccount;
+let account: AccountFacts;
+
+beforeAll(async () => void (database = await testDatabase()));
+afterAll(() => database.stop());
+
+beforeEach(async () => {
+  await freshAccounts(database);
+  clock = createTestClock();
+  sandbox = await createSandbox({ clock });
+  rooms = accountRooms({ database, url: sandbox.url, clock });
+  anna = sandbox.account('anna');
+  const { account: imported } = await rooms.api.import({ authJson: anna.authJson(), pool: 'default' });
+  account = rooms.book.byId(imported.id)!;
+});
+afterEach(async () => {
+  await rooms.stop();
+  await sandbox.stop();
+});
+
+const renew = (over: Partial<Parameters<AccountRooms['keeper']['renew']>[0]> = {}, by = rooms) =>
+  by.keeper.renew({ accountId: account.id, seenEpoch: 1, reason: 'unauthorized_recovery', ...over });
+const row = () => database.db.selectFrom('accounts').selectAll().where('id', '=', account.id).executeTakeFirstOrThrow();
+const refreshCalls = () => sandbox.requests.filter((request) => request.path === '/oauth/token');
+const works = async (token: string) =>
+  (await fetch(`${sandbox.url}/backend-api/wham/usage`, { headers: { authorization: `Bearer ${token}`, 'chatgpt-account-id': anna.id } })).status === 200;
+
+describe('one refresher at a time', () => {
+  it('ten parallel renewals cause one refresh, and all get the new token', async () => {
+    anna.expireAccessTokens();
+    const results = await Promise.all(Array.from({ length: 10 }, () => renew()));
+    expect(anna.counters.refreshes).toBe(1);
+    const credentials = results.map((result) => ('credential' in result ? result.credential : null));
+    expect(new Set(credentials.map((credential) => credential?.accessToken)).size).toBe(1);
+    expect(credentials[0]!.epoch).toBe(2);
+    expect(await works(credentials[0]!.accessToken)).toBe(true);
+  });
+
+  it('fifty requests that find the token expired by the clock cause one refresh', async () => {
+    clock.aheadMs = 11 * day;
+    const credentials = await Promise.all(Array.from({ length: 50 }, () => rooms.keeper.credential(account.id)));
+    expect(anna.counters.refreshes).toBe(1);
+    expect(new Set(credentials.map(({ epoch }) => epoch))).toEqual(new Set([2]));
+  });
+
+  it('two processes on one database cause one refresh, and the loser uses what the winner stored', async () => {
+    const other = accountRooms({ database, url: sandbox.url, clock });
+    await other.book.reload();
+    const results = await Promise.all([renew(), renew({}, other), renew({}, other), renew()]);
+    expect(anna.counters.refreshes).toBe(1);
+    expect(new Set(results.map((result) => 'credential' in result && result.credential.epoch))).toEqual(new Set([2]));
+    expect(results.map(({ kind }) => kind).toSorted()).toEqual(['already_renewed', 'already_renewed', 'already_renewed', 'renewed']);
+    await other.stop();
+  });
+
+  it('two real processes cause one refresh', async () => {
+    const script = fileURLToPath(new URL('../../test/support/renew-in-process.ts', import.meta.url));
+    const start = async (): Promise<ChildProcess> => {
+      const child = fork(script, [database.url, sandbox.url, account.id, '1'], { execArgv: [] });
+      await once(child, 'message');
+      return child;
+    };
+    const children = await Promise.all([start(), start()]);
+    const results = children.map((child) => once(child, 'message'));
+    const ends = children.map((child) => once(child, 'exit'));
+    for (const child of children) child.send('go');
+    const answers = (await Promise.all(results)).map(([answer]) => answer as { kind: string; epoch: number });
+    await Promise.all(ends);
+    expect(anna.counters.refreshes).toBe(1);
+    expect(answers.map(({ epoch }) => epoch)).toEqual([2, 2]);
+    expect(answers.map(({ kind }) => kind).toSorted()).toEqual(['already_renewed', 'renewed']);
+  });
+
+  it('a caller that saw an older token than the stored one is given the stored one without a call', async () => {
+    await renew();
+    const again = await renew({ seenEpoch: 1 });
+    expect(again).toMatchObject({ kind: 'already_renewed', credential: { epoch: 2 } });
+    expect(anna.counters.refreshes).toBe(1);
+  });
+
+  it('a credential that another process renewed is noticed with the next reading of the book', async () => {
+    const other = accountRooms({ database, url: sandbox.url, clock });
+    await other.book.reload();
+    expect((await other.keeper.credential(account.id)).epoch).toBe(1);
+    const { epoch } = await renew().then((result) => ('credential' in result ? result.credential : { epoch: 0 }));
+    await other.book.reload();
+    expect((await other.keeper.credential(account.id)).epoch).toBe(epoch);
+    await other.stop();
+  });
+
+  it('a caller that leaves ends its own waiting, never the refresh', async () => {
+    const leaving = new AbortController();
+    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
+    const waiting = renew({ signal: leaving.signal });
+    const staying = renew();
+    await arrived;
+    leaving.abort(new Error('client left'));
+    await expect(waiting).rejects.toThrow('client left');
+    expect((await staying).kind).toBe('already_renewed');
+    expect((await row()).credentialEpoch).toBe(2);
+  });
+});
+
+describe('what is asked and stored', () => {
+  it('names the reason and ourselves, in JSON', async () => {
+    await renew({ reason: 'proactive_expiry' });
+    const call = refreshCalls()[0]!;
+    expect(call.json()).toMatchObject({ grant_type: 'refresh_token', client_id: 'app_EMoamEEZ73f0CkXaXp7hrann', refresh_reason: 'proactive_expiry' });
+    expect([call.header('originator'), call.header('user-agent')]).toEqual(['codex_pooler', 'codex_pooler/0.0.0-test']);
+  });
+
+  it('commits the new tokens before anybody uses them, so they survive this process', async () => {
+    const result = await renew();
+    const reborn = accountRooms({ database, url: sandbox.url, clock });
+    await reborn.book.reload();
+    expect(await reborn.keeper.credential(account.id)).toEqual('credential' in result && result.credential);
+    expect((await renew({ seenEpoch: 2 }, reborn)).kind).toBe('renewed');
+    await reborn.stop();
+  });
+
+  it.each(['without_refresh_token', 'without_id_token', 'without_access_token'] as const)(
+    'keeps the old token of an answer %s',
+    async (kind) => {
+      anna.answers({ behaviour: 'A2', kind });
+      expect((await renew()).kind).toBe('renewed');
+      expect((await renew({ seenEpoch: 2 })).kind).toBe('renewed');
+      expect((await row()).status).toBe('active');
+    },
+  );
+
+  it('takes expiry and plan from the new tokens', async () => {
+    anna.changePlan('pro');
+    clock.aheadMs = 3 * day;
+    await renew();
+    const after = await row();
+    expect(after.plan).toBe('pro');
+    expect(after.accessTokenExpiresAt!.getTime()).toBeGreaterThan(account.accessTokenExpiresAt!.getTime() + 2 * day);
+    expect(Math.abs(after.refreshedAt!.getTime() - clock.now().getTime())).toBeLessThan(minute);
+  });
+});
+
+describe('a refusal', () => {
+  it.each(['reused', 'expired', 'invalidated', 'invalid_grant'] as const)(
+    'in documented words (%s) signs the account out, with the reason',
+    async (kind) => {
+      anna.answers({ behaviour: 'A3', kind });
+      expect(await renew()).toEqual({ kind: 'signed_out' });
+      const after = await row();
+      expect([after.status, after.statusReason]).toEqual(['reauth_required', kind === 'invalid_grant' ? kind : `refresh_token_${kind}`]);
+      expect(await renew()).toEqual({ kind: 'signed_out' });
+      expect(refreshCalls()).toHaveLength(1);
+    },
+  );
+
+  it.each(['server_error', 'rate_limited', 'forbidden'] as const)(
+    'that passes (%s) leaves the account serving, and is not repeated before its wait is over',
+    async (kind) => {
+      anna.answers({ behaviour: 'A3', kind });
+      const results = await Promise.all([renew(), renew(), renew()]);
+      expect(results).toEqual(Array(3).fill({ kind: 'failed_for_now' }));
+      expect(await renew()).toEqual({ kind: 'failed_for_now' });
+      expect(refreshCalls()).toHaveLength(1);
+      expect((await row()).status).toBe('refresh_failed');
+      expect((await rooms.keeper.credential(account.id)).epoch).toBe(1);
+      clock.aheadMs = 2 * minute;
+      expect((await renew()).kind).toBe('renewed');
+      expect(await row()).toMatchObject({ status: 'active', statusReason: null, refreshFailures: 0, refreshNotBefore: null });
+    },
+  );
+
+  it('in doubtful words signs the account out only when it is repeated a minute later', async () => {
+    anna.answers({ behaviour: 'A3', kind: 'unknown_code', times: 3 });
+    expect(await renew()).toEqual({ kind: 'failed_for_now' });
+    expect((await row()).status).toBe('refresh_failed');
+    // By hand it may be tried at once, which proves nothing yet.
+    clock.aheadMs = 10_000;
+    expect(await renew({ reason: 'manual' })).toEqual({ kind: 'failed_for_now' });
+    clock.aheadMs = 10 * minute;
+    expect(await renew()).toEqual({ kind: 'signed_out' });
+    expect((await row()).status).toBe('reauth_required');
+  });
+
+  it('is tried again by hand, and a success brings the account back', async () => {
+    anna.answers({ behaviour: 'A3', kind: 'expired' });
+    await renew();
+    expect((await renew({ reason: 'manual' })).kind).toBe('renewed');
+    expect((await row()).status).toBe('active');
+  });
+});
+
+describe('an answer that is lost', () => {
+  it('is marked and tried once more; a spent token then ends the sign-in, and nothing else uses it', async () => {
+    anna.answers({ behaviour: 'A3', kind: 'answer_lost' });
+    expect(await renew()).toEqual({ kind: 'signed_out' });
+    const after = await row();
+    expect([after.status, after.statusReason]).toEqual(['reauth_required', 'refresh_token_reused']);
+    expect(after.refreshUncertainAt).not.toBeNull();
+    expect(refreshCalls()).toHaveLength(2);
+    expect(rooms.log.events.map(({ event }) => event)).toContain('account_refresh_uncertain');
+    await renew();
+    expect(refreshCalls()).toHaveLength(2);
+  });
+
+  it('because the provider hangs ends within the time limit and heals when the token was not spent', async () => {
+    clock.timerShare = 1 / 300;
+    anna.answers({ behaviour: 'A3', kind: 'hang' });
+    expect((await renew()).kind).toBe('renewed');
+    expect(await row()).toMatchObject({ status: 'active', refreshUncertainAt: null });
+  });
+
+  it('twice is a failed refresh, not the end of the sign-in', async () => {
+    clock.timerShare = 1 / 300;
+    anna.answers({ behaviour: 'A3', kind: 'hang', times: 2 });
+    expect(await renew()).toEqual({ kind: 'failed_for_now' });
+    const after = await row();
+    expect([after.status, after.statusReason]).toEqual(['refresh_failed', 'refresh_answer_lost']);
+    expect(after.refreshUncertainAt).not.toBeNull();
+  });
+});
+
+describe('the claim', () => {
+  const expireClaim = () => database.pool.query("update accounts set refresh_claimed_until = now() - interval '1 second'");
+
+  it('of a process that died is taken over when it runs out, and marked uncertain', async () => {
+    await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
+    await expireClaim();
+    expect((await renew()).kind).toBe('renewed');
+    expect(rooms.log.events.map(({ event }) => event)).toContain('account_refresh_taken_over');
+    expect((await row()).refreshClaimedUntil).toBeNull();
+  });
+
+  it('that was taken over after its holder spent the token ends in signing in again', async () => {
+    await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
+    await expireClaim();
+    anna.answers({ behaviour: 'A3', kind: 'reused' });
+    expect(await renew()).toEqual({ kind: 'signed_out' });
+    expect((await row()).refreshUncertainAt).not.toBeNull();
+  });
+
+  it('makes others wait while it holds, and they go on when it is given back', async () => {
+    const claim = await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
+    expect(await claimRefresh(database.db, { accountId: account.id, epoch: 1 })).toBeNull();
+    const waiting = renew();
+    const facts = { accountId: account.id, fence: claim!.fence, now: new Date(), accessTokenExpiresAt: null, plan: null };
+    await finishRenewed(database.db, facts);
+    expect(await waiting).toMatchObject({ kind: 'already_renewed', credential: { epoch: 2 } });
+    expect(refreshCalls()).toHaveLength(0);
+  });
+
+  it('lost to a newer one cannot store anything any more', async () => {
+    const late = await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
+    await expireClaim();
+    await renew();
+    const facts = { accountId: account.id, fence: late!.fence, now: new Date(), accessTokenExpiresAt: null, plan: 'late' };
+    expect(await finishRenewed(database.db, facts)).toBeNull();
+    expect(await row()).toMatchObject({ credentialEpoch: 2, plan: 'plus' });
+  });
+
+  it('is void when a newer sign-in is imported during the call: the late answer does not overwrite it', async () => {
+    clock.timerShare = 1 / 100;
+    anna.answers({ behaviour: 'A3', kind: 'hang' });
+    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
+    const refreshing = renew();
+    await arrived;
+    await rooms.api.import({ authJson: anna.authJson(), pool: 'default' });
+    expect(await refreshing).toMatchObject({ kind: 'already_renewed', credential: { epoch: 2 } });
+    expect(await row()).toMatchObject({ status: 'active', credentialEpoch: 2 });
+    expect(await works((await rooms.keeper.credential(account.id)).accessToken)).toBe(true);
+    expect(refreshCalls()).toHaveLength(1);
+  });
+
+  it('is void when the account is removed during the call', async () => {
+    clock.timerShare = 1 / 100;
+    anna.answers({ behaviour: 'A3', kind: 'hang' });
+    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
+    const refreshing = renew();
+    await arrived;
+    await rooms.api.remove({ account: account.id });
+    expect(await refreshing).toEqual({ kind: 'signed_out' });
+    expect(await database.db.selectFrom('accountSecrets').selectAll().execute()).toEqual([]);
+    await expect(rooms.keeper.credential(account.id)).rejects.toMatchObject({ code: 'account_not_found' });
+  });
+});
+
+describe('refreshing ahead', () => {
+  it('renews what is due, once, and leaves the rest alone', async () => {
+    const ben = sandbox.account('ben', { tokenLifeSeconds: 3600 });
+    await rooms.api.import({ authJson: ben.authJson(), pool: 'default' });
+    const ahead = createRefreshAhead({ db: database.db, keeper: rooms.keeper, clock, log: rooms.log });
+    await ahead.round();
+    expect([anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 0]);
+    clock.aheadMs = 56 * minute;
+    await Promise.all([ahead.round(), ahead.round()]);
+    expect([anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 1]);
+    await ahead.round();
+    expect(ben.counters.refreshes).toBe(1);
+  });
+
+  it('begins with a look at once and stops when told to', async () => {
+    clock.aheadMs = 9 * day;
+    const ahead = createRefreshAhead({ db: database.db, keeper: rooms.keeper, clock, log: rooms.log });
+    ahead.start();
+    await rooms.log.logged('account_refreshed');
+    await ahead.stop();
+    expect(anna.counters.refreshes).toBe(1);
+  });
+});
+
+describe('stopping', () => {
+  it('waits for a refresh that was sent and keeps its token, and starts no more', async () => {
+    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
+    const refreshing = renew();
+    await arrived;
+    await rooms.keeper.stop();
+    expect((await row()).credentialEpoch).toBe(2);
+    expect((await refreshing).kind).toBe('renewed');
+    expect(await renew({ seenEpoch: 2 })).toEqual({ kind: 'failed_for_now' });
+  });
+});
+
+describe('secrets', () => {
+  it('never stand in the log, whatever happens', async () => {
+    for (const kind of ['answer_lost', 'reused', 'server_error'] as const) {
+      anna.answers({ behaviour: 'A3', kind });
+      await renew({ reason: 'manual' });
+    }
+    const secrets = await database.db.selectFrom('accountSecrets').selectAll().execute();
+    const tokens = secrets.map(({ kind, accountId, ...sealed }) => rooms.vault.open({ kind, ownerId: accountId, sealed }));
+    expect(tokens).toHaveLength(2);
+    const text = JSON.stringify(rooms.log.events);
+    for (const token of tokens) expect(text).not.toContain(token);
+    expect(text).not.toMatch(/rt_|eyJ/);
+  });
+});

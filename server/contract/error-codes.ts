@@ -1,0 +1,223 @@
+/**
+ * Every error the gateway itself can answer with: one row each. Status, message, blame and retry advice come from here
+ * alone, so retry decisions, health, alerts, documents and renderers cannot disagree.
+ */
+
+/** Who caused it. Only `upstream` may count against an account's health. */
+export type Blame = 'client' | 'gateway' | 'upstream' | 'nobody';
+
+/** May another attempt help, as far as the attempt loop is concerned? */
+export type RetryAdvice = 'never' | 'other_account' | 'same_account';
+
+export interface ErrorRow {
+  readonly status: number;
+  /**
+   * Status on native Codex routes where it differs. 403, 413, 415 and 422 make the Codex CLI ask six times, 400 once
+   * with the body shown (wire spec A8.1), so refusals that cannot change by asking again are 400 there.
+   */
+  readonly nativeStatus?: number;
+  /** `error.type` of the body; clients recognise exhaustion by it alone (wire spec A8.2). */
+  readonly type: 'invalid_request_error' | 'server_error' | 'usage_limit_reached';
+  /** What the client reads: what happened and what to do. Never contains anything the client or provider wrote. */
+  readonly message: string;
+  readonly blame: Blame;
+  readonly retry: RetryAdvice;
+}
+
+const client = { type: 'invalid_request_error', blame: 'client', retry: 'never' } as const;
+const gateway = { type: 'server_error', blame: 'gateway', retry: 'never' } as const;
+const upstream = { type: 'server_error', blame: 'upstream', retry: 'other_account' } as const;
+
+export const errorCodes = {
+  // Who is asking
+  api_key_missing: {
+    ...client,
+    status: 401,
+    message: 'No valid Pool API key. Send "Authorization: Bearer sk-cxp-…" with a key of this gateway.',
+  },
+  api_key_revoked: {
+    ...client,
+    status: 401,
+    message: 'This API key was revoked. Create a new key and configure it in your client.',
+  },
+  api_key_paused: { ...client, status: 401, message: 'This API key is paused. Resume it, or use another key.' },
+  api_key_expired: {
+    ...client,
+    status: 401,
+    message: 'This API key has expired. Create a new key and configure it in your client.',
+  },
+  admin_token_missing: {
+    ...client,
+    status: 401,
+    message: 'This address is for the local administrator. Send the token from the data folder.',
+  },
+  host_not_allowed: {
+    ...client,
+    status: 403,
+    nativeStatus: 400,
+    message:
+      'The Host header names a host this gateway does not answer for. Use localhost or the configured public host (PHX_HOST).',
+  },
+  origin_not_allowed: {
+    ...client,
+    status: 403,
+    nativeStatus: 400,
+    message: 'Web pages of other origins may not call this gateway.',
+  },
+
+  // What is asked
+  invalid_request: { ...client, status: 400, message: 'The request is not valid.' },
+  invalid_path: { ...client, status: 400, message: 'The path contains an encoded slash, backslash or NUL.' },
+  not_found: { ...client, status: 404, message: 'Not Found' },
+  method_not_allowed: { ...client, status: 405, message: 'This address does not answer that method.' },
+  conflict: { ...client, status: 409, message: 'This conflicts with what exists already.' },
+  websocket_not_offered: { ...client, status: 426, message: 'Websockets are not offered here; use HTTP.' },
+  model_not_allowed: { ...client, status: 403, nativeStatus: 400, message: 'This API key may not use this model.' },
+  invalid_model: { ...client, status: 400, message: 'No account of this Pool offers this model.' },
+  unsupported_content_encoding: {
+    ...client,
+    status: 415,
+    nativeStatus: 400,
+    message: 'The body has a content encoding this gateway does not decode; use gzip, deflate, zstd or none.',
+  },
+  unsupported_media_type: { ...client, status: 415, nativeStatus: 400, message: 'The body must be application/json.' },
+  compressed_request_too_large: {
+    ...client,
+    status: 413,
+    nativeStatus: 400,
+    message: 'The compressed request body is larger than this gateway accepts.',
+  },
+  decompressed_request_too_large: {
+    ...client,
+    status: 413,
+    nativeStatus: 400,
+    message: 'The request body is larger than this gateway accepts.',
+  },
+  decompression_ratio_exceeded: {
+    ...client,
+    status: 413,
+    nativeStatus: 400,
+    message: 'The compressed request body expands too much.',
+  },
+  request_body_timeout: {
+    ...client,
+    status: 408,
+    nativeStatus: 400,
+    message: 'The request body did not arrive in time.',
+  },
+
+  // Whether an account can serve it
+  usage_limit_reached: {
+    status: 429,
+    type: 'usage_limit_reached',
+    blame: 'nobody',
+    retry: 'never',
+    message: 'Every account that could serve this request has used up its limit.',
+  },
+  no_eligible_backend: {
+    ...gateway,
+    status: 503,
+    blame: 'nobody',
+    message: 'No account of this Pool can serve this request right now.',
+  },
+  server_is_overloaded: {
+    ...gateway,
+    status: 503,
+    message: 'The gateway is at its concurrency limit. Try again in a moment.',
+  },
+  pinned_continuation_unavailable: {
+    ...gateway,
+    status: 503,
+    blame: 'nobody',
+    message:
+      'This conversation can only continue on the account that holds its compacted history, and that account is not available now. Start a new conversation to go on at once.',
+  },
+  pinned_continuation_reauth_required: {
+    ...gateway,
+    status: 503,
+    blame: 'nobody',
+    message:
+      'This conversation can only continue on the account that holds its compacted history, and that account must be signed in again. Sign it in, or start a new conversation.',
+  },
+  gateway_stopping: { ...gateway, status: 503, message: 'The gateway is stopping. Try again in a moment.' },
+  database_unavailable: {
+    ...gateway,
+    status: 503,
+    message: 'The gateway cannot reach its database. Try again in a moment.',
+  },
+  internal_error: {
+    ...gateway,
+    status: 500,
+    message: 'Something went wrong inside the gateway. The request id names the log line.',
+  },
+
+  // What became of the upstream call
+  upstream_request_failed: { ...upstream, status: 502, message: 'The provider could not be reached.' },
+  upstream_timeout: { ...upstream, status: 504, message: 'The provider did not answer in time.' },
+  upstream_blocked_at_edge: {
+    ...upstream,
+    status: 503,
+    message: "The provider's network edge refused the call. Try again in a moment.",
+  },
+  upstream_refused: {
+    ...upstream,
+    status: 400,
+    retry: 'never',
+    message: 'The provider refused this request for this account.',
+  },
+  upstream_error: { ...upstream, status: 502, message: 'The provider answered with an error.' },
+  upstream_response_too_large: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: "The provider's answer is larger than this gateway relays.",
+  },
+  upstream_stream_error: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: "The provider's stream ended before its answer was complete.",
+  },
+  stream_idle_timeout: { ...upstream, status: 504, retry: 'never', message: "The provider's stream went silent." },
+
+  // Why a request ended that only logs and records show
+  client_disconnected: {
+    ...gateway,
+    status: 499,
+    blame: 'client',
+    message: 'The client left before the answer was complete.',
+  },
+  process_ended: { ...gateway, status: 499, message: 'The gateway process ended before the answer was complete.' },
+
+  // Accounts (admin)
+  account_not_found: { ...client, status: 404, message: 'There is no such account.' },
+  account_already_linked: { ...client, status: 409, message: 'This account is linked already.' },
+  invalid_auth_json: { ...client, status: 400, message: 'This is not an auth.json file as the Codex CLI writes it.' },
+  unsupported_auth_json: {
+    ...client,
+    status: 400,
+    message: 'This auth.json holds no ChatGPT sign-in. Run "codex login" with ChatGPT and import that file.',
+  },
+  account_refresh_failed: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: 'The account could not be refreshed now.',
+  },
+  account_signed_out: {
+    ...client,
+    status: 409,
+    message: "The provider no longer accepts this account's sign-in. Sign in again and import the new auth.json.",
+  },
+
+  // Pools and keys (admin)
+  pool_not_found: { ...client, status: 404, message: 'There is no such Pool.' },
+  api_key_not_found: { ...client, status: 404, message: 'There is no such API key.' },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** The row of a code, with the optional columns visible. */
+export function errorRow(code: ErrorCode): ErrorRow {
+  return errorCodes[code];
+}

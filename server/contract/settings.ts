@@ -1,0 +1,144 @@
+/**
+ * Every setting an operator may change, as one list: schema, default, label, help. Storage, validation, the command
+ * line and the form are derived from it. Boot-time values are not here; they are environment variables.
+ */
+import { z } from 'zod';
+import { command, query } from './endpoint.ts';
+
+const setting = <Schema extends z.ZodType>(
+  schema: Schema,
+  row: { default: z.infer<Schema>; label: string; help: string },
+) => ({ schema, ...row });
+
+const bytes = z
+  .number()
+  .int()
+  .min(1024)
+  .max(2 ** 31 - 1);
+const milliseconds = z.number().int().min(0).max(86_400_000);
+const seats = z.number().int().min(1).max(100_000);
+
+export const settings = {
+  'gateway.max_compressed_body_bytes': setting(bytes, {
+    default: 32 * 2 ** 20,
+    label: 'Largest compressed request',
+    help: 'Bytes of a gzip, deflate or zstd body before decoding.',
+  }),
+  'gateway.max_body_bytes': setting(bytes, {
+    default: 64 * 2 ** 20,
+    label: 'Largest request',
+    help: 'Bytes of a request body after decoding. Conversations with images reach tens of megabytes.',
+  }),
+  'gateway.max_decompression_ratio': setting(z.number().int().min(2).max(10_000), {
+    default: 200,
+    label: 'Largest expansion',
+    help: 'How many times larger than its compressed form a body may become, checked while decoding.',
+  }),
+  'gateway.body_timeout_ms': setting(milliseconds, {
+    default: 10_000,
+    label: 'Body time limit',
+    help: 'How long a request body may pause while it arrives or is decoded.',
+  }),
+  'gateway.precommit_timeout_ms': setting(milliseconds, {
+    default: 90_000,
+    label: 'First answer time limit',
+    help: 'How long all attempts together may take until an answer begins.',
+  }),
+  'gateway.stream_idle_timeout_ms': setting(milliseconds, {
+    default: 300_000,
+    label: 'Silence time limit',
+    help: 'How long the provider may send nothing in the middle of an answer.',
+  }),
+  'gateway.compact_timeout_ms': setting(milliseconds, {
+    default: 300_000,
+    label: 'Compaction time limit',
+    help: 'How long a compaction call may take.',
+  }),
+  'gateway.keepalive_ms': setting(milliseconds, {
+    default: 15_000,
+    label: 'Keep-alive interval',
+    help: 'Silence after which a keep-alive event is sent to a streaming client; 0 turns it off. Codex gives up after 300 s.',
+  }),
+  'gateway.holdback_ms': setting(milliseconds, {
+    default: 300,
+    label: 'Hold-back time',
+    help: 'How long the first bookkeeping events of a stream wait, so that an early failure can still move to another account.',
+  }),
+  'admission.proxy_stream.seats': setting(seats, {
+    default: 24,
+    label: 'Concurrent streams',
+    help: 'Streams served at the same time; more wait in a queue.',
+  }),
+  'admission.proxy_stream.queue': setting(seats, {
+    default: 96,
+    label: 'Waiting streams',
+    help: 'Streams that may wait for a seat; more are refused with 503.',
+  }),
+  'admission.proxy_http.seats': setting(seats, {
+    default: 32,
+    label: 'Concurrent plain requests',
+    help: 'Plain requests served at the same time.',
+  }),
+  'admission.proxy_http.queue': setting(seats, {
+    default: 128,
+    label: 'Waiting plain requests',
+    help: 'Plain requests that may wait for a seat.',
+  }),
+  'admission.proxy_compact.seats': setting(seats, {
+    default: 8,
+    label: 'Concurrent compactions',
+    help: 'Compactions served at the same time.',
+  }),
+  'admission.proxy_compact.queue': setting(seats, {
+    default: 32,
+    label: 'Waiting compactions',
+    help: 'Compactions that may wait for a seat.',
+  }),
+  'admission.queue_wait_ms': setting(milliseconds, {
+    default: 10_000,
+    label: 'Longest wait',
+    help: 'How long a request may wait for a seat.',
+  }),
+  'routing.thread_affinity_ms': setting(milliseconds, {
+    default: 3_600_000,
+    label: 'Thread affinity',
+    help: 'How long after its last answer a conversation prefers the account that served it.',
+  }),
+  'catalog.client_version': setting(z.string().regex(/^\d+\.\d+\.\d+$/), {
+    default: '0.169.0',
+    label: 'Codex version for model lists',
+    help: 'The provider withholds models from older clients; use the newest Codex CLI version you run.',
+  }),
+} as const;
+
+export type SettingName = keyof typeof settings;
+/** One frozen set of all settings. */
+export type Settings = { readonly [Name in SettingName]: z.infer<(typeof settings)[Name]['schema']> };
+
+/** Every setting at its default. */
+export const defaultSettings: Settings = Object.freeze(
+  Object.fromEntries(Object.entries(settings).map(([name, row]) => [name, row.default])),
+) as Settings;
+
+const SettingNameSchema = z.enum(Object.keys(settings) as [SettingName, ...SettingName[]]);
+
+const SettingValue = z.union([z.string(), z.number(), z.boolean()]);
+
+export const SettingRow = z.object({
+  name: SettingNameSchema,
+  value: SettingValue,
+  isDefault: z.boolean(),
+  label: z.string(),
+  help: z.string(),
+});
+
+export const settingsEndpoints = {
+  list: query('settings.list', { input: z.object({}).strict(), output: z.object({ settings: z.array(SettingRow) }) }),
+  change: command('settings.change', {
+    input: z
+      .object({ name: SettingNameSchema, value: SettingValue.nullable().describe('null puts the default back') })
+      .strict(),
+    output: z.object({ setting: SettingRow }),
+    audit: ['setting.name', 'setting.value'],
+  }),
+};

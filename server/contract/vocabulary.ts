@@ -1,0 +1,132 @@
+/**
+ * Every closed word list of the product, each word with its label. Words live here, not in database CHECK lists, so
+ * adding one is a change in one place; TypeScript then points at what must learn it.
+ */
+import { z } from 'zod';
+
+/**
+ * What an account may be. `refreshing` is not a state: a refresh in flight is a claim beside the state, and the
+ * account keeps serving with its old token meanwhile.
+ */
+export const accountStatuses = {
+  active: 'Ready',
+  refresh_failed: 'Refresh failed, will be tried again',
+  reauth_required: 'Sign in again',
+  paused: 'Paused',
+  deleted: 'Removed',
+} as const;
+export type AccountStatus = keyof typeof accountStatuses;
+export const AccountStatus = wordsOf(accountStatuses);
+
+/** How an account came to us. */
+export const onboardingMethods = { import: 'Imported auth.json' } as const;
+export type OnboardingMethod = keyof typeof onboardingMethods;
+export const OnboardingMethod = wordsOf(onboardingMethods);
+
+/** A membership of an account in a Pool. */
+export const membershipStatuses = { enabled: 'Enabled', paused: 'Paused' } as const;
+export type MembershipStatus = keyof typeof membershipStatuses;
+
+/** Derived from a key's dates; first match wins in this order. */
+export const apiKeyStatuses = {
+  revoked: 'Revoked',
+  expired: 'Expired',
+  paused: 'Paused',
+  active: 'Active',
+} as const;
+export type ApiKeyStatus = keyof typeof apiKeyStatuses;
+export const ApiKeyStatus = wordsOf(apiKeyStatuses);
+
+/** Admission lanes: each has its own seats and queue (gateway spec 2.2). */
+export const routeClasses = {
+  proxy_http: 'Plain requests',
+  proxy_stream: 'Streams',
+  proxy_compact: 'Compaction',
+} as const;
+export type RouteClass = keyof typeof routeClasses;
+
+/** How a client call travelled. */
+export const transports = {
+  http_json: 'HTTP, JSON answer',
+  http_sse: 'HTTP, event stream',
+} as const;
+export type Transport = keyof typeof transports;
+
+/** What became of a request. */
+export const requestStatuses = {
+  in_progress: 'Running',
+  succeeded: 'Succeeded',
+  failed: 'Failed',
+  cancelled: 'Client left',
+  rejected: 'Refused',
+} as const;
+export type RequestStatus = keyof typeof requestStatuses;
+
+/** What became of one attempt. */
+export const attemptStatuses = {
+  in_progress: 'Running',
+  succeeded: 'Succeeded',
+  failed: 'Failed',
+  retryable_failed: 'Failed, another account was tried',
+  cancelled: 'Client left',
+} as const;
+export type AttemptStatus = keyof typeof attemptStatuses;
+
+/** Whether the provider told us what a request used. */
+export const usageStatuses = {
+  usage_known: 'Reported',
+  usage_unknown: 'Not reported, estimated',
+  not_applicable: 'Nothing was sent',
+} as const;
+export type UsageStatus = keyof typeof usageStatuses;
+
+/** Kinds of ledger movement; a request has at most one of each. */
+export const ledgerEvents = { reservation: 'Reserved', settlement: 'Settled', release: 'Released' } as const;
+export type LedgerEvent = keyof typeof ledgerEvents;
+
+/** Why a cost is known or not (product spec 1.5). */
+export const costStatuses = {
+  priced: 'Priced',
+  estimated: 'Estimated',
+  unpriced_missing_model: 'No price for this model',
+  unpriced_missing_tier: 'No price for this service tier',
+  unpriced_auto_tier: 'The provider did not say which tier it used',
+  unpriced_missing_cache_write_rate: 'No price for cache writes of this model',
+  unpriced_usage_unknown: 'Usage was not reported',
+} as const;
+export type CostStatus = keyof typeof costStatuses;
+
+/** Strategies a Pool may route by. A word here needs a file in `routing/strategies/`. */
+export const strategies = {
+  bridge_ring: 'Spread conversations evenly, keep each with its account',
+} as const;
+export type StrategyName = keyof typeof strategies;
+
+/** Where a quota reading came from. */
+export const quotaSources = {
+  usage_api: 'Usage endpoint',
+  response_headers: 'Answer headers',
+  stream_event: 'Event in a stream',
+  error_body: 'Error answer',
+} as const;
+export type QuotaSource = keyof typeof quotaSources;
+
+/** Secrets kept per account. */
+export const accountSecretKinds = { access_token: 'Access token', refresh_token: 'Refresh token' } as const;
+export type AccountSecretKind = keyof typeof accountSecretKinds;
+
+/** What a changed row belongs to; other parts and processes reload their view of it. */
+export const changeTopics = {
+  accounts: 'Accounts',
+  api_keys: 'API keys',
+  pools: 'Pools',
+  catalog: 'Models',
+  settings: 'Settings',
+} as const;
+export type ChangeTopic = keyof typeof changeTopics;
+export const ChangeTopic = wordsOf(changeTopics);
+
+/** A zod enum of a word list's keys, typed as exactly those words. */
+function wordsOf<Words extends Record<string, string>>(words: Words) {
+  return z.enum(Object.keys(words) as [keyof Words & string, ...(keyof Words & string)[]]);
+}

@@ -1,0 +1,38 @@
+/** Advisory locks: agreements between processes on one database that need no table. */
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { DB } from './tables.generated.ts';
+
+/**
+ * Lock numbers in use, so no two subjects share one. Two-key locks (`pg_try_advisory_lock(class, number)`) live in a
+ * space of their own; their classes are listed here too.
+ */
+export const advisoryLocks = {
+  /** Held while migrations run. */
+  migration: 7_340_001,
+  /** Class of the lock each living process holds on its own number. */
+  processClass: 7_340_002,
+} as const;
+
+/**
+ * Takes the lock until the surrounding transaction ends, without waiting. `db` must be a transaction: on a pool the
+ * lock would be gone with the statement.
+ *
+ * @returns false when another session holds it.
+ */
+export async function tryAdvisoryLock(transaction: Transaction<DB>, number: number): Promise<boolean> {
+  const result = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(${number}::bigint) as locked`.execute(
+    transaction,
+  );
+  return result.rows[0]?.locked ?? false;
+}
+
+/** The numbers of the processes that hold their process lock on this database (`ChangeFeed.holdProcessLock`). */
+export async function livingProcesses(db: Kysely<DB>): Promise<number[]> {
+  const { rows } = await sql<{ number: number }>`
+    select objid::int8 as number from pg_locks
+    where locktype = 'advisory' and granted and objsubid = 2
+      and classid::int8 = ${advisoryLocks.processClass}
+      and database = (select oid from pg_database where datname = current_database())
+    order by number`.execute(db);
+  return rows.map((row) => row.number);
+}

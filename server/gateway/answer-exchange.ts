@@ -1,0 +1,212 @@
+/** The attempt loop: choose an account, try it, and decide whether another may follow. */
+import type { AccountBook } from '../accounts/account-book.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { chooseAccount, type Choice } from '../routing/choose-account.ts';
+import type { Exclusion } from '../routing/eligibility.ts';
+import type { Random } from '../world/world.ts';
+import type { Answer } from './answer.ts';
+import { tryAccount, type AttemptParts } from './attempt.ts';
+import type { Attempt, Exchange } from './exchange.ts';
+import { faultRow, type Fault } from './faults.ts';
+import { passesOn } from './judge-response.ts';
+import { mayRetry } from './may-retry.ts';
+import { noteFault } from './note-fault.ts';
+import type { RecordKeeper } from './record-keeper.ts';
+import { refusalOf } from './refusal.ts';
+
+export interface EngineParts extends AttemptParts {
+  readonly book: AccountBook;
+  readonly records: RecordKeeper;
+  readonly random: Random;
+  /** The provider says an account is closed for good. */
+  readonly onAccountDead: (accountId: string, code: string) => void;
+}
+
+/** The answer of an account that the client shall get: committed, or the provider's own refusal. */
+export interface Answered {
+  readonly answer: Answer;
+  /** Call when the answer's last byte is sent or lost: the account's place is free again. */
+  readonly leaveAccount: () => void;
+}
+
+/** The provider refused and its own words go to the client. */
+export class RefusedByProvider extends Error {
+  readonly fault: Fault;
+
+  constructor(fault: Fault) {
+    super('the provider refused the request');
+    this.name = 'RefusedByProvider';
+    this.fault = fault;
+  }
+}
+
+/**
+ * @throws {GatewayError} when no account could serve it.
+ * @throws {RefusedByProvider} when the provider's own refusal says it best.
+ * @throws the exchange signal's reason when it aborts.
+ */
+export async function answerExchange(exchange: Exchange, parts: EngineParts): Promise<Answered> {
+  const deadline = createDeadline(exchange, parts);
+  const pinnedTo = await parts.continuity.pinnedAccount(exchange);
+  const tried = new Set<string>();
+  try {
+    for (;;) {
+      const choice = choose(exchange, { parts, pinnedTo, tried });
+      if (choice.kind === 'none') throw finalRefusal(exchange, { parts, pinnedTo, exclusions: choice.exclusions });
+      const { account } = choice;
+      const leaveAccount = parts.board.enter(account.id);
+      const attempt = beginAttempt(exchange, { parts, account });
+      try {
+        await parts.records.begin(exchange, attempt);
+        const headersMs = Math.max(1, deadline.remainingMs());
+        const result = await tryAccount({ exchange, attempt, account, signal: deadline.signal, headersMs }, parts);
+        if (result.kind === 'answer') {
+          deadline.stop();
+          parts.continuity.rememberThread(exchange, account.id);
+          attempt.firstByteMs = parts.clock.monotonicMs() - attempt.startedMs;
+          return { answer: result.answer, leaveAccount };
+        }
+        leaveAccount();
+        tried.add(account.id);
+        learn(exchange, { parts, attempt, fault: result.fault });
+        const decision = mayRetry({
+          isCommitted: exchange.isCommitted,
+          isAborted: exchange.signal.aborted,
+          isPastDeadline: deadline.signal.aborted,
+          faults: exchange.faults,
+          isCompaction: exchange.ask.isCompaction,
+        });
+        endAttempt(attempt, {
+          parts,
+          status: decision.retry ? 'retryable_failed' : 'failed',
+          errorCode: result.fault.code,
+        });
+        attempt.retryReason = decision.retry ? result.fault.kind : decision.why;
+        if (!decision.retry) throw finalRefusal(exchange, { parts, pinnedTo, exclusions: [] });
+      } catch (error) {
+        leaveAccount();
+        throw deadline.isOver && !exchange.signal.aborted
+          ? new GatewayError('upstream_timeout', { retryAfterMs: 2_000 })
+          : error;
+      }
+    }
+  } finally {
+    deadline.stop();
+  }
+}
+
+function choose(
+  exchange: Exchange,
+  { parts, pinnedTo, tried }: { parts: EngineParts; pinnedTo: string | null; tried: ReadonlySet<string> },
+): Choice {
+  const now = parts.clock.now();
+  const { model, threadAnchors } = exchange.ask;
+  const candidates = parts.book
+    .inPool(exchange.client.poolId)
+    .map((account) => ({ account, unavailability: parts.board.unavailability(account.id, { model, now }) }));
+  return chooseAccount(candidates, {
+    model,
+    now,
+    pinnedTo,
+    tried,
+    strategy: 'bridge_ring',
+    seed: `${exchange.client.keyId}:${threadAnchors[0] ?? exchange.id}`,
+    prefers: parts.continuity.preferredAccount(exchange),
+  });
+}
+
+function beginAttempt(
+  exchange: Exchange,
+  { parts, account }: { parts: EngineParts; account: { id: string; label: string } },
+): Attempt {
+  const attempt: Attempt = {
+    id: parts.random.id(),
+    number: exchange.attempts.length + 1,
+    accountId: account.id,
+    accountLabel: account.label,
+    startedAt: parts.clock.now(),
+    startedMs: parts.clock.monotonicMs(),
+    status: 'in_progress',
+    upstreamStatus: null,
+    errorCode: null,
+    retryReason: null,
+    upstreamRequestId: null,
+    firstByteMs: null,
+    totalMs: null,
+    completedAt: null,
+    mayHaveRun: false,
+  };
+  exchange.attempts.push(attempt);
+  return attempt;
+}
+
+/** Closes an attempt; the first word on how it ended stands. */
+export function endAttempt(
+  attempt: Attempt,
+  {
+    parts,
+    status,
+    errorCode,
+  }: { parts: Pick<EngineParts, 'clock'>; status: Attempt['status']; errorCode: string | null },
+): void {
+  if (attempt.completedAt) return;
+  attempt.status = status;
+  attempt.errorCode = errorCode;
+  attempt.completedAt = parts.clock.now();
+  attempt.totalMs = parts.clock.monotonicMs() - attempt.startedMs;
+}
+
+function learn(
+  exchange: Exchange,
+  { parts, attempt, fault }: { parts: EngineParts; attempt: Attempt; fault: Fault },
+): void {
+  exchange.faults.push(fault);
+  const { accountId } = attempt;
+  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now: parts.clock.now() });
+  if (fault.kind === 'account_dead') parts.onAccountDead(accountId, fault.code);
+  parts.log.info('attempt_failed', {
+    requestId: exchange.id,
+    accountId,
+    attempt: attempt.number,
+    fault: fault.kind,
+    reason: fault.code,
+    upstreamStatus: fault.upstreamStatus,
+    upstreamRequestId: attempt.upstreamRequestId,
+  });
+}
+
+/** The provider's own refusal where it may be shown, else ours. */
+function finalRefusal(
+  exchange: Exchange,
+  { parts, pinnedTo, exclusions }: { parts: EngineParts; pinnedTo: string | null; exclusions: readonly Exclusion[] },
+): Error {
+  const newest = exchange.faults.at(-1);
+  const refusal = refusalOf({ exclusions, faults: exchange.faults, pinnedTo, now: parts.clock.now() });
+  if (!newest || refusal.code === 'usage_limit_reached') return refusal;
+  return passesOn(newest) && faultRow(newest.kind).passOn ? new RefusedByProvider(newest) : refusal;
+}
+
+/** All attempts together have so long until an answer begins; after that the stream's own limits hold. */
+function createDeadline(exchange: Exchange, { clock }: EngineParts) {
+  const limitMs =
+    exchange.settings[exchange.ask.isCompaction ? 'gateway.compact_timeout_ms' : 'gateway.precommit_timeout_ms'];
+  const endsMs = clock.monotonicMs() + limitMs;
+  const controller = new AbortController();
+  const forward = () => controller.abort(exchange.signal.reason);
+  let isOver = false;
+  const timer = clock.timer(limitMs, () => {
+    isOver = true;
+    controller.abort(new GatewayError('upstream_timeout'));
+  });
+  if (exchange.signal.aborted) forward();
+  else exchange.signal.addEventListener('abort', forward, { once: true });
+  return {
+    /** Keeps forwarding the client's leaving after `stop`: the same signal carries the committed stream. */
+    signal: controller.signal,
+    remainingMs: () => endsMs - clock.monotonicMs(),
+    stop: () => timer.stop(),
+    get isOver() {
+      return isOver;
+    },
+  };
+}

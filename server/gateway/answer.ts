@@ -1,0 +1,16 @@
+/** What the engine gives to a carrier once an account's answer is committed. */
+import type { UpstreamStream } from './stream/upstream-stream.ts';
+
+export type Answer =
+  | {
+      readonly kind: 'stream';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly stream: UpstreamStream;
+    }
+  | {
+      readonly kind: 'whole';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Buffer;
+    };

@@ -1,0 +1,207 @@
+/** One try at one account: credential, call, and what came back, as an answer to commit or as a fault. */
+import type { AccountBoard } from '../accounts/account-board.ts';
+import type { AccountFacts, Credential } from '../accounts/account.ts';
+import { readQuotaHeaders, readRateLimitsEvent } from '../accounts/read-quota.ts';
+import type { TokenKeeper } from '../accounts/token-keeper.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { readTokenUsage } from '../usage/usage.ts';
+import type { CodexClient } from '../upstream/codex-client.ts';
+import { NetworkFault, type Clock, type HttpAnswer, type Log } from '../world/world.ts';
+import { answerHeaders, upstreamRequestId } from './answer-headers.ts';
+import type { Answer } from './answer.ts';
+import { compactionsInAnswer } from './compactions-in-answer.ts';
+import type { Continuity } from './continuity.ts';
+import type { Attempt, Exchange } from './exchange.ts';
+import type { Fault, FaultKind } from './faults.ts';
+import { judgeLateFailure, judgeRefusal, maxErrorBodyBytes } from './judge-response.ts';
+import { maxWholeAnswerBytes, readBodyStart, readWholeBody } from './read-whole-body.ts';
+import { SseBlockTooLarge } from './stream/sse-blocks.ts';
+import { createUpstreamStream } from './stream/upstream-stream.ts';
+
+export interface AttemptParts {
+  readonly codex: CodexClient;
+  readonly tokens: TokenKeeper;
+  readonly board: AccountBoard;
+  readonly continuity: Continuity;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The ETag under which the Pool's models are served now. */
+  readonly poolEtag: (poolId: string) => string | null;
+}
+
+export interface AttemptQuestion {
+  readonly exchange: Exchange;
+  readonly attempt: Attempt;
+  readonly account: AccountFacts;
+  /** Aborts with the exchange, and at the deadline until the answer is committed. */
+  readonly signal: AbortSignal;
+  readonly headersMs: number;
+}
+
+export type AttemptResult =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'fault'; readonly fault: Fault };
+
+/** Never throws for what the provider does; throws the signal's reason when it aborts. */
+export async function tryAccount(question: AttemptQuestion, parts: AttemptParts): Promise<AttemptResult> {
+  try {
+    return await callWithCredential(question, parts);
+  } catch (error) {
+    if (question.signal.aborted) throw question.signal.reason;
+    if (error instanceof NetworkFault) return faulted(faultOfNetwork(error));
+    if (error instanceof SseBlockTooLarge) return faulted(plainFault('answer_too_large', 'event_too_large'));
+    throw error;
+  }
+}
+
+/** A 401 is handled once: refresh, repeat on the same account; a second one is that account's fault (wire spec B15). */
+async function callWithCredential(question: AttemptQuestion, parts: AttemptParts): Promise<AttemptResult> {
+  let credential = await credentialOf(question, parts);
+  if (!credential) return faulted(plainFault('token_unavailable', 'token_unavailable'));
+  for (let isRepeated = false; ; isRepeated = true) {
+    const answer = await call(question, { parts, credential });
+    if (answer.status >= 200 && answer.status < 300) return readAnswer(question, { parts, answer });
+    const fault = await refusalOf(question, { parts, answer });
+    if (fault.kind !== 'token_rejected' || isRepeated) return faulted(fault);
+    const renewed = await parts.tokens.renew({
+      accountId: question.account.id,
+      seenEpoch: credential.epoch,
+      reason: 'unauthorized_recovery',
+      signal: question.signal,
+    });
+    if (renewed.kind === 'signed_out' || renewed.kind === 'failed_for_now')
+      return faulted({ ...fault, code: `token_${renewed.kind}` });
+    credential = renewed.credential;
+  }
+}
+
+/** null when the account has no usable credential: signed out meanwhile, or its secret cannot be read. */
+async function credentialOf(
+  { account, signal }: AttemptQuestion,
+  { tokens, log }: AttemptParts,
+): Promise<Credential | null> {
+  try {
+    return await tokens.credential(account.id, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const code = error instanceof GatewayError ? error.code : error instanceof Error ? error.name : 'unknown';
+    log.warn('credential_unavailable', { accountId: account.id, reason: code });
+    return null;
+  }
+}
+
+async function call(
+  question: AttemptQuestion,
+  { parts, credential }: { parts: AttemptParts; credential: Credential },
+): Promise<HttpAnswer> {
+  const { account, attempt, exchange, signal, headersMs } = question;
+  const { ask } = exchange;
+  const { turnState } = ask;
+  const mayShowTurnState = turnState !== null && parts.continuity.issuedTurnState(turnState, account.id);
+  attempt.mayHaveRun = true;
+  try {
+    const answer = await parts.codex.call({
+      account,
+      credential,
+      path: ask.upstreamPath,
+      body: ask.body,
+      identityHeaders: ask.identityHeaders,
+      turnState: mayShowTurnState ? turnState : null,
+      signal,
+      headersMs,
+    });
+    attempt.upstreamStatus = answer.status;
+    attempt.upstreamRequestId = upstreamRequestId(answer.headers);
+    parts.board.record(account.id, readQuotaHeaders(answer.headers, parts.clock.now()).readings);
+    return answer;
+  } catch (error) {
+    if (error instanceof NetworkFault && error.kind === 'connect') attempt.mayHaveRun = false;
+    throw error;
+  }
+}
+
+/** A refusal did no work; its facts go to the board (`note-fault.ts` decides which). */
+async function refusalOf(
+  { attempt }: AttemptQuestion,
+  { parts, answer }: { parts: AttemptParts; answer: HttpAnswer },
+): Promise<Fault> {
+  const body = await readBodyStart(answer, maxErrorBodyBytes);
+  attempt.mayHaveRun = false;
+  return judgeRefusal({ status: answer.status, headers: answer.headers, body }, parts.clock.now());
+}
+
+async function readAnswer(
+  question: AttemptQuestion,
+  { parts, answer }: { parts: AttemptParts; answer: HttpAnswer },
+): Promise<AttemptResult> {
+  const { exchange, account } = question;
+  const turnState = answer.headers.get('x-codex-turn-state');
+  if (turnState) parts.continuity.rememberTurnState(turnState, account.id);
+  const isStream = exchange.ask.wantsStream && !(answer.headers.get('content-type') ?? '').includes('json');
+  const headers = answerHeaders(answer.headers, {
+    requestId: exchange.id,
+    poolEtag: parts.poolEtag(exchange.client.poolId),
+    isStream,
+  });
+  return isStream ? openStream(question, { parts, answer, headers }) : readWhole(question, { parts, answer, headers });
+}
+
+interface Received {
+  readonly parts: AttemptParts;
+  readonly answer: HttpAnswer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+async function openStream(
+  { exchange, account, attempt }: AttemptQuestion,
+  { parts, answer, headers }: Received,
+): Promise<AttemptResult> {
+  const { board, continuity, clock } = parts;
+  const stream = createUpstreamStream({
+    answer,
+    clock,
+    holdMs: exchange.settings['gateway.holdback_ms'],
+    idleMs: exchange.settings['gateway.stream_idle_timeout_ms'],
+    onRateLimits: (event) => board.record(account.id, readRateLimitsEvent(event, clock.now())?.readings ?? []),
+    onCompaction: (content) => continuity.rememberCompaction(content, account.id),
+  });
+  const held = await stream.open();
+  if (held.kind === 'committed')
+    return { kind: 'answer', answer: { kind: 'stream', status: answer.status, headers, stream } };
+  stream.cancel();
+  if (held.kind === 'ended') return faulted(plainFault('connection_lost', 'stream_ended_early'));
+  attempt.mayHaveRun = stream.observer.usage !== null;
+  const failure = held.failure['type'] === 'error' ? held.failure : held.failure['response'];
+  return faulted(judgeLateFailure(failure, clock.now()));
+}
+
+/** Usage stands in the answer itself (`usage`), for compactions as for plain answers. */
+async function readWhole(
+  { exchange, account }: AttemptQuestion,
+  { parts, answer, headers }: Received,
+): Promise<AttemptResult> {
+  const body = await readWholeBody(answer, maxWholeAnswerBytes);
+  if (!body) return faulted(plainFault('answer_too_large', 'answer_too_large'));
+  const { usage, compactions } = compactionsInAnswer(body);
+  exchange.usage = readTokenUsage(usage);
+  for (const content of compactions) parts.continuity.rememberCompaction(content, account.id);
+  return { kind: 'answer', answer: { kind: 'whole', status: answer.status, headers, body } };
+}
+
+function faulted(fault: Fault): AttemptResult {
+  return { kind: 'fault', fault };
+}
+
+function plainFault(kind: FaultKind, code: string): Fault {
+  return { kind, upstreamStatus: null, code, retryAfterMs: null, answer: null };
+}
+
+function faultOfNetwork(error: NetworkFault): Fault {
+  const kinds = {
+    connect: 'connect_failed',
+    timeout: 'answer_timeout',
+    reset: 'connection_lost',
+    aborted: 'connection_lost',
+  } as const;
+  return plainFault(kinds[error.kind], error.systemCode);
+}

@@ -1,0 +1,85 @@
+/**
+ * Sends an answer over HTTP, byte for byte, and tells when it is through. The carrier pumps by itself, so settlement
+ * happens after the last byte and not when a framework believes the handler is done.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../../world/world.ts';
+import type { Answer } from '../answer.ts';
+import type { Exchange } from '../exchange.ts';
+import type { ObservedBlock } from '../stream/observe-answer.ts';
+import { codexKeepAlive, createKeepAlive } from './keep-alive.ts';
+
+export interface SendOptions {
+  readonly response: ServerResponse;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+}
+
+/** Resolves when the answer is through; rejects when the provider's stream breaks or the client leaves. */
+export async function sendAnswer(answer: Answer, options: SendOptions): Promise<void> {
+  const { response, exchange, clock } = options;
+  exchange.isCommitted = true;
+  exchange.responseStatus = answer.status;
+  exchange.firstByteMs = clock.monotonicMs() - exchange.admittedMs;
+  if (answer.kind === 'whole') return sendWhole(answer, options);
+  response.writeHead(answer.status, answer.headers);
+  // Without this the status line would wait for the first block, however long the provider thinks.
+  response.flushHeaders();
+  response.socket?.setNoDelay(true);
+  const keepAlive = createKeepAlive({
+    clock,
+    everyMs: exchange.settings['gateway.keepalive_ms'],
+    write: () => {
+      if (!response.writableNeedDrain) response.write(codexKeepAlive);
+    },
+  });
+  try {
+    for await (const blocks of answer.stream.blocks()) {
+      exchange.signal.throwIfAborted();
+      const bytes = joined(blocks);
+      exchange.responseBytes += bytes.length;
+      if (blocks.some(({ type }) => type !== null)) keepAlive.rest();
+      if (!response.write(bytes)) await drained(response, exchange.signal);
+    }
+  } finally {
+    keepAlive.stop();
+    answer.stream.cancel();
+  }
+  exchange.signal.throwIfAborted();
+}
+
+/** Ends the response and waits until its bytes are handed to the system. */
+export function endResponse(response: ServerResponse): Promise<void> {
+  if (response.destroyed || response.writableFinished) return Promise.resolve();
+  return new Promise((resolve) => {
+    response.once('close', resolve);
+    response.end(resolve);
+  });
+}
+
+function sendWhole(answer: Extract<Answer, { kind: 'whole' }>, { response, exchange }: SendOptions): void {
+  exchange.responseBytes = answer.body.length;
+  response.writeHead(answer.status, { ...answer.headers, 'content-length': answer.body.length });
+  response.write(answer.body);
+}
+
+function joined(blocks: readonly ObservedBlock[]): Buffer {
+  return blocks.length === 1 && blocks[0] ? blocks[0].bytes : Buffer.concat(blocks.map(({ bytes }) => bytes));
+}
+
+/** Waits for a slow reader; its leaving ends the wait. */
+function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      response.off('drain', go);
+      reject(signal.reason as Error);
+    };
+    const go = () => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    };
+    response.once('drain', go);
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
+  });
+}

@@ -1,0 +1,151 @@
+/**
+ * Reads what the engine must know of a native Codex request: a few named fields, found in place. The body itself stays
+ * as the client wrote it, unknown items, key order and all (wire spec A4, E 1–3).
+ */
+import { GatewayError } from '../../../contract/gateway-error.ts';
+import { JsonSyntaxError, readSpan, scanArray, scanObject, type Member, type Span } from '../../../lib/json-spans.ts';
+import type { Ask } from '../../exchange.ts';
+
+export interface CodexRequest {
+  readonly body: Buffer;
+  /** Header pairs as they came, names in any case. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly upstreamPath: string;
+  readonly isCompaction: boolean;
+}
+
+/** @throws {GatewayError} `invalid_request` naming what is wrong and where. */
+export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: CodexRequest): Ask {
+  const members = membersOf(body);
+  const text = (name: string) => shortText(body, memberOf(members, name));
+  const model = text('model')?.trim();
+  if (!model)
+    throw new GatewayError('invalid_request', { param: 'model', detail: 'The field "model" must be a model name.' });
+  const header = (name: string) => headers.find(([each]) => each.toLowerCase() === name)?.[1] || undefined;
+  return {
+    upstreamPath,
+    model,
+    wantsStream: !isCompaction && isTrue(body, memberOf(members, 'stream')),
+    isCompaction,
+    requestedTier: text('service_tier') ?? null,
+    reasoningEffort: effortOf(body, memberOf(members, 'reasoning')),
+    body,
+    identityHeaders: headers
+      .map(([name, value]) => [name.toLowerCase(), value] as const)
+      .filter(([name]) => travelsOn(name)),
+    turnState: header('x-codex-turn-state') ?? null,
+    threadAnchors: anchorsOf(header, text('prompt_cache_key')),
+    compactions: compactionsOf(body, memberOf(members, 'input')),
+  };
+}
+
+function membersOf(body: Buffer): Member[] {
+  try {
+    return scanObject(body);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new GatewayError('invalid_request', {
+      detail: `The body is not a JSON object (byte ${error.offset}).`,
+      cause: error,
+    });
+  }
+}
+
+/** A field we decide by must be there once: two readers of a duplicate may each see another value. */
+function memberOf(members: readonly Member[], name: string): Member | undefined {
+  const found = members.filter(({ key }) => key === name);
+  if (found.length > 1)
+    throw new GatewayError('invalid_request', { param: name, detail: `The field "${name}" is given twice.` });
+  return found[0];
+}
+
+/** Names and tiers are short; anything longer is not one. */
+const longestName = 1024;
+
+function shortText(body: Buffer, span: Span | undefined): string | undefined {
+  const value = span && span.end - span.start <= longestName ? valueOf(body, span) : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
+
+function isTrue(body: Buffer, span: Span | undefined): boolean {
+  return span !== undefined && body.toString('latin1', span.start, span.end) === 'true';
+}
+
+function effortOf(body: Buffer, span: Span | undefined): string | null {
+  if (!span || body[span.start] !== 0x7b) return null;
+  const reasoning = body.subarray(span.start, span.end);
+  const effort = shortText(
+    reasoning,
+    scanObject(reasoning).find(({ key }) => key === 'effort'),
+  );
+  return effort !== undefined && /^[a-z0-9_-]{1,40}$/i.test(effort) ? effort : null;
+}
+
+/** A string whose escapes are broken passes the structural scan and fails here. */
+function valueOf(body: Buffer, span: Span): unknown {
+  try {
+    return readSpan(body, span);
+  } catch (error) {
+    throw new GatewayError('invalid_request', {
+      detail: `The body is not valid JSON (byte ${span.start}).`,
+      cause: error,
+    });
+  }
+}
+
+const compactionMark = Buffer.from('compaction');
+
+/** Contents of compaction items. Most bodies hold none, which one native search tells. */
+function compactionsOf(body: Buffer, input: Span | undefined): string[] {
+  if (!input || body[input.start] !== 0x5b || !body.includes(compactionMark)) return [];
+  const items = body.subarray(input.start, input.end);
+  const contents: string[] = [];
+  for (const span of scanArray(items)) {
+    const item = items.subarray(span.start, span.end);
+    if (item[0] !== 0x7b || !item.includes(compactionMark)) continue;
+    const members = scanObject(item);
+    if (
+      !shortText(
+        item,
+        members.find(({ key }) => key === 'type'),
+      )?.startsWith('compaction')
+    )
+      continue;
+    const content = members.find(({ key }) => key === 'encrypted_content');
+    const value = content ? valueOf(item, content) : undefined;
+    if (typeof value === 'string') contents.push(value);
+  }
+  return contents;
+}
+
+/** What names a conversation, most telling first (wire spec B17). Sub-agents share the root's `session-id`. */
+function anchorsOf(header: (name: string) => string | undefined, promptCacheKey: string | undefined): string[] {
+  const window = header('x-codex-window-id')?.replace(/:\d+$/, '');
+  const named = [header('session-id') ?? header('session_id'), header('thread-id'), window, promptCacheKey];
+  return [...new Set(named.filter((anchor) => anchor !== undefined && anchor.length <= longestName))] as string[];
+}
+
+const travellingNames = new Set([
+  'accept',
+  'content-type',
+  'openai-beta',
+  'originator',
+  'session-id',
+  'session_id',
+  'thread-id',
+  'user-agent',
+  'version',
+  'x-client-request-id',
+  'x-openai-internal-codex-responses-lite',
+  'x-openai-memgen-request',
+  'x-openai-subagent',
+  'x-responsesapi-include-timing-metrics',
+]);
+
+/**
+ * The client's own identity travels on (wire spec B12), by a list of names: credentials, cookies, hop-by-hop and
+ * forwarding headers are not on it and so cannot leave. Turn state goes its own way.
+ */
+function travelsOn(name: string): boolean {
+  return travellingNames.has(name) || (name.startsWith('x-codex-') && name !== 'x-codex-turn-state');
+}

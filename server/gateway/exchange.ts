@@ -1,0 +1,90 @@
+/**
+ * One client request from admission to settlement. An exchange holds facts, never parts of the program: it is the
+ * subject that the engine works on.
+ */
+import type { Client } from '../api-keys/key-book.ts';
+import type { Settings } from '../contract/settings.ts';
+import type { AttemptStatus, RouteClass, Transport } from '../contract/vocabulary.ts';
+import type { Usage } from '../usage/usage.ts';
+import type { Fault } from './faults.ts';
+
+/** What the client asks, as far as the engine must know. The body itself stays opaque. */
+export interface Ask {
+  /** Path below the provider's `/backend-api/codex`, e.g. `/responses`. */
+  readonly upstreamPath: string;
+  readonly model: string;
+  /** Does the client expect an event stream? */
+  readonly wantsStream: boolean;
+  readonly isCompaction: boolean;
+  readonly requestedTier: string | null;
+  readonly reasoningEffort: string | null;
+  /** The decoded body, byte for byte as the client wrote it. */
+  readonly body: Buffer;
+  /** The client's own headers that travel on, in their order; credentials are not among them. */
+  readonly identityHeaders: readonly (readonly [name: string, value: string])[];
+  /** `x-codex-turn-state`: travels on only to the account that issued it. */
+  readonly turnState: string | null;
+  /** What names the conversation, most telling first; hashed before they are kept. */
+  readonly threadAnchors: readonly string[];
+  /** Encrypted compaction contents in the input: only their maker can read them (wire spec B17). */
+  readonly compactions: readonly string[];
+}
+
+export interface Attempt {
+  readonly id: string;
+  readonly number: number;
+  readonly accountId: string;
+  readonly accountLabel: string;
+  readonly startedAt: Date;
+  readonly startedMs: number;
+  status: AttemptStatus;
+  upstreamStatus: number | null;
+  errorCode: string | null;
+  retryReason: string | null;
+  upstreamRequestId: string | null;
+  firstByteMs: number | null;
+  totalMs: number | null;
+  completedAt: Date | null;
+  /** The request reached the provider and it may have worked on it, whatever came back. */
+  mayHaveRun: boolean;
+}
+
+/** How an exchange ended. */
+export type Outcome =
+  | { readonly kind: 'succeeded' }
+  | { readonly kind: 'failed'; readonly errorCode: string }
+  | { readonly kind: 'cancelled'; readonly errorCode: string };
+
+export interface Exchange {
+  readonly id: string;
+  readonly client: Client;
+  readonly ask: Ask;
+  /** The path the client called, for records. */
+  readonly endpoint: string;
+  readonly routeClass: RouteClass;
+  readonly transport: Transport;
+  /** Frozen at the start: a change of settings does not reach a running request. */
+  readonly settings: Settings;
+  readonly clientAddress: string | null;
+  readonly clientName: string | null;
+  readonly admittedAt: Date;
+  readonly admittedMs: number;
+  /** Aborts when the client leaves, or when the gateway stops and will not wait longer. */
+  readonly signal: AbortSignal;
+  readonly attempts: Attempt[];
+  readonly faults: Fault[];
+  /** Set by the reservation; without it there is nothing to settle. */
+  isReserved: boolean;
+  /** Something meaningful went to the client. From here on no other account may answer. */
+  isCommitted: boolean;
+  usage: Usage | null;
+  servedTier: string | null;
+  firstByteMs: number | null;
+  responseStatus: number | null;
+  responseBytes: number;
+}
+
+/** The newest attempt; there is one as soon as an account was chosen. */
+export function currentAttempt(exchange: Exchange): Attempt | undefined {
+  return exchange.attempts.at(-1);
+}

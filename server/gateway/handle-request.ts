@@ -1,0 +1,171 @@
+/** The story of one inference request, from the key to the last byte. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { mayUseModel, type Client, type KeyBook } from '../api-keys/key-book.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import type { Settings } from '../contract/settings.ts';
+import { NetworkFault } from '../world/world.ts';
+import type { Admission } from './admission.ts';
+import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
+import { endResponse, sendAnswer } from './carriers/http-carrier.ts';
+import { readClientName } from './client-name.ts';
+import { readCodexAsk } from './dialects/codex/read-ask.ts';
+import { currentAttempt, type Ask, type Exchange, type Outcome } from './exchange.ts';
+import type { GatewayRoute } from './routes.ts';
+import { ClientLeft, type RunningExchange, type RunningExchanges } from './running-exchanges.ts';
+import { StreamIdle } from './stream/upstream-stream.ts';
+
+export interface GatewayParts extends EngineParts {
+  readonly keys: KeyBook;
+  readonly admission: Admission;
+  readonly running: RunningExchanges;
+  readonly settings: () => Settings;
+  readonly readBody: (request: IncomingMessage, settings: Settings) => Promise<Buffer>;
+}
+
+export interface IncomingCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly clientAddress: string | null;
+  readonly route: GatewayRoute;
+}
+
+/** @throws {GatewayError} or {@link RefusedByProvider} while nothing has been sent; afterwards it only ends the response. */
+export async function handleRequest(call: IncomingCall, parts: GatewayParts): Promise<void> {
+  const client = parts.keys.authenticate(call.request.headers.authorization);
+  const run = parts.running.begin();
+  call.response.once('close', () => run.clientLeft());
+  try {
+    const settings = parts.settings();
+    const body = await parts.readBody(call.request, settings);
+    const ask = readCodexAsk({
+      body,
+      headers: headerPairs(call.request.rawHeaders),
+      upstreamPath: call.route.upstreamPath,
+      isCompaction: call.route.isCompaction,
+    });
+    const exchange = openExchange(call, { client, ask, settings, run, parts });
+    if (!mayUseModel(client, ask.model)) throw refuse(exchange, { parts, refusal: modelRefusal() });
+    await serve(exchange, { call, parts });
+  } finally {
+    run.done();
+  }
+}
+
+async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; parts: GatewayParts }): Promise<void> {
+  const { settings, signal } = exchange;
+  const leaveSeat = await parts.admission.enter(exchange.routeClass, { settings, signal });
+  let answered: Answered | null = null;
+  let outcome: Outcome = { kind: 'failed', errorCode: 'internal_error' };
+  try {
+    answered = await answerExchange(exchange, parts);
+    await sendAnswer(answered.answer, { response: call.response, exchange, clock: parts.clock });
+    await endResponse(call.response);
+    outcome = outcomeOf(exchange, { answered, error: null });
+  } catch (error) {
+    outcome = outcomeOf(exchange, { answered, error });
+    if (error instanceof GatewayError && exchange.attempts.length === 0)
+      throw refuse(exchange, { parts, refusal: error });
+    if (!exchange.isCommitted) throw error;
+    await endResponse(call.response);
+  } finally {
+    leaveSeat();
+    answered?.leaveAccount();
+    finish(exchange, { parts, answered, outcome });
+  }
+}
+
+/** Every path ends here, once: usage, attempt and request are closed together. */
+function finish(
+  exchange: Exchange,
+  { parts, answered, outcome }: { parts: GatewayParts; answered: Answered | null; outcome: Outcome },
+): void {
+  if (answered?.answer.kind === 'stream') {
+    const { observer } = answered.answer.stream;
+    exchange.usage = observer.usage;
+    exchange.servedTier = observer.servedTier;
+  }
+  const attempt = currentAttempt(exchange);
+  if (attempt)
+    endAttempt(attempt, {
+      parts,
+      status: outcome.kind,
+      errorCode: outcome.kind === 'succeeded' ? null : outcome.errorCode,
+    });
+  parts.records.settle(exchange, outcome);
+}
+
+/** A terminal event decides, whatever happens to the connection afterwards (gateway spec 7.1). */
+function outcomeOf(exchange: Exchange, { answered, error }: { answered: Answered | null; error: unknown }): Outcome {
+  const terminal = answered?.answer.kind === 'stream' ? answered.answer.stream.observer.terminal : null;
+  if (terminal === 'completed' || terminal === 'incomplete') return { kind: 'succeeded' };
+  if (terminal === 'failed' && answered?.answer.kind === 'stream') {
+    return { kind: 'failed', errorCode: answered.answer.stream.observer.failureCode ?? 'response_failed' };
+  }
+  if (answered?.answer.kind === 'whole' && error === null) return { kind: 'succeeded' };
+  if (exchange.signal.reason instanceof ClientLeft) return { kind: 'cancelled', errorCode: 'client_disconnected' };
+  return { kind: 'failed', errorCode: failureCodeOf(error, exchange) };
+}
+
+function failureCodeOf(error: unknown, exchange: Exchange): string {
+  const reason: unknown = exchange.signal.aborted ? exchange.signal.reason : error;
+  if (reason instanceof GatewayError) return reason.code;
+  if (reason instanceof RefusedByProvider) return reason.fault.code;
+  if (reason instanceof StreamIdle) return 'stream_idle_timeout';
+  if (reason === null || reason instanceof NetworkFault) return 'upstream_stream_error';
+  return 'internal_error';
+}
+
+function openExchange(
+  { requestId, clientAddress, request, route }: IncomingCall,
+  {
+    client,
+    ask,
+    settings,
+    run,
+    parts,
+  }: { client: Client; ask: Ask; settings: Settings; run: RunningExchange; parts: GatewayParts },
+): Exchange {
+  return {
+    id: requestId,
+    client,
+    ask,
+    endpoint: route.path,
+    routeClass: ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http',
+    transport: ask.wantsStream ? 'http_sse' : 'http_json',
+    settings,
+    clientAddress,
+    clientName: readClientName(request.headers['user-agent']),
+    admittedAt: parts.clock.now(),
+    admittedMs: parts.clock.monotonicMs(),
+    signal: run.signal,
+    attempts: [],
+    faults: [],
+    isReserved: false,
+    isCommitted: false,
+    usage: null,
+    servedTier: null,
+    firstByteMs: null,
+    responseStatus: null,
+    responseBytes: 0,
+  };
+}
+
+/** Policy and routing refusals leave a row; overload and stopping do not (gateway spec 2.2, 2.3). */
+function refuse(exchange: Exchange, { parts, refusal }: { parts: GatewayParts; refusal: GatewayError }): GatewayError {
+  if (refusal.row.blame !== 'gateway') parts.records.reject(exchange, refusal);
+  return refusal;
+}
+
+function modelRefusal(): GatewayError {
+  return new GatewayError('model_not_allowed', {
+    param: 'model',
+    detail: 'Ask its owner, or choose a model from the model list.',
+  });
+}
+
+function headerPairs(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  return pairs;
+}

@@ -1,0 +1,53 @@
+/** What a fault teaches about its account, told to the board. Faults of the request or the edge teach nothing of it. */
+import type { AccountBoard } from '../accounts/account-board.ts';
+import { readQuotaError, readQuotaHeaders } from '../accounts/read-quota.ts';
+import type { Fault } from './faults.ts';
+
+/** How long a "too fast" without a stated wait keeps an account out. */
+const defaultCoolDownMs = 5_000;
+/** A wait this long is a limit, not a speed bump; the next answer will tell more. */
+const longestCoolDownMs = 10 * 60_000;
+/** A fresh token was refused, or none could be had: each further try would cost a refused call. */
+const tokenCoolDownMs = 30_000;
+/** The edge refuses the machine, not the account: a short pause for all (wire spec B15). */
+const edgeBackOffMs = 5_000;
+
+export interface FaultNote {
+  readonly accountId: string;
+  readonly model: string;
+  readonly fault: Fault;
+  readonly now: Date;
+}
+
+export function noteFault(board: AccountBoard, { accountId, model, fault, now }: FaultNote): void {
+  const after = (ms: number) => new Date(now.getTime() + ms);
+  switch (fault.kind) {
+    case 'usage_exhausted':
+      return board.record(accountId, exhaustionOf(fault, now), { model });
+    case 'rate_limited':
+      return board.coolDown(accountId, after(Math.min(fault.retryAfterMs ?? defaultCoolDownMs, longestCoolDownMs)));
+    case 'token_rejected':
+    case 'token_unavailable':
+      return board.coolDown(accountId, after(tokenCoolDownMs));
+    case 'edge_blocked':
+      return board.backOffEdge(after(fault.retryAfterMs ?? edgeBackOffMs));
+    default:
+      return;
+  }
+}
+
+/** The refusal's own words; a refusal without them still exhausts the account until a reading says otherwise. */
+function exhaustionOf(fault: Fault, now: Date) {
+  const activeMeter = fault.answer ? readQuotaHeaders(fault.answer.headers, now).activeMeter : null;
+  const stated = fault.answer ? readQuotaError(parsed(fault.answer.body), { observedAt: now, activeMeter }) : [];
+  if (stated.length > 0) return stated;
+  return readQuotaError({ error: { type: 'usage_limit_reached' } }, { observedAt: now, activeMeter });
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return null; // Not JSON: the status was the message.
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Writes what exchanges leave behind: a reservation before dispatch, one settlement after. Settlements survive a
+ * database that is away for a while; what a crash loses here, the sweep of the next start closes.
+ */
+import type { Prices } from '../catalog/prices.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { createGroupCommit } from '../lib/group-commit.ts';
+import { errorFacts } from '../observe/log.ts';
+import {
+  insertAttempt,
+  rejectRequests,
+  reserveRequests,
+  settleRequests,
+  type Queryable,
+} from '../usage/ledger-store.ts';
+import type { Rejection, Reservation, Settlement } from '../usage/ledger-rows.ts';
+import type { Clock, Log } from '../world/world.ts';
+import type { Attempt, Exchange, Outcome } from './exchange.ts';
+import { attemptRowOf, requestRowOf, reservationOf, settlementOf } from './settle-exchange.ts';
+
+export interface RecordKeeper {
+  /**
+   * Sets tokens and money aside and records the first attempt; later attempts are recorded as they begin.
+   *
+   * @throws {GatewayError} `api_key_revoked` when the key ended meanwhile, `database_unavailable`.
+   */
+  begin(exchange: Exchange, attempt: Attempt): Promise<void>;
+  /** Records a request that was refused before any attempt. Never throws: a refusal must reach its client. */
+  reject(exchange: Exchange, refusal: GatewayError): void;
+  /** Closes the exchange, once: further calls do nothing. Never throws. */
+  settle(exchange: Exchange, outcome: Outcome): void;
+  /** Resolves when every record is written or the signal aborts. */
+  flush(signal: AbortSignal): Promise<void>;
+  readonly waiting: number;
+}
+
+export interface RecordKeeperOptions {
+  readonly pool: Queryable;
+  readonly prices: Prices;
+  readonly processNumber: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Rows per statement: large enough to carry a burst, small enough to stay well under a second. */
+const maxGroup = 200;
+/** Settlements kept while the database is away: about 2 kB each, so this bounds them to tens of megabytes. */
+const maxWaiting = 20_000;
+const firstRetryMs = 100;
+const longestRetryMs = 5_000;
+
+export function createRecordKeeper({ pool, prices, processNumber, clock, log }: RecordKeeperOptions): RecordKeeper {
+  const options = { maxGroup, maxWaiting };
+  const reservations = createGroupCommit<Reservation, boolean>({
+    ...options,
+    writeGroup: (items) => reserveRequests(pool, items),
+  });
+  const rejections = createGroupCommit<Rejection, void>({
+    ...options,
+    writeGroup: async (items) => {
+      await rejectRequests(pool, items);
+      return items.map(() => undefined);
+    },
+  });
+  const settlements = createGroupCommit<Settlement, boolean>({
+    ...options,
+    writeGroup: (items) => persistently(() => settleRequests(pool, items)),
+  });
+  const settled = new WeakSet<Exchange>();
+  const stopping = new AbortController();
+
+  /** Repeats a write while the database is away. Only loss of connection repeats; a refused statement is a bug to see. */
+  async function persistently<Result>(write: () => Promise<Result>): Promise<Result> {
+    for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!isConnectionLoss(error) || stopping.signal.aborted) throw error;
+        log.warn('settlement_waits_for_database', { waitMs, ...errorFacts(error) });
+        await clock.sleep(waitMs, stopping.signal);
+      }
+    }
+  }
+
+  async function begin(exchange: Exchange, attempt: Attempt): Promise<void> {
+    try {
+      if (exchange.isReserved)
+        return await insertAttempt(pool, { requestId: exchange.id, attempt: attemptRowOf(exchange, attempt) });
+      const isReserved = await reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      if (!isReserved) throw new GatewayError('api_key_revoked');
+      exchange.isReserved = true;
+    } catch (error) {
+      if (error instanceof GatewayError) throw error;
+      log.error('reservation_failed', { requestId: exchange.id, ...errorFacts(error) });
+      throw new GatewayError('database_unavailable', { cause: error, retryAfterMs: 2_000 });
+    }
+  }
+
+  function reject(exchange: Exchange, refusal: GatewayError): void {
+    const rejection = {
+      ...requestRowOf(exchange, processNumber),
+      errorCode: refusal.code,
+      responseStatus: refusal.row.status,
+    };
+    rejections
+      .write(rejection)
+      .catch((error: unknown) => log.error('rejection_not_recorded', { requestId: exchange.id, ...errorFacts(error) }));
+  }
+
+  function settle(exchange: Exchange, outcome: Outcome): void {
+    if (!exchange.isReserved || settled.has(exchange)) return;
+    settled.add(exchange);
+    const settlement = settlementOf(exchange, {
+      outcome,
+      prices,
+      completedAt: clock.now(),
+      totalMs: clock.monotonicMs() - exchange.admittedMs,
+    });
+    settlements
+      .write(settlement)
+      .catch((error: unknown) =>
+        log.error('settlement_not_recorded', { requestId: exchange.id, ...errorFacts(error) }),
+      );
+  }
+
+  async function flush(signal: AbortSignal): Promise<void> {
+    const give = () => stopping.abort();
+    signal.addEventListener('abort', give, { once: true });
+    await Promise.all([reservations.idle(), rejections.idle(), settlements.idle()]);
+    signal.removeEventListener('abort', give);
+  }
+
+  return {
+    begin,
+    reject,
+    settle,
+    flush,
+    get waiting() {
+      return reservations.size + rejections.size + settlements.size;
+    },
+  };
+}
+
+/** SQLSTATE classes 08 (connection), 57P (operator intervention), 53 (resources), and the socket's own codes. */
+function isConnectionLoss(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return (
+    /^(?:08|57P|53)/.test(code) ||
+    /^E[A-Z]+$/.test(code) ||
+    (error instanceof Error && /connection|timeout/i.test(error.message) && code === '')
+  );
+}

@@ -1,0 +1,81 @@
+/** What the client is told when no account can, or could, serve its request. Pure. */
+import { GatewayError } from '../contract/gateway-error.ts';
+import { exclusionReasons, type Exclusion, type ExclusionReason } from '../routing/eligibility.ts';
+import { faultRow, type Fault } from './faults.ts';
+import { messageOf } from './judge-response.ts';
+
+export interface RefusalFacts {
+  readonly exclusions: readonly Exclusion[];
+  /** Faults of this request's attempts, the newest last. */
+  readonly faults: readonly Fault[];
+  readonly pinnedTo: string | null;
+  readonly now: Date;
+}
+
+/** What a client is asked to wait when nothing tells how long it will take. */
+const unknownWaitMs = 5_000;
+/** Longer waits are not asked for: a client obeys to the second, and an account may come back any time. */
+const longestWaitMs = 60_000;
+
+/** Used-up accounts decide over passing troubles only if nothing passing is left (wire spec A8). */
+export function refusalOf(facts: RefusalFacts): GatewayError {
+  const { exclusions, faults, pinnedTo, now } = facts;
+  const newest = faults.at(-1);
+  const waiting = exclusions.filter(({ reason }) => passing.has(reason));
+  const limited = exclusions.filter(({ reason }) => reason === 'usage_limit_reached');
+  const untried = newest === undefined || newest.kind === 'usage_exhausted' || newest.kind === 'rate_limited';
+  if (limited.length > 0 && waiting.length === 0 && untried) {
+    return new GatewayError('usage_limit_reached', {
+      resetsAt: earliest(limited) ?? undefined,
+      detail: tally(exclusions),
+    });
+  }
+  if (newest && faults.some(({ kind }) => kind !== 'usage_exhausted')) return refusalOfFault(newest, facts);
+  if (pinnedTo !== null && waiting.length === 0) return refusalOfPin(exclusions, pinnedTo);
+  if (exclusions.length > 0 && exclusions.every(({ reason }) => reason === 'model_not_offered'))
+    return new GatewayError('invalid_model', { param: 'model' });
+  const wait =
+    waiting.length > 0
+      ? (earliest(waiting)?.getTime() ?? now.getTime() + unknownWaitMs) - now.getTime()
+      : unknownWaitMs;
+  return new GatewayError('no_eligible_backend', {
+    retryAfterMs: Math.min(Math.max(wait, 1_000), longestWaitMs),
+    detail: exclusions.length === 0 ? 'It has no accounts yet.' : tally(exclusions),
+  });
+}
+
+/** Reasons that end by themselves soon. */
+const passing = new Set<ExclusionReason>(['cooling_down', 'edge_back_off', 'account_token_expired']);
+
+function refusalOfPin(exclusions: readonly Exclusion[], pinnedTo: string): GatewayError {
+  const holder = exclusions.find(({ accountId }) => accountId === pinnedTo);
+  if (holder?.reason === 'account_signed_out')
+    return new GatewayError('pinned_continuation_reauth_required', { retryAfterMs: longestWaitMs });
+  return new GatewayError('pinned_continuation_unavailable', { retryAfterMs: longestWaitMs });
+}
+
+/** The provider's own words where they are fit to be passed on are handled by the caller; this is for the rest. */
+function refusalOfFault(fault: Fault, { now, exclusions }: RefusalFacts): GatewayError {
+  const { errorCode } = faultRow(fault.kind);
+  const message = fault.kind === 'policy_refused' && fault.answer ? messageOf(fault.answer.body) : null;
+  const until = earliest(exclusions.filter(({ reason }) => passing.has(reason)));
+  const wait = fault.retryAfterMs ?? (until ? until.getTime() - now.getTime() : 2_000);
+  const mayHelp = faultRow(fault.kind).subject !== 'request' && errorCode !== 'upstream_refused';
+  return new GatewayError(errorCode, {
+    detail: message ? `It said: ${message.slice(0, 500)}` : undefined,
+    retryAfterMs: mayHelp ? Math.min(Math.max(wait, 1_000), longestWaitMs) : undefined,
+  });
+}
+
+function earliest(exclusions: readonly Exclusion[]): Date | null {
+  const times = exclusions.flatMap(({ until }) => (until ? [until.getTime()] : []));
+  return times.length > 0 ? new Date(Math.min(...times)) : null;
+}
+
+/** "2 accounts: 1 must be signed in again, 1 has used up its limit." Counts, no names: key holders see this. */
+function tally(exclusions: readonly Exclusion[]): string {
+  const counts = new Map<ExclusionReason, number>();
+  for (const { reason } of exclusions) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const parts = [...counts].map(([reason, count]) => `${count} ${exclusionReasons[reason]}`);
+  return `${exclusions.length} ${exclusions.length === 1 ? 'account' : 'accounts'}: ${parts.join(', ')}.`;
+}

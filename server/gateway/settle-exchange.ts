@@ -1,0 +1,126 @@
+/** Turns what became of an exchange into its records: pure, and called once per exchange by the record keeper. */
+import type { Prices } from '../catalog/prices.ts';
+import { costOf } from '../usage/cost.ts';
+import type { Amounts, AttemptRow, RequestRow, Reservation, Settlement } from '../usage/ledger-rows.ts';
+import type { Usage } from '../usage/usage.ts';
+import { currentAttempt, type Attempt, type Exchange, type Outcome } from './exchange.ts';
+
+/** Output set aside per request when the client names no cap, in tokens (gateway spec 11.2). */
+const reservedOutputTokens = 512;
+/** Bytes of JSON per token, as a rule of thumb (gateway spec 11.2). */
+const bytesPerToken = 4;
+
+/** What is set aside before dispatch, and what counts when usage is never reported. */
+export function estimateOf(exchange: Exchange, prices: Prices): Amounts {
+  const { ask } = exchange;
+  const inputTokens = Math.ceil(ask.body.length / bytesPerToken);
+  const usage: Usage = {
+    inputTokens,
+    cachedTokens: null,
+    cacheWriteTokens: null,
+    outputTokens: reservedOutputTokens,
+    reasoningTokens: null,
+    totalTokens: inputTokens + reservedOutputTokens,
+  };
+  const cost = costOf({ model: ask.model, usage, requestedTier: ask.requestedTier, servedTier: null }, prices);
+  return { ...usage, costMicros: cost.micros, costStatus: cost.status === 'priced' ? 'estimated' : cost.status };
+}
+
+/** The request as it is recorded, whatever becomes of it. */
+export function requestRowOf(exchange: Exchange, processNumber: number): RequestRow {
+  const { client, ask } = exchange;
+  return {
+    requestId: exchange.id,
+    poolId: client.poolId,
+    keyId: client.keyId,
+    keyName: client.keyName,
+    keyPrefix: client.keyPrefix,
+    processNumber,
+    endpoint: exchange.endpoint,
+    transport: exchange.transport,
+    routeClass: exchange.routeClass,
+    model: ask.model,
+    requestedTier: ask.requestedTier,
+    reasoningEffort: ask.reasoningEffort,
+    clientAddress: exchange.clientAddress,
+    clientName: exchange.clientName,
+    requestBytes: ask.body.length,
+    admittedAt: exchange.admittedAt,
+  };
+}
+
+export function reservationOf(
+  exchange: Exchange,
+  { attempt, processNumber, prices }: { attempt: Attempt; processNumber: number; prices: Prices },
+): Reservation {
+  return {
+    ...requestRowOf(exchange, processNumber),
+    attemptId: attempt.id,
+    accountId: attempt.accountId,
+    accountLabel: attempt.accountLabel,
+    estimate: estimateOf(exchange, prices),
+  };
+}
+
+/**
+ * The settlement. Reported usage counts as reported; without a report the estimate counts, unless the provider
+ * certainly did no work for it.
+ */
+export function settlementOf(
+  exchange: Exchange,
+  { outcome, prices, completedAt, totalMs }: { outcome: Outcome; prices: Prices; completedAt: Date; totalMs: number },
+): Settlement {
+  const last = currentAttempt(exchange);
+  const { usage, ask } = exchange;
+  const mayHaveRun = exchange.attempts.some((attempt) => attempt.mayHaveRun);
+  const usageStatus = usage ? 'usage_known' : mayHaveRun ? 'usage_unknown' : 'not_applicable';
+  return {
+    requestId: exchange.id,
+    status: outcome.kind,
+    usageStatus,
+    errorCode: outcome.kind === 'succeeded' ? null : outcome.errorCode,
+    responseStatus: exchange.responseStatus,
+    accountId: last?.accountId ?? null,
+    accountLabel: last?.accountLabel ?? null,
+    servedTier: exchange.servedTier,
+    responseBytes: exchange.responseBytes,
+    firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
+    totalMs: Math.round(totalMs),
+    completedAt,
+    attempts: exchange.attempts.map((attempt) => attemptRowOf(exchange, attempt)),
+    amounts: usage
+      ? knownAmounts(
+          usage,
+          costOf(
+            { model: ask.model, usage, requestedTier: ask.requestedTier, servedTier: exchange.servedTier },
+            prices,
+          ),
+        )
+      : estimateOf(exchange, prices),
+  };
+}
+
+function knownAmounts(usage: Usage, cost: ReturnType<typeof costOf>): Amounts {
+  return { ...usage, costMicros: cost.micros, costStatus: cost.status };
+}
+
+/** One attempt as it is recorded. */
+export function attemptRowOf(exchange: Exchange, attempt: Attempt): AttemptRow {
+  const rounded = (ms: number | null) => (ms === null ? null : Math.round(ms));
+  return {
+    id: attempt.id,
+    number: attempt.number,
+    accountId: attempt.accountId,
+    accountLabel: attempt.accountLabel,
+    transport: exchange.transport,
+    status: attempt.status,
+    upstreamStatus: attempt.upstreamStatus,
+    errorCode: attempt.errorCode,
+    retryReason: attempt.retryReason,
+    upstreamRequestId: attempt.upstreamRequestId,
+    firstByteMs: rounded(attempt.firstByteMs),
+    totalMs: rounded(attempt.totalMs),
+    startedAt: attempt.startedAt,
+    completedAt: attempt.completedAt,
+  };
+}

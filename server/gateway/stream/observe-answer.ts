@@ -1,0 +1,127 @@
+/**
+ * Watches the events of an answer as they pass: what was used, how it ended, what belongs to the account. It never
+ * changes them, with one exception: `response.done` becomes `response.completed`, because Codex clients take the former
+ * for a cut (wire spec A6).
+ */
+import { readTokenUsage, type Usage } from '../../usage/usage.ts';
+import { dataOf, eventTypeOf, parseEvent } from './read-block.ts';
+
+export type Terminal = 'completed' | 'incomplete' | 'failed';
+
+export interface ObservedBlock {
+  /** null for comments and what carries no event. */
+  readonly type: string | null;
+  /** What goes to the client. */
+  readonly bytes: Buffer;
+  /** Events that carry facts are parsed once, here. */
+  readonly event: Record<string, unknown> | null;
+}
+
+export interface AnswerObserver {
+  observe(block: Buffer): ObservedBlock;
+  /** How the answer ended; null while it has not. The first terminal event counts. */
+  readonly terminal: Terminal | null;
+  readonly usage: Usage | null;
+  readonly servedTier: string | null;
+  /** The provider's code for a failed answer. */
+  readonly failureCode: string | null;
+}
+
+export interface AnswerListeners {
+  /** A `codex.rate_limits` event. */
+  onRateLimits(event: Record<string, unknown>): void;
+  /** Encrypted content that only this account will be able to read again. */
+  onCompaction(encryptedContent: string): void;
+}
+
+const terminals: Readonly<Record<string, Terminal>> = {
+  'response.completed': 'completed',
+  'response.done': 'completed',
+  'response.incomplete': 'incomplete',
+  'response.failed': 'failed',
+};
+
+const compactionMark = Buffer.from('compaction');
+
+export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListeners): AnswerObserver {
+  let terminal: Terminal | null = null;
+  let usage: Usage | null = null;
+  let servedTier: string | null = null;
+  let failureCode: string | null = null;
+
+  function observe(block: Buffer): ObservedBlock {
+    const data = dataOf(block);
+    const type = eventTypeOf(data);
+    if (!data || !type) return { type, bytes: block, event: null };
+    const ending = terminals[type];
+    if (ending) return observeEnding({ block, data, type, ending });
+    if (type === 'codex.rate_limits') {
+      const event = parseEvent(data);
+      if (event) onRateLimits(event);
+      return { type, bytes: block, event };
+    }
+    if (type === 'response.output_item.done' && data.includes(compactionMark))
+      noteCompaction(parseEvent(data)?.['item']);
+    return { type, bytes: block, event: type === 'error' ? parseEvent(data) : null };
+  }
+
+  function observeEnding({
+    block,
+    data,
+    type,
+    ending,
+  }: {
+    block: Buffer;
+    data: Buffer;
+    type: string;
+    ending: Terminal;
+  }): ObservedBlock {
+    const event = parseEvent(data);
+    if (event && terminal === null) {
+      const response = recordOf(event['response']);
+      terminal = ending;
+      usage = readTokenUsage(response['usage']);
+      servedTier = typeof response['service_tier'] === 'string' ? response['service_tier'].slice(0, 40) : null;
+      if (ending === 'failed') failureCode = codeOf(recordOf(response['error'])['code']);
+    }
+    return { type, bytes: type === 'response.done' ? renamed(block) : block, event };
+  }
+
+  function noteCompaction(item: unknown): void {
+    const { type, encrypted_content: content } = recordOf(item);
+    if (typeof type === 'string' && type.startsWith('compaction') && typeof content === 'string') onCompaction(content);
+  }
+
+  return {
+    observe,
+    get terminal() {
+      return terminal;
+    },
+    get usage() {
+      return usage;
+    },
+    get servedTier() {
+      return servedTier;
+    },
+    get failureCode() {
+      return failureCode;
+    },
+  };
+}
+
+function renamed(block: Buffer): Buffer {
+  return Buffer.from(
+    block
+      .toString('utf8')
+      .replace(/^event: ?response\.done/m, 'event: response.completed')
+      .replace('"response.done"', '"response.completed"'),
+  );
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function codeOf(code: unknown): string | null {
+  return typeof code === 'string' && /^[A-Za-z0-9_.:-]{1,80}$/.test(code) ? code : null;
+}

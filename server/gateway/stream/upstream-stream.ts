@@ -1,0 +1,116 @@
+/** One answer of the provider being read: its chunks, its events, and how it ended. */
+import type { Clock, HttpAnswer, Timer } from '../../world/world.ts';
+import { holdUntilCommitted, type Held } from './hold-until-committed.ts';
+import {
+  createAnswerObserver,
+  type AnswerListeners,
+  type AnswerObserver,
+  type ObservedBlock,
+} from './observe-answer.ts';
+import { createSseBlocks } from './sse-blocks.ts';
+
+export interface UpstreamStream {
+  readonly observer: AnswerObserver;
+  /** Reads until the answer may be committed to this account, or has failed before. */
+  open(): Promise<Held>;
+  /**
+   * The answer's blocks in groups as they arrive, held ones first. Ends when the provider ends it or nothing follows
+   * the terminal event for a moment. Throws when the connection breaks or stays silent too long.
+   */
+  blocks(): AsyncGenerator<readonly ObservedBlock[]>;
+  /** Gives the answer up and tells the provider so. Idempotent. */
+  cancel(): void;
+}
+
+export interface UpstreamStreamOptions extends AnswerListeners {
+  readonly answer: HttpAnswer;
+  readonly clock: Clock;
+  readonly holdMs: number;
+  /** Longest silence after the commit. */
+  readonly idleMs: number;
+}
+
+/** The provider went silent in the middle of an answer. */
+export class StreamIdle extends Error {
+  constructor() {
+    super('the stream went silent');
+    this.name = 'StreamIdle';
+  }
+}
+
+/** What may follow a terminal event (`[DONE]`) comes at once; a connection left open is not waited for longer. */
+const afterTerminalMs = 1_000;
+
+export function createUpstreamStream({
+  answer,
+  clock,
+  holdMs,
+  idleMs,
+  ...listeners
+}: UpstreamStreamOptions): UpstreamStream {
+  const observer = createAnswerObserver(listeners);
+  const sse = createSseBlocks();
+  const chunks = answer.body[Symbol.asyncIterator]();
+  let held: Held | null = null;
+
+  async function open(): Promise<Held> {
+    held = await holdUntilCommitted({ chunks, sse, observer, holdMs, clock });
+    return held;
+  }
+
+  async function* blocks(): AsyncGenerator<readonly ObservedBlock[]> {
+    if (held?.kind !== 'committed') return;
+    if (held.blocks.length > 0) yield held.blocks;
+    const silence = createSilence({ clock, idleMs, onSilent: () => answer.cancel() });
+    let pending = held.pending;
+    try {
+      for (;;) {
+        silence.watch(observer.terminal === null ? idleMs : afterTerminalMs);
+        const read = await (pending ?? chunks.next());
+        pending = null;
+        silence.pause();
+        if (read.done) break;
+        const observed = sse.push(read.value).map((block) => observer.observe(block));
+        if (observed.length > 0) yield observed;
+      }
+    } catch (error) {
+      if (observer.terminal !== null) return;
+      throw silence.isBroken ? new StreamIdle() : error;
+    } finally {
+      silence.stop();
+    }
+    if (silence.isBroken && observer.terminal === null) throw new StreamIdle();
+    const rest = sse.rest();
+    const last = rest.length > 0 && observer.terminal === null ? observer.observe(rest) : null;
+    if (last && observer.terminal !== null) yield [last];
+  }
+
+  return { observer, open, blocks, cancel: () => answer.cancel() };
+}
+
+/** Cancels the read when nothing arrives for the time watched; one timer, restarted for every chunk. */
+function createSilence({ clock, idleMs, onSilent }: { clock: Clock; idleMs: number; onSilent: () => void }) {
+  let isBroken = false;
+  let isWatching = false;
+  let watchedMs = idleMs;
+  let timer: Timer | null = null;
+  const fire = () => {
+    if (!isWatching) return;
+    isBroken = true;
+    onSilent();
+  };
+  return {
+    watch(ms: number) {
+      isWatching = true;
+      if (timer && ms === watchedMs) return timer.restart();
+      timer?.stop();
+      watchedMs = ms;
+      timer = clock.timer(ms, fire);
+    },
+    pause: () => void (isWatching = false),
+    stop: () => timer?.stop(),
+    get isBroken() {
+      return isBroken;
+    },
+  };
+}

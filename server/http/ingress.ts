@@ -1,0 +1,63 @@
+/**
+ * Who may speak to this server at all. A web page on another site can make the browser call `localhost` under a name of
+ * its own (DNS rebinding) or carry its origin along; both are refused on every route, before anything else.
+ */
+import { isIP } from 'node:net';
+import { GatewayError } from '../contract/gateway-error.ts';
+
+export interface IngressOptions {
+  /** Where the server listens; a specific address is a name it answers to. */
+  readonly bindAddress: string;
+  /** The configured public host (`PHX_HOST`), if any. */
+  readonly publicHost: string | null;
+}
+
+export interface Ingress {
+  /** @throws {GatewayError} `host_not_allowed`, `origin_not_allowed`, `invalid_path`. */
+  check(request: { host: string | undefined; origin: string | undefined; url: string }): void;
+}
+
+export function createIngress({ bindAddress, publicHost }: IngressOptions): Ingress {
+  const names = new Set([
+    'localhost',
+    '127.0.0.1',
+    '[::1]',
+    bracketed(bindAddress),
+    ...(publicHost ? [publicHost.toLowerCase()] : []),
+  ]);
+  const answersOnEveryAddress = bindAddress === '0.0.0.0' || bindAddress === '::';
+
+  /** Rebinding needs a name; a literal address cannot be rebound, so on open binds every address may be used. */
+  function isAllowed(host: string): boolean {
+    return names.has(host) || (answersOnEveryAddress && isIP(host.replace(/^\[|\]$/g, '')) !== 0);
+  }
+
+  return {
+    check({ host, origin, url }) {
+      const hostName = hostNameOf(host);
+      if (hostName === null || !isAllowed(hostName)) throw new GatewayError('host_not_allowed');
+      if (origin !== undefined && !isAllowedOrigin(origin, isAllowed)) throw new GatewayError('origin_not_allowed');
+      if (hasHiddenSeparator(url)) throw new GatewayError('invalid_path');
+    },
+  };
+}
+
+/** `Host` is `name`, `name:port`, `[v6]` or `[v6]:port` (RFC 9110 §7.2); anything else is refused. */
+function hostNameOf(host: string | undefined): string | null {
+  return /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.exec(host ?? '')?.[1]?.toLowerCase() ?? null;
+}
+
+function isAllowedOrigin(origin: string, isAllowed: (host: string) => boolean): boolean {
+  if (!/^https?:\/\//.test(origin) || !URL.canParse(origin)) return false;
+  return isAllowed(new URL(origin).hostname.toLowerCase());
+}
+
+/** A segment that decodes to a separator or NUL could mean another path to whoever decodes twice (gateway spec 2.1). */
+function hasHiddenSeparator(url: string): boolean {
+  const path = url.split('?', 1)[0] ?? '';
+  return /%(?:2f|5c|00)|\\/i.test(path);
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address.toLowerCase()}]` : address;
+}

@@ -1,0 +1,72 @@
+/** The one place where an error becomes an HTTP answer, in the language of the surface it is asked on. */
+import type { ServerResponse } from 'node:http';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { RefusedByProvider } from '../gateway/answer-exchange.ts';
+import { renderCodexError } from '../gateway/dialects/codex/render-error.ts';
+import type { RenderedError } from '../gateway/dialects/dialect.ts';
+import { ClientLeft } from '../gateway/running-exchanges.ts';
+import { errorFacts } from '../observe/log.ts';
+import type { Log } from '../world/world.ts';
+
+export interface FailedCall {
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly requestId: string;
+}
+
+/** Sends the error if nothing was sent yet; otherwise ends the connection, which is all that is left to say. */
+export function sendError(error: unknown, { call, log }: { call: FailedCall; log: Log }): void {
+  const { response, requestId } = call;
+  if (error instanceof ClientLeft) return;
+  if (response.headersSent || response.destroyed) {
+    log.error('failed_after_answer_began', { requestId, ...errorFacts(error) });
+    response.destroy();
+    return;
+  }
+  if (error instanceof RefusedByProvider) return sendProviderRefusal(error, { call });
+  const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
+  if (known.code === 'internal_error') log.error('internal_error', { requestId, ...errorFacts(error) });
+  send(response, { requestId, rendered: render(known, call.path) });
+}
+
+/** Native paths speak the Codex client's dialect; the admin paths ours, with the field at fault. */
+function render(error: GatewayError, path: string): RenderedError {
+  if (path.startsWith('/admin/')) {
+    const { code, sentence, param } = error;
+    return {
+      status: error.row.status,
+      headers: {},
+      body: { error: { code, message: sentence, ...(param ? { field: param } : {}) } },
+    };
+  }
+  if (error.code === 'not_found') return { status: 404, headers: {}, body: { detail: 'Not Found' } };
+  return renderCodexError(error);
+}
+
+/** Its status and body as they came: the client understands its provider best (wire spec A8). */
+function sendProviderRefusal({ fault }: RefusedByProvider, { call }: { call: FailedCall }): void {
+  if (!fault.answer) return;
+  const { status, headers, body } = fault.answer;
+  const passed = ['content-type', 'retry-after', 'x-codex-rate-limit-reached-type'].flatMap((name) => {
+    const value = headers.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  call.response.writeHead(status, {
+    ...Object.fromEntries(passed),
+    'x-request-id': call.requestId,
+    'content-length': body.length,
+  });
+  call.response.end(body);
+}
+
+function send(response: ServerResponse, { requestId, rendered }: { requestId: string; rendered: RenderedError }): void {
+  const body = JSON.stringify(rendered.body);
+  response.writeHead(rendered.status, {
+    ...rendered.headers,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestId,
+    'cache-control': 'no-store',
+  });
+  response.end(body);
+}

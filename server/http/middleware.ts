@@ -1,0 +1,68 @@
+/** What every request passes before its route, in this order. */
+import type { Middleware } from 'koa';
+import { readClientName } from '../gateway/client-name.ts';
+import type { World } from '../world/world.ts';
+import type { Ingress } from './ingress.ts';
+import { sendError } from './map-errors.ts';
+
+/** What the middleware leaves on a request. */
+export interface CallState {
+  requestId: string;
+  /** The route that answered, with its parameters unnamed; for logs and metrics. */
+  route?: string;
+}
+
+export type CallMiddleware = Middleware<CallState>;
+
+export interface MiddlewareParts {
+  readonly world: Pick<World, 'clock' | 'random' | 'log'>;
+  readonly ingress: Ingress;
+}
+
+export function createMiddleware(parts: MiddlewareParts): CallMiddleware[] {
+  return [assignRequestId(parts), logAccess(parts), mapErrors(parts), checkIngress(parts)];
+}
+
+/** Our own id: the client's is the thread's and repeats (wire spec A3.1). */
+function assignRequestId({ world }: MiddlewareParts): CallMiddleware {
+  return async (ctx, next) => {
+    ctx.state.requestId = world.random.id();
+    await next();
+  };
+}
+
+function logAccess({ world: { clock, log } }: MiddlewareParts): CallMiddleware {
+  return async (ctx, next) => {
+    const startedMs = clock.monotonicMs();
+    ctx.res.once('close', () => {
+      const { requestId, route } = ctx.state;
+      log.info('request', {
+        requestId,
+        method: ctx.method,
+        route: route ?? 'unknown',
+        status: ctx.res.writableFinished || ctx.res.headersSent ? ctx.res.statusCode : 499,
+        durationMs: Math.round(clock.monotonicMs() - startedMs),
+        clientName: readClientName(ctx.get('user-agent')),
+      });
+    });
+    await next();
+  };
+}
+
+function mapErrors({ world: { log } }: MiddlewareParts): CallMiddleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      ctx.respond = false;
+      sendError(error, { call: { response: ctx.res, path: ctx.path, requestId: ctx.state.requestId }, log });
+    }
+  };
+}
+
+function checkIngress({ ingress }: MiddlewareParts): CallMiddleware {
+  return async (ctx, next) => {
+    ingress.check({ host: ctx.req.headers.host, origin: ctx.req.headers.origin, url: ctx.req.url ?? '/' });
+    await next();
+  };
+}

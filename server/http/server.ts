@@ -1,0 +1,73 @@
+/** The HTTP server: Koa with the middleware list and the mounted routes, and limits that are set on purpose. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import Router from '@koa/router';
+import Koa from 'koa';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { errorFacts } from '../observe/log.ts';
+import { createMiddleware, type CallState, type MiddlewareParts } from './middleware.ts';
+
+export interface HttpServerParts extends MiddlewareParts {
+  /** Each mounts its paths; the order does not matter, paths do not overlap. */
+  readonly mounts: readonly ((router: Router<CallState>) => void)[];
+}
+
+/** A client that sends no complete head in this time is not one of ours (slowloris). */
+const headersTimeoutMs = 30_000;
+/** Bodies of tens of megabytes over slow links need minutes; pauses inside a body have their own, shorter limit. */
+const requestTimeoutMs = 300_000;
+/** Longer than clients keep idle connections, so that it is they who close and no request meets a closing socket. */
+const keepAliveTimeoutMs = 75_000;
+/** Codex sends up to a kilobyte of turn metadata in one header (wire spec A3.1). */
+const maxHeaderBytes = 64 * 1024;
+const maxHeaders = 200;
+
+export function createHttpServer(parts: HttpServerParts): Server {
+  const { log } = parts.world;
+  const koa = new Koa<CallState>();
+  const router = new Router<CallState>();
+  for (const mount of parts.mounts) mount(router);
+  for (const middleware of createMiddleware(parts)) koa.use(middleware);
+  koa.use(router.routes());
+  koa.use((ctx) => {
+    throw new GatewayError((ctx as { matched?: unknown[] }).matched?.length ? 'method_not_allowed' : 'not_found');
+  });
+  koa.on('error', (error: unknown) => log.error('http_error', errorFacts(error)));
+
+  const handle = koa.callback();
+  const server = createServer({
+    maxHeaderSize: maxHeaderBytes,
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+  });
+  server.maxHeadersCount = maxHeaders;
+  server.on('request', (request, response) => void handle(request, response));
+  // The client may send its body only once it is known who asks; `readBody` is what makes it go on.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    request.once('resume', () => response.writeContinue());
+    void handle(request, response);
+  });
+  server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => refuseUpgrade(socket));
+  server.on('clientError', (_error: Error, socket: Duplex) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    else socket.destroy();
+  });
+  return server;
+}
+
+/** 426 makes Codex use HTTP for the rest of its session, without a word to the user (wire spec A7.3). */
+function refuseUpgrade(socket: Duplex): void {
+  const body = JSON.stringify({
+    error: {
+      message: new GatewayError('websocket_not_offered').sentence,
+      type: 'invalid_request_error',
+      code: 'websocket_not_offered',
+      param: null,
+    },
+  });
+  socket.on('error', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\nupgrade: HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

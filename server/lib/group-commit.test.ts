@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { createGroupCommit, GroupCommitFull } from './group-commit.ts';
+
+describe('group commit', () => {
+  it('writes the first item alone and what came meanwhile together', async () => {
+    const groups: number[][] = [];
+    const gates: (() => void)[] = [];
+    const commit = createGroupCommit<number, number>({
+      maxGroup: 10,
+      maxWaiting: 100,
+      async writeGroup(items) {
+        groups.push([...items]);
+        await new Promise<void>((open) => gates.push(open));
+        return items.map((item) => item * 2);
+      },
+    });
+    const results = [1, 2, 3].map((item) => commit.write(item));
+    expect(commit.size).toBe(3);
+    gates.shift()?.();
+    await results[0];
+    await Promise.resolve();
+    gates.shift()?.();
+    expect(await Promise.all(results)).toEqual([2, 4, 6]);
+    expect(groups).toEqual([[1], [2, 3]]);
+    await commit.idle();
+    expect(commit.size).toBe(0);
+  });
+
+  it('lets a bad item fail alone', async () => {
+    const commit = createGroupCommit<number, number>({
+      maxGroup: 10,
+      maxWaiting: 100,
+      async writeGroup(items) {
+        await Promise.resolve();
+        if (items.includes(13)) throw new RangeError('13');
+        return items;
+      },
+    });
+    const results = await Promise.allSettled([1, 12, 13, 14].map((item) => commit.write(item)));
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('refuses beyond its bound instead of growing', async () => {
+    const commit = createGroupCommit<number, number>({
+      maxGroup: 1,
+      maxWaiting: 1,
+      writeGroup: () => new Promise(() => undefined),
+    });
+    void commit.write(1);
+    void commit.write(2);
+    await expect(commit.write(3)).rejects.toBeInstanceOf(GroupCommitFull);
+  });
+});

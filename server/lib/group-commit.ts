@@ -1,0 +1,81 @@
+/**
+ * Joins writes that arrive together into one: the first goes at once, those that come while it runs go together in the
+ * next. Under light load this adds no wait, under heavy load it divides the number of commits.
+ */
+
+export interface GroupCommit<Item, Result> {
+  /** Resolves when the group that carried the item is written. Rejects with what the write threw. */
+  write(item: Item): Promise<Result>;
+  /** Items waiting or being written. */
+  readonly size: number;
+  /** Resolves when nothing is waiting or being written. */
+  idle(): Promise<void>;
+}
+
+export interface GroupCommitOptions<Item, Result> {
+  /** Writes a group; results in the order of the items. */
+  readonly writeGroup: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly maxGroup: number;
+  /** Beyond this many waiting items `write` rejects at once with `GroupCommitFull`: memory stays bounded. */
+  readonly maxWaiting: number;
+}
+
+export class GroupCommitFull extends Error {
+  constructor() {
+    super('too many writes are waiting');
+    this.name = 'GroupCommitFull';
+  }
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function createGroupCommit<Item, Result>({
+  writeGroup,
+  maxGroup,
+  maxWaiting,
+}: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
+  const waiting: Waiting<Item, Result>[] = [];
+  const idleWaiters: (() => void)[] = [];
+  let writing = 0;
+
+  function write(item: Item): Promise<Result> {
+    if (waiting.length >= maxWaiting) return Promise.reject(new GroupCommitFull());
+    return new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (writing === 0) void run();
+    });
+  }
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      const group = waiting.splice(0, maxGroup);
+      writing = group.length;
+      await writeOrSplit(group);
+    }
+    writing = 0;
+    for (const done of idleWaiters.splice(0)) done();
+  }
+
+  /** One bad item must not fail its neighbours: a failed group is tried again item by item. */
+  async function writeOrSplit(group: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await writeGroup(group.map(({ item }) => item));
+      group.forEach(({ resolve }, index) => resolve(results[index] as Result));
+    } catch (error) {
+      if (group.length === 1) group[0]?.reject(error);
+      else for (const one of group) await writeOrSplit([one]);
+    }
+  }
+
+  return {
+    write,
+    get size() {
+      return waiting.length + writing;
+    },
+    idle: () => (writing === 0 ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve))),
+  };
+}

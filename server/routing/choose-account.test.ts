@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { AccountFacts } from '../accounts/account.ts';
+import { chooseAccount, type ChoiceQuestion } from './choose-account.ts';
+import type { Candidate } from './eligibility.ts';
+
+const now = new Date('2026-11-23T12:00:00Z');
+const ids = fc.uniqueArray(fc.uuid(), { minLength: 1, maxLength: 12 });
+
+describe('choosing an account', () => {
+  it('does not depend on the order in which accounts are listed', () => {
+    fc.assert(
+      fc.property(ids, fc.string(), (accounts, seed) => {
+        const forwards = chooseAccount(accounts.map(candidate), question({ seed }));
+        const backwards = chooseAccount(accounts.toReversed().map(candidate), question({ seed }));
+        expect(chosenId(forwards)).toBe(chosenId(backwards));
+      }),
+    );
+  });
+
+  it('moves only the conversations of an account that goes away', () => {
+    fc.assert(
+      fc.property(ids, fc.string(), fc.nat(), (accounts, seed, pick) => {
+        const gone = accounts[pick % accounts.length];
+        const before = chosenId(chooseAccount(accounts.map(candidate), question({ seed })));
+        const after = chosenId(chooseAccount(accounts.filter((id) => id !== gone).map(candidate), question({ seed })));
+        if (before !== gone) expect(after).toBe(before);
+      }),
+    );
+  });
+
+  it('spreads conversations over the accounts', () => {
+    const accounts = ['a', 'b', 'c', 'd'].map(candidate);
+    const counts = new Map<string | null, number>();
+    for (let thread = 0; thread < 4000; thread += 1) {
+      const id = chosenId(chooseAccount(accounts, question({ seed: `thread-${thread}` })));
+      counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    for (const count of counts.values()) expect(count).toBeGreaterThan(850);
+    expect(counts.size).toBe(4);
+  });
+
+  it('keeps a conversation with its account as long as that account may serve', () => {
+    const accounts = ['a', 'b', 'c'].map(candidate);
+    for (const prefers of ['a', 'b', 'c'])
+      expect(chosenId(chooseAccount(accounts, question({ prefers })))).toBe(prefers);
+    const limited = accounts.map((each) =>
+      each.account.id === 'b'
+        ? { ...each, unavailability: { code: 'usage_limit_reached' as const, until: null } }
+        : each,
+    );
+    expect(chosenId(chooseAccount(limited, question({ prefers: 'b' })))).not.toBe('b');
+  });
+
+  it('never chooses an account that a named reason excludes, and names every reason', () => {
+    const reset = new Date('2026-11-23T13:00:00Z');
+    const choice = chooseAccount(
+      [
+        candidate('paused', { status: 'paused' }),
+        candidate('signed-out', { status: 'reauth_required' }),
+        candidate('other-models', { models: new Set(['gpt-other']) }),
+        candidate('expired', { status: 'refresh_failed', accessTokenExpiresAt: now }),
+        { ...candidate('limited'), unavailability: { code: 'usage_limit_reached', until: reset } },
+        candidate('tried'),
+      ],
+      question({ tried: new Set(['tried']) }),
+    );
+    expect(choice).toEqual({
+      kind: 'none',
+      exclusions: [
+        { accountId: 'paused', reason: 'account_paused', until: null },
+        { accountId: 'signed-out', reason: 'account_signed_out', until: null },
+        { accountId: 'other-models', reason: 'model_not_offered', until: null },
+        { accountId: 'expired', reason: 'account_token_expired', until: null },
+        { accountId: 'limited', reason: 'usage_limit_reached', until: reset },
+        { accountId: 'tried', reason: 'already_tried', until: null },
+      ],
+    });
+  });
+
+  it('lets an account whose refresh failed serve while its token is still good', () => {
+    const later = new Date(now.getTime() + 1);
+    expect(
+      chosenId(chooseAccount([candidate('a', { status: 'refresh_failed', accessTokenExpiresAt: later })], question())),
+    ).toBe('a');
+  });
+
+  it('treats a pin as absolute', () => {
+    const accounts = ['a', 'b'].map(candidate);
+    expect(chosenId(chooseAccount(accounts, question({ pinnedTo: 'b', prefers: 'a' })))).toBe('b');
+    expect(chooseAccount(accounts, question({ pinnedTo: 'gone' })).kind).toBe('none');
+  });
+});
+
+function question(overrides: Partial<ChoiceQuestion> = {}): ChoiceQuestion {
+  return {
+    model: 'gpt-6.1-sol',
+    now,
+    pinnedTo: null,
+    tried: new Set(),
+    strategy: 'bridge_ring',
+    seed: 's',
+    prefers: null,
+    ...overrides,
+  };
+}
+
+function candidate(id: string, overrides: Partial<AccountFacts> | number = {}): Candidate {
+  const account: AccountFacts = {
+    id,
+    label: id,
+    email: null,
+    plan: null,
+    status: 'active',
+    statusReason: null,
+    chatgptAccountId: id,
+    residency: null,
+    isFedramp: false,
+    backendOrigin: null,
+    routingOverride: null,
+    accessTokenExpiresAt: null,
+    credentialEpoch: 1,
+    createdAt: now,
+    poolIds: [],
+    models: null,
+    ...(typeof overrides === 'object' ? overrides : {}),
+  };
+  return { account, unavailability: null };
+}
+
+function chosenId(choice: ReturnType<typeof chooseAccount>): string | null {
+  return choice.kind === 'chosen' ? choice.account.id : null;
+}

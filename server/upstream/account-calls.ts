@@ -1,0 +1,84 @@
+/** Small calls about one account to the provider's backend: usage, workspace, model list. */
+import type { AccountFacts } from '../accounts/account.ts';
+import { type Clock, type HttpAnswer, type Network } from '../world/world.ts';
+import { ownIdentityHeaders } from './own-identity.ts';
+import { readBody } from './read-answer.ts';
+
+/** Usage and workspace calls get 10 s, as peers give them (wire spec B9, B16). */
+export const accountCallMs = 10_000;
+
+export interface AccountAsk {
+  readonly account: Pick<
+    AccountFacts,
+    'chatgptAccountId' | 'residency' | 'isFedramp' | 'routingOverride' | 'backendOrigin'
+  >;
+  readonly accessToken: string;
+  /** Path and query below the origin, e.g. `/backend-api/wham/usage`. */
+  readonly path: string;
+  /** Ask the workspace's own origin where it has one (wire spec B8). */
+  readonly atWorkspaceOrigin?: boolean;
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A whole answer, whatever its status. */
+export interface AccountAnswer {
+  readonly status: number;
+  readonly headers: HttpAnswer['headers'];
+  readonly body: Buffer;
+}
+
+/**
+ * Asks the backend for one account.
+ *
+ * @throws NetworkFault when no whole answer came in time, AnswerTooLarge when it is too long
+ */
+export type AskBackend = (ask: AccountAsk) => Promise<AccountAnswer>;
+
+/** @param options.upstreamUrl origin of the provider's backend, without trailing slash */
+export function createAccountCalls({
+  network,
+  clock,
+  upstreamUrl,
+  version,
+}: {
+  network: Network;
+  clock: Clock;
+  upstreamUrl: string;
+  version: string;
+}): AskBackend {
+  return async ({ account, accessToken, path, atWorkspaceOrigin = false, maxBytes, signal }) => {
+    const limit = new AbortController();
+    const timer = clock.timer(accountCallMs, () => limit.abort());
+    const origin = (atWorkspaceOrigin ? account.backendOrigin : null) ?? upstreamUrl;
+    try {
+      const answer = await network.call('account', {
+        method: 'GET',
+        url: `${origin}${path}`,
+        headers: [
+          ['authorization', `Bearer ${accessToken}`],
+          ['chatgpt-account-id', account.chatgptAccountId],
+          ['accept', 'application/json'],
+          ...ownIdentityHeaders(version),
+          ...workspaceHeaders(account),
+        ],
+        signal: signal ? AbortSignal.any([signal, limit.signal]) : limit.signal,
+        headersMs: accountCallMs,
+      });
+      return { status: answer.status, headers: answer.headers, body: await readBody(answer, maxBytes) };
+    } finally {
+      timer.stop();
+    }
+  };
+}
+
+/** What a workspace with constraints must carry on every call (wire spec B12). */
+function workspaceHeaders(
+  account: Pick<AccountFacts, 'residency' | 'isFedramp' | 'routingOverride'>,
+): (readonly [string, string])[] {
+  const headers: (readonly [string, string])[] = [];
+  if (account.residency !== null) headers.push(['x-openai-internal-codex-residency', account.residency]);
+  if (account.isFedramp) headers.push(['x-openai-fedramp', 'true']);
+  if (account.routingOverride !== null) headers.push(['x-openai-account-routing-override', account.routingOverride]);
+  return headers;
+}

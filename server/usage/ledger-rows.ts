@@ -1,0 +1,91 @@
+/** The records a request leaves behind, as plain values. Times are `Date`, money is text in micro-USD. */
+import type {
+  AttemptStatus,
+  CostStatus,
+  RequestStatus,
+  RouteClass,
+  Transport,
+  UsageStatus,
+} from '../contract/vocabulary.ts';
+
+/** Tokens and money of one ledger movement. */
+export interface Amounts {
+  readonly inputTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly cacheWriteTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly reasoningTokens: number | null;
+  readonly totalTokens: number | null;
+  readonly costMicros: string | null;
+  readonly costStatus: CostStatus;
+}
+
+/** What is known when a request is admitted. */
+export interface RequestRow {
+  readonly requestId: string;
+  readonly poolId: string;
+  readonly keyId: string;
+  readonly keyName: string;
+  readonly keyPrefix: string;
+  readonly processNumber: number;
+  readonly endpoint: string;
+  readonly transport: Transport;
+  readonly routeClass: RouteClass;
+  readonly model: string | null;
+  readonly requestedTier: string | null;
+  readonly reasoningEffort: string | null;
+  readonly clientAddress: string | null;
+  readonly clientName: string | null;
+  readonly requestBytes: number;
+  readonly admittedAt: Date;
+}
+
+export interface AttemptRow {
+  readonly id: string;
+  readonly number: number;
+  readonly accountId: string;
+  readonly accountLabel: string;
+  readonly transport: Transport;
+  readonly status: AttemptStatus;
+  readonly upstreamStatus: number | null;
+  readonly errorCode: string | null;
+  readonly retryReason: string | null;
+  readonly upstreamRequestId: string | null;
+  readonly firstByteMs: number | null;
+  readonly totalMs: number | null;
+  readonly startedAt: Date;
+  readonly completedAt: Date | null;
+}
+
+/** Written before the first dispatch: the request, its first attempt, and what is set aside for it. */
+export interface Reservation extends RequestRow {
+  readonly attemptId: string;
+  readonly accountId: string;
+  readonly accountLabel: string;
+  readonly estimate: Amounts;
+}
+
+/** A request refused before any attempt: a row, no money. */
+export interface Rejection extends RequestRow {
+  readonly errorCode: string;
+  readonly responseStatus: number;
+}
+
+/** Written once when a request is over. */
+export interface Settlement {
+  readonly requestId: string;
+  readonly status: Exclude<RequestStatus, 'in_progress' | 'rejected'>;
+  readonly usageStatus: UsageStatus;
+  readonly errorCode: string | null;
+  readonly responseStatus: number | null;
+  readonly accountId: string | null;
+  readonly accountLabel: string | null;
+  readonly servedTier: string | null;
+  readonly responseBytes: number;
+  readonly firstByteMs: number | null;
+  readonly totalMs: number;
+  readonly completedAt: Date;
+  readonly attempts: readonly AttemptRow[];
+  /** Reported usage, or the estimate when it is unknown; ignored when nothing was sent. */
+  readonly amounts: Amounts;
+}

@@ -1,0 +1,23 @@
+/** The real outside: system clock, system randomness. Log and network are made elsewhere and joined in `app.ts`. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleepFor } from 'node:timers/promises';
+import type { Clock, Random } from './world.ts';
+
+/** The system clock. Its timers are unreferenced: waiting never keeps a stopping process alive. */
+export const systemClock: Clock = {
+  now: () => new Date(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) => sleepFor(ms, undefined, signal ? { signal } : undefined),
+  timer(ms, fire) {
+    const timeout = setTimeout(fire, ms);
+    timeout.unref();
+    return { restart: () => void timeout.refresh(), stop: () => clearTimeout(timeout) };
+  },
+};
+
+/** The operating system's random source. */
+export const systemRandom: Random = {
+  bytes: (count) => randomBytes(count),
+  id: () => randomUUID(),
+  fraction: () => randomBytes(4).readUInt32BE() / 2 ** 32,
+};
