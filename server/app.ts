@@ -194,8 +194,13 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   });
 
   const flushQuota = async () => {
-    const readings = board.takeDirtyReadings();
-    if (readings.length > 0) await saveQuotaReadings(db, readings);
+    const changed = board.takeDirtyReadings();
+    if (changed.length === 0) return;
+    await saveQuotaReadings(db, changed).catch((error: unknown) => {
+      // Not stored, so they must not count as stored.
+      for (const { accountId, reading } of changed) board.record(accountId, [reading]);
+      throw error;
+    });
   };
   const sweep = () => sweepDeadProcesses({ db, pool, clock, log, processNumber });
   const work: { stop(): Promise<void> }[] = [];

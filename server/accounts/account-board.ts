@@ -2,14 +2,7 @@
  * Live facts of the accounts, in memory: provider limits as last read, who must be left alone until when, how much is
  * in flight. Every call is synchronous, so choosing an account and taking a place on it can be one step.
  */
-import {
-  accountMeter,
-  blockedUntil,
-  mergeReadings,
-  windowKey,
-  type HeldWindows,
-  type QuotaReading,
-} from './quota.ts';
+import { accountMeter, blockedUntil, mergeReadings, windowKey, type HeldWindows, type QuotaReading } from './quota.ts';
 
 /** Why an account cannot take this call now although its state is sound. */
 export interface Unavailability {

@@ -67,7 +67,7 @@ export function createAccountReader(parts: {
   }
 
   async function readQuota(account: ReadingAsk['account']): Promise<Reading> {
-    const answer = await ask(account, questions.usage);
+    const answer = await ask(account, (about) => questions.usage(about));
     if (!answer.found) return failed(problemOf(answer.status));
     const { readings, plan, credits } = answer.found;
     board.record(account.id, readings);
@@ -84,9 +84,9 @@ export function createAccountReader(parts: {
 
   /** The workspace first: it decides where the model list is asked for. Without an answer the default stays. */
   async function readModels(account: ReadingAsk['account']): Promise<Reading> {
-    const workspace = (await ask(account, questions.workspace).catch(() => null))?.found ?? null;
+    const workspace = (await ask(account, (about) => questions.workspace(about)).catch(() => null))?.found ?? null;
     if (workspace && (await saveWorkspace(db, { id: account.id, ...workspace }))) await announceChange(db, 'accounts');
-    const answer = await ask({ ...account, ...workspace }, questions.models);
+    const answer = await ask({ ...account, ...workspace }, (about) => questions.models(about));
     if (!answer.found) return failed(problemOf(answer.status));
     await announceChange(db, 'catalog');
     return succeeded;

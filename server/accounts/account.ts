@@ -6,6 +6,7 @@ export interface AccountFacts {
   readonly label: string;
   readonly email: string | null;
   readonly plan: string | null;
+  /** `refresh_failed` goes on serving until its access token has expired; the refresh is tried again meanwhile. */
   readonly status: AccountStatus;
   readonly statusReason: string | null;
   /** Sent as `chatgpt-account-id`. */
@@ -31,23 +32,4 @@ export interface Credential {
   readonly accessToken: string;
   /** The epoch it belongs to; report it back when the provider answers 401. */
   readonly epoch: number;
-}
-
-/** Why an account's own state keeps it from serving. */
-export type AccountHindrance = 'reauth_required' | 'refresh_failed' | 'paused' | 'deleted';
-
-/**
- * Why this account may not serve now, judged by its state alone, or null when it may.
- *
- * An account whose last refresh failed goes on serving until its access token has expired: the token is good until
- * then, and the refresh is tried again meanwhile. An unknown expiry counts as not expired; a 401 tells otherwise.
- */
-export function hindranceOf(
-  account: Pick<AccountFacts, 'status' | 'accessTokenExpiresAt'>,
-  now: Date,
-): AccountHindrance | null {
-  if (account.status === 'active') return null;
-  if (account.status !== 'refresh_failed') return account.status;
-  const { accessTokenExpiresAt } = account;
-  return accessTokenExpiresAt !== null && accessTokenExpiresAt <= now ? 'refresh_failed' : null;
 }

@@ -122,6 +122,9 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
   };
 }
 
-function byMeterAndLength(a: { meter: string; windowMinutes: number }, b: { meter: string; windowMinutes: number }): number {
+function byMeterAndLength(
+  a: { meter: string; windowMinutes: number },
+  b: { meter: string; windowMinutes: number },
+): number {
   return a.meter === b.meter ? a.windowMinutes - b.windowMinutes : a.meter < b.meter ? -1 : 1;
 }

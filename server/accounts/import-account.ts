@@ -38,7 +38,10 @@ export interface ImportResult {
  *
  * @throws GatewayError `pool_not_found`
  */
-export async function importAccount(db: Kysely<DB>, { vault, ask }: { vault: Vault; ask: ImportAsk }): Promise<ImportResult> {
+export async function importAccount(
+  db: Kysely<DB>,
+  { vault, ask }: { vault: Vault; ask: ImportAsk },
+): Promise<ImportResult> {
   const { signIn, label, now } = ask;
   return db.transaction().execute(async (transaction) => {
     const poolId = await findPoolId(transaction, ask.pool);
@@ -68,7 +71,7 @@ const issueToleranceMs = 1000;
  * Is the file older than the tokens of a healthy account? Its refresh token was then spent by our own refresh, and
  * storing it would sign the account out.
  */
-export function isOutdated(
+function isOutdated(
   imported: Pick<AccountIdentity, 'issuedAt'>,
   known: { status: string; refreshedAt: Date | null },
 ): boolean {
@@ -95,7 +98,11 @@ async function freeLabel(transaction: Kysely<DB>, identity: AccountIdentity): Pr
   const { email, plan, chatgptAccountId } = identity;
   const name = (email ?? 'ChatGPT account').slice(0, 120);
   const last = `${name} (${chatgptAccountId.slice(-6)})`;
-  const candidates = [...(email === null ? [] : [name]), ...(plan === null ? [] : [`${name} (${plan.slice(0, 30)})`]), last];
+  const candidates = [
+    ...(email === null ? [] : [name]),
+    ...(plan === null ? [] : [`${name} (${plan.slice(0, 30)})`]),
+    last,
+  ];
   const taken = await takenLabels(transaction, candidates);
   return candidates.find((candidate) => !taken.has(candidate)) ?? last;
 }

@@ -80,7 +80,10 @@ export function wordOf(value: unknown): string | null {
 
 /** A meter's name in one spelling: lower case, words joined by `_`, aliases folded. */
 export function meterOf(value: unknown): string | null {
-  const word = wordOf(value)?.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_').replaceAll(/^_+|_+$/g, '');
+  const word = wordOf(value)
+    ?.toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .replaceAll(/^_+|_+$/g, '');
   return word ? (meterAliases[word] ?? word) : null;
 }
 

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { QuotaSource } from '../contract/vocabulary.ts';
-import { blockedUntil, isExpired, mergeReadings, mergeWindow, windowKey, type HeldWindow, type QuotaReading } from './quota.ts';
+import {
+  blockedUntil,
+  isExpired,
+  mergeReadings,
+  mergeWindow,
+  windowKey,
+  type HeldWindow,
+  type QuotaReading,
+} from './quota.ts';
 
 const start = new Date('2026-11-22T06:00:00Z');
 const at = (minutes: number): Date => new Date(start.getTime() + minutes * 60_000);
@@ -57,12 +65,18 @@ describe('merging a reading', () => {
   });
 
   it('takes anything after the cycle has ended', () => {
-    const next = mergeWindow(held({ usedPercent: 100 }), reading({ usedPercent: 0, observedAt: at(121), resetAt: at(420) }));
+    const next = mergeWindow(
+      held({ usedPercent: 100 }),
+      reading({ usedPercent: 0, observedAt: at(121), resetAt: at(420) }),
+    );
     expect(next).toEqual({ reading: reading({ usedPercent: 0, observedAt: at(121), resetAt: at(420) }), lower: null });
   });
 
   it('ignores a stale document whose reset has passed', () => {
-    const next = mergeWindow(held({ usedPercent: 100 }), reading({ usedPercent: 0, observedAt: at(5), resetAt: at(4) }));
+    const next = mergeWindow(
+      held({ usedPercent: 100 }),
+      reading({ usedPercent: 0, observedAt: at(5), resetAt: at(4) }),
+    );
     expect(next.reading.usedPercent).toBe(100);
   });
 
@@ -89,7 +103,10 @@ describe('merging a reading', () => {
   });
 
   it('agrees with a window whose reset slides along because nobody used it yet', () => {
-    const once = mergeWindow(held({ usedPercent: 100 }), reading({ usedPercent: 0, observedAt: at(1), resetAt: at(301) }));
+    const once = mergeWindow(
+      held({ usedPercent: 100 }),
+      reading({ usedPercent: 0, observedAt: at(1), resetAt: at(301) }),
+    );
     const next = mergeWindow(once, reading({ usedPercent: 0, observedAt: at(31), resetAt: at(331) }));
     expect(next.reading.usedPercent).toBe(0);
   });

@@ -36,13 +36,13 @@ export const exhaustedPercent = 100;
  * How long "used up" without a reset time holds. Short, because the worse mistake is an account that stays out for
  * ever; one refused call after it renews the reading.
  */
-export const unknownResetHoldMs = 5 * 60_000;
+const unknownResetHoldMs = 5 * 60_000;
 
 /** Reset times of one cycle drift by seconds to minutes between the provider's surfaces (gateway spec 5.6). */
 const sameResetMs = 5 * 60_000;
 
 /** Two readings of a fall count as two only this far apart: cached answers repeat themselves for about as long. */
-export const secondWitnessMs = 2 * 60_000;
+const secondWitnessMs = 2 * 60_000;
 
 /** A second witness may show this much more use than the first: work goes on between them. */
 const agreeingPercent = 10;
@@ -75,7 +75,8 @@ export function mergeReadings(held: HeldWindows, readings: readonly QuotaReading
     const target = withLength(merged, reading);
     merged.set(windowKey(target), mergeWindow(merged.get(windowKey(target)), target));
   }
-  for (const meter of new Set(readings.map((reading) => reading.meter))) questionUnnamedWindow(merged, { meter, readings });
+  for (const meter of new Set(readings.map((reading) => reading.meter)))
+    questionUnnamedWindow(merged, { meter, readings });
   const isSame = merged.size === held.size && [...merged].every(([key, window]) => held.get(key) === window);
   return isSame ? held : merged;
 }

@@ -15,7 +15,13 @@ const claims = { email: 'anna@example.com', 'https://api.openai.com/auth': auth 
 const accessToken = jwt({ exp: 1_795_000_000, iat: 1_794_000_000, 'https://api.openai.com/auth': auth });
 const tokens = { id_token: jwt(claims), access_token: accessToken, refresh_token: 'rt_canary', account_id: 'acc-1' };
 const file = (over: Record<string, unknown> = {}) =>
-  JSON.stringify({ auth_mode: 'chatgpt', OPENAI_API_KEY: null, tokens, last_refresh: '2026-11-22T06:00:00.000000Z', ...over });
+  JSON.stringify({
+    auth_mode: 'chatgpt',
+    OPENAI_API_KEY: null,
+    tokens,
+    last_refresh: '2026-11-22T06:00:00.000000Z',
+    ...over,
+  });
 
 const problem = (text: string): GatewayError => {
   try {
@@ -77,7 +83,11 @@ describe('what is refused', () => {
     ['an API key', { auth_mode: 'apikey', OPENAI_API_KEY: 'sk-canary' }, 'API key'],
     ['an API key without mode', { OPENAI_API_KEY: 'sk-canary' }, 'API key'],
     ['a personal access token', { OPENAI_API_KEY: null, personal_access_token: 'at-canary' }, 'personal access token'],
-    ['an agent identity', { auth_mode: 'agentIdentity', agent_identity: { agent_private_key: 'canary' } }, 'agent identity'],
+    [
+      'an agent identity',
+      { auth_mode: 'agentIdentity', agent_identity: { agent_private_key: 'canary' } },
+      'agent identity',
+    ],
     ['lent tokens', { auth_mode: 'chatgptAuthTokens', tokens }, 'another program'],
     ['tokens of another mode', { auth_mode: 'personalAccessToken', tokens }, 'personal access token'],
   ])('%s, by name', (_, content, words) => {
@@ -101,7 +111,11 @@ describe('what is refused', () => {
   });
 
   it('is never repeated: no part of the file stands in the error or its cause', () => {
-    const texts = ['{"tokens": canary', '"canary"', file({ tokens: { access_token: 'canary', refresh_token: 'canary' } })];
+    const texts = [
+      '{"tokens": canary',
+      '"canary"',
+      file({ tokens: { access_token: 'canary', refresh_token: 'canary' } }),
+    ];
     for (const text of texts) {
       const error = problem(text);
       expect(`${error.message} ${error.sentence} ${error.stack} ${String(error.cause)}`).not.toContain('canary');
@@ -112,7 +126,20 @@ describe('what is refused', () => {
     const anything = fc.oneof(
       fc.string(),
       fc.json(),
-      fc.record({ tokens: fc.oneof(fc.jsonValue(), fc.record({ access_token: fc.jsonValue(), refresh_token: fc.jsonValue(), id_token: fc.jsonValue(), account_id: fc.jsonValue() })), auth_mode: fc.jsonValue() }).map((value) => JSON.stringify(value)),
+      fc
+        .record({
+          tokens: fc.oneof(
+            fc.jsonValue(),
+            fc.record({
+              access_token: fc.jsonValue(),
+              refresh_token: fc.jsonValue(),
+              id_token: fc.jsonValue(),
+              account_id: fc.jsonValue(),
+            }),
+          ),
+          auth_mode: fc.jsonValue(),
+        })
+        .map((value) => JSON.stringify(value)),
     );
     fc.assert(
       fc.property(anything, (text) => {

@@ -87,9 +87,7 @@ function identityOf({
   const access = readJwtClaims(accessToken);
   const id = readIdToken(tokens['id_token']);
   const chatgptAccountId =
-    identifierOf(tokens['account_id']) ??
-    identifierOf(id.chatgptAccountId) ??
-    identifierOf(access.chatgptAccountId);
+    identifierOf(tokens['account_id']) ?? identifierOf(id.chatgptAccountId) ?? identifierOf(access.chatgptAccountId);
   if (chatgptAccountId === null) throw invalid(`Neither the file nor its tokens name the account. ${signInAgain}`);
   return {
     chatgptAccountId,

@@ -94,7 +94,11 @@ describe('the rate limit event', () => {
 
   it('names the meter that the event names', () => {
     const evidence = readRateLimitsEvent(
-      { type: 'codex.rate_limits', metered_limit_name: 'codex_bengalfox', rate_limits: { primary: { used_percent: 5, window_minutes: 300 } } },
+      {
+        type: 'codex.rate_limits',
+        metered_limit_name: 'codex_bengalfox',
+        rate_limits: { primary: { used_percent: 5, window_minutes: 300 } },
+      },
       now,
     );
     expect(evidence!.readings[0]!.meter).toBe('codex_spark');
@@ -114,7 +118,10 @@ describe('the usage document', () => {
   });
 
   it('tells windows apart by length, also when the weekly one comes first', () => {
-    const evidence = readUsage({ plan_type: 'pro', rate_limit: { primary_window: window(22, 604_800), secondary_window: null } }, now);
+    const evidence = readUsage(
+      { plan_type: 'pro', rate_limit: { primary_window: window(22, 604_800), secondary_window: null } },
+      now,
+    );
     expect(brief(evidence!.readings)).toEqual([['codex', 10_080, 22, 60]]);
   });
 
@@ -139,7 +146,11 @@ describe('the usage document', () => {
         plan_type: 'plus',
         rate_limit: { primary_window: window(12, 18_000) },
         additional_rate_limits: [
-          { limit_name: 'GPT-5.3-Codex-Spark', metered_feature: 'codex_bengalfox', rate_limit: { primary_window: window(100, 18_000) } },
+          {
+            limit_name: 'GPT-5.3-Codex-Spark',
+            metered_feature: 'codex_bengalfox',
+            rate_limit: { primary_window: window(100, 18_000) },
+          },
           { limit_name: 'Other', rate_limit: { primary_window: {}, secondary_window: null } },
         ],
       },
@@ -222,23 +233,46 @@ describe('whatever the provider sends', () => {
       expect(reading.usedPercent).toBeLessThanOrEqual(100);
       expect(Number.isInteger(reading.windowMinutes) && reading.windowMinutes >= 0).toBe(true);
       expect(reading.meter).toMatch(/^[a-z0-9_]+$/);
-      if (reading.resetAt) expect(Math.abs(reading.resetAt.getTime() - now.getTime())).toBeLessThanOrEqual(400 * 86_400_000);
+      if (reading.resetAt)
+        expect(Math.abs(reading.resetAt.getTime() - now.getTime())).toBeLessThanOrEqual(400 * 86_400_000);
     }
   };
   const value = fc.oneof(fc.jsonValue(), fc.double(), fc.constantFrom('', 'True', '1e400', '-1', '150', 'NaN'));
   const window = fc.dictionary(
-    fc.constantFrom('used_percent', 'window_minutes', 'limit_window_seconds', 'reset_at', 'resets_at', 'reset_after_seconds'),
+    fc.constantFrom(
+      'used_percent',
+      'window_minutes',
+      'limit_window_seconds',
+      'reset_at',
+      'resets_at',
+      'reset_after_seconds',
+    ),
     value,
   );
-  const limit = fc.record({ allowed: value, limit_reached: value, primary: window, secondary_window: fc.oneof(window, value) });
+  const limit = fc.record({
+    allowed: value,
+    limit_reached: value,
+    primary: window,
+    secondary_window: fc.oneof(window, value),
+  });
 
   it('bodies never throw and values stay in range', () => {
     fc.assert(
       fc.property(fc.oneof(limit, value), value, (rateLimit, other) => {
         const readings = [
-          readUsage({ rate_limit: rateLimit, plan_type: other, additional_rate_limits: [other, { limit_name: 'x', rate_limit: rateLimit }] }, now),
+          readUsage(
+            {
+              rate_limit: rateLimit,
+              plan_type: other,
+              additional_rate_limits: [other, { limit_name: 'x', rate_limit: rateLimit }],
+            },
+            now,
+          ),
           readUsage(other, now),
-          readRateLimitsEvent({ type: 'codex.rate_limits', rate_limits: rateLimit, limit_id: other, credits: other }, now),
+          readRateLimitsEvent(
+            { type: 'codex.rate_limits', rate_limits: rateLimit, limit_id: other, credits: other },
+            now,
+          ),
         ].flatMap((evidence) => evidence?.readings ?? []);
         inRange(readings);
         inRange(readQuotaError({ error: other }, { observedAt: now }));
@@ -250,14 +284,20 @@ describe('whatever the provider sends', () => {
   it('headers never throw and values stay in range', () => {
     const name = fc.oneof(
       fc.string(),
-      fc.tuple(fc.string(), fc.constantFrom('used-percent', 'window-minutes', 'reset-at')).map(([id, part]) => `x-codex${id}-primary-${part}`),
+      fc
+        .tuple(fc.string(), fc.constantFrom('used-percent', 'window-minutes', 'reset-at'))
+        .map(([id, part]) => `x-codex${id}-primary-${part}`),
     );
     fc.assert(
-      fc.property(fc.array(fc.tuple(name, fc.oneof(fc.string(), fc.double().map(String)))), fc.string(), (headers, message) => {
-        inRange(readQuotaHeaders(headers, now).readings);
-        const wait = readRetryAfterMs({ header: headers[0]?.[1], message, now });
-        if (wait !== null) expect(wait).toBeLessThanOrEqual(3_600_000);
-      }),
+      fc.property(
+        fc.array(fc.tuple(name, fc.oneof(fc.string(), fc.double().map(String)))),
+        fc.string(),
+        (headers, message) => {
+          inRange(readQuotaHeaders(headers, now).readings);
+          const wait = readRetryAfterMs({ header: headers[0]?.[1], message, now });
+          if (wait !== null) expect(wait).toBeLessThanOrEqual(3_600_000);
+        },
+      ),
     );
   });
 });

@@ -2,7 +2,7 @@
 import { numberOf } from './quota-fields.ts';
 
 /** Longer waits are no speed limit; whoever asks for one gets this much. */
-export const longestRetryAfterMs = 60 * 60_000;
+const longestRetryAfterMs = 60 * 60_000;
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 

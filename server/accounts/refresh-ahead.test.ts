@@ -20,7 +20,8 @@ function account(over: Partial<RefreshSchedule> = {}): RefreshSchedule {
     ...over,
   };
 }
-const dueAfter = (over: Partial<RefreshSchedule> = {}): number => refreshDueAt(account(over)).getTime() - start.getTime();
+const dueAfter = (over: Partial<RefreshSchedule> = {}): number =>
+  refreshDueAt(account(over)).getTime() - start.getTime();
 
 describe('when tokens are due', () => {
   it('is on the eighth day at the latest, however long they live', () => {
@@ -58,17 +59,27 @@ describe('when tokens are due', () => {
 
   it('is the same after a restart, and another one for the next credential and for other accounts', () => {
     expect(dueAfter()).toBe(dueAfter());
-    const others = [dueAfter(), dueAfter({ credentialEpoch: 2 }), dueAfter({ id: 'account-2' }), dueAfter({ id: 'account-3' })];
+    const others = [
+      dueAfter(),
+      dueAfter({ credentialEpoch: 2 }),
+      dueAfter({ id: 'account-2' }),
+      dueAfter({ id: 'account-3' }),
+    ];
     expect(new Set(others).size).toBe(4);
   });
 
   it('lies before the expiry for every account', () => {
     fc.assert(
-      fc.property(fc.uuid(), fc.nat(1000), fc.integer({ min: 1, max: 60 * 24 * 60 }), (id, credentialEpoch, minutes) => {
-        const expiry = at(minutes * minute);
-        const due = refreshDueAt(account({ id, credentialEpoch, accessTokenExpiresAt: expiry }));
-        expect(due.getTime()).toBeLessThanOrEqual(expiry.getTime() - 5 * minute);
-      }),
+      fc.property(
+        fc.uuid(),
+        fc.nat(1000),
+        fc.integer({ min: 1, max: 60 * 24 * 60 }),
+        (id, credentialEpoch, minutes) => {
+          const expiry = at(minutes * minute);
+          const due = refreshDueAt(account({ id, credentialEpoch, accessTokenExpiresAt: expiry }));
+          expect(due.getTime()).toBeLessThanOrEqual(expiry.getTime() - 5 * minute);
+        },
+      ),
     );
   });
 });

@@ -98,7 +98,8 @@ export function createRefreshAhead({
         await round();
       } catch (error) {
         const isStop = stopping.signal.aborted;
-        if (!isStop) log.warn('refresh_round_failed', { errorName: error instanceof Error ? error.name : typeof error });
+        if (!isStop)
+          log.warn('refresh_round_failed', { errorName: error instanceof Error ? error.name : typeof error });
       }
       await clock.sleep(roundMs, stopping.signal).catch(() => undefined);
     }

@@ -38,7 +38,7 @@ export type AskForTokens = (ask: {
 }) => Promise<RefreshOutcome>;
 
 /** Two doubtful refusals this far apart end a sign-in; closer ones may be one hiccup. */
-export const confirmationMs = 60_000;
+const confirmationMs = 60_000;
 
 /**
  * The wire spec (B4) takes a 401 in unknown words for final, but users of peers report healthy accounts lost that way
@@ -51,7 +51,8 @@ export function confirmedOutcome(
   outcome: RefreshOutcome,
   { failedBefore, now }: { failedBefore: { reason: string | null; since: Date }; now: Date },
 ): RefreshOutcome {
-  if (outcome.kind !== 'transient' || !outcome.endsWhenConfirmed || failedBefore.reason !== outcome.reason) return outcome;
+  if (outcome.kind !== 'transient' || !outcome.endsWhenConfirmed || failedBefore.reason !== outcome.reason)
+    return outcome;
   const apart = now.getTime() - failedBefore.since.getTime();
   return apart >= confirmationMs ? { kind: 'terminal', reason: outcome.reason } : outcome;
 }

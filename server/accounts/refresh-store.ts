@@ -210,15 +210,7 @@ export interface RefreshSchedule {
 export async function selectRefreshSchedules(db: Kysely<DB>): Promise<RefreshSchedule[]> {
   const rows = await db
     .selectFrom('accounts')
-    .select([
-      'id',
-      'status',
-      'credentialEpoch',
-      'accessTokenExpiresAt',
-      'refreshedAt',
-      'refreshNotBefore',
-      'createdAt',
-    ])
+    .select(['id', 'status', 'credentialEpoch', 'accessTokenExpiresAt', 'refreshedAt', 'refreshNotBefore', 'createdAt'])
     .where('deletedAt', 'is', null)
     .where('status', 'in', ['active', 'refresh_failed', 'paused'] satisfies AccountStatus[])
     .execute();

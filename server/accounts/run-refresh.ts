@@ -71,9 +71,7 @@ export async function runRefresh(parts: RefreshParts, run: RefreshRun): Promise<
     if (!isOurs) return superseded(parts, run);
     outcome = await parts.askForTokens({ refreshToken: token.text, reason });
   }
-  return outcome.kind === 'renewed'
-    ? succeed(parts, { run, tokens: outcome.tokens })
-    : fail(parts, { run, outcome });
+  return outcome.kind === 'renewed' ? succeed(parts, { run, tokens: outcome.tokens }) : fail(parts, { run, outcome });
 }
 
 type Failure = Exclude<RefreshOutcome, { kind: 'renewed' }>;
@@ -121,7 +119,12 @@ async function store(
     if (finished === null) return null;
     for (const [kind, text] of texts) {
       if (text === null) continue;
-      await saveSecret(transaction, { accountId, kind, now, ...vault.seal({ kind, ownerId: accountId, plaintext: text }) });
+      await saveSecret(transaction, {
+        accountId,
+        kind,
+        now,
+        ...vault.seal({ kind, ownerId: accountId, plaintext: text }),
+      });
     }
     await announceChange(transaction, 'accounts');
     const accessToken = tokens.accessToken ?? (await storedAccessToken({ transaction, vault, accountId }));
@@ -183,7 +186,12 @@ async function fail(
     return ended;
   });
   if (!isOurs) return superseded(parts, run);
-  parts.log.warn('account_refresh_failed', { accountId, status, reason, ...(isTerminal ? {} : { retryAfterMs: waitMs }) });
+  parts.log.warn('account_refresh_failed', {
+    accountId,
+    status,
+    reason,
+    ...(isTerminal ? {} : { retryAfterMs: waitMs }),
+  });
   return { kind: isTerminal ? 'signed_out' : 'failed_for_now' };
 }
 

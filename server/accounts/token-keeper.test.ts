@@ -2,8 +2,15 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { accountRooms, createTestClock, freshAccounts, type AccountRooms, type TestClock } from '../../test/support/accounts.ts';
+import {
+  accountRooms,
+  createTestClock,
+  freshAccounts,
+  type AccountRooms,
+  type TestClock,
+} from '../../test/support/accounts.ts';
 import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { createChangeFeed } from '../database/change-feed.ts';
 import type { SandboxAccount } from '../sandbox/account.ts';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import type { AccountFacts } from './account.ts';
@@ -42,7 +49,11 @@ const renew = (over: Partial<Parameters<AccountRooms['keeper']['renew']>[0]> = {
 const row = () => database.db.selectFrom('accounts').selectAll().where('id', '=', account.id).executeTakeFirstOrThrow();
 const refreshCalls = () => sandbox.requests.filter((request) => request.path === '/oauth/token');
 const works = async (token: string) =>
-  (await fetch(`${sandbox.url}/backend-api/wham/usage`, { headers: { authorization: `Bearer ${token}`, 'chatgpt-account-id': anna.id } })).status === 200;
+  (
+    await fetch(`${sandbox.url}/backend-api/wham/usage`, {
+      headers: { authorization: `Bearer ${token}`, 'chatgpt-account-id': anna.id },
+    })
+  ).status === 200;
 
 describe('one refresher at a time', () => {
   it('ten parallel renewals cause one refresh, and all get the new token', async () => {
@@ -68,7 +79,12 @@ describe('one refresher at a time', () => {
     const results = await Promise.all([renew(), renew({}, other), renew({}, other), renew()]);
     expect(anna.counters.refreshes).toBe(1);
     expect(new Set(results.map((result) => 'credential' in result && result.credential.epoch))).toEqual(new Set([2]));
-    expect(results.map(({ kind }) => kind).toSorted()).toEqual(['already_renewed', 'already_renewed', 'already_renewed', 'renewed']);
+    expect(results.map(({ kind }) => kind).toSorted()).toEqual([
+      'already_renewed',
+      'already_renewed',
+      'already_renewed',
+      'renewed',
+    ]);
     await other.stop();
   });
 
@@ -124,7 +140,11 @@ describe('what is asked and stored', () => {
   it('names the reason and ourselves, in JSON', async () => {
     await renew({ reason: 'proactive_expiry' });
     const call = refreshCalls()[0]!;
-    expect(call.json()).toMatchObject({ grant_type: 'refresh_token', client_id: 'app_EMoamEEZ73f0CkXaXp7hrann', refresh_reason: 'proactive_expiry' });
+    expect(call.json()).toMatchObject({
+      grant_type: 'refresh_token',
+      client_id: 'app_EMoamEEZ73f0CkXaXp7hrann',
+      refresh_reason: 'proactive_expiry',
+    });
     expect([call.header('originator'), call.header('user-agent')]).toEqual(['codex_pooler', 'codex_pooler/0.0.0-test']);
   });
 
@@ -165,7 +185,10 @@ describe('a refusal', () => {
       anna.answers({ behaviour: 'A3', kind });
       expect(await renew()).toEqual({ kind: 'signed_out' });
       const after = await row();
-      expect([after.status, after.statusReason]).toEqual(['reauth_required', kind === 'invalid_grant' ? kind : `refresh_token_${kind}`]);
+      expect([after.status, after.statusReason]).toEqual([
+        'reauth_required',
+        kind === 'invalid_grant' ? kind : `refresh_token_${kind}`,
+      ]);
       expect(await renew()).toEqual({ kind: 'signed_out' });
       expect(refreshCalls()).toHaveLength(1);
     },
@@ -183,7 +206,12 @@ describe('a refusal', () => {
       expect((await rooms.keeper.credential(account.id)).epoch).toBe(1);
       clock.aheadMs = 2 * minute;
       expect((await renew()).kind).toBe('renewed');
-      expect(await row()).toMatchObject({ status: 'active', statusReason: null, refreshFailures: 0, refreshNotBefore: null });
+      expect(await row()).toMatchObject({
+        status: 'active',
+        statusReason: null,
+        refreshFailures: 0,
+        refreshNotBefore: null,
+      });
     },
   );
 
@@ -238,7 +266,8 @@ describe('an answer that is lost', () => {
 });
 
 describe('the claim', () => {
-  const expireClaim = () => database.pool.query("update accounts set refresh_claimed_until = now() - interval '1 second'");
+  const expireClaim = () =>
+    database.pool.query("update accounts set refresh_claimed_until = now() - interval '1 second'");
 
   it('of a process that died is taken over when it runs out, and marked uncertain', async () => {
     await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
@@ -256,11 +285,31 @@ describe('the claim', () => {
     expect((await row()).refreshUncertainAt).not.toBeNull();
   });
 
+  it('is granted to one of twenty who ask at the same moment', async () => {
+    const asks = Array.from({ length: 20 }, () => claimRefresh(database.db, { accountId: account.id, epoch: 1 }));
+    const granted = (await Promise.all(asks)).filter((claim) => claim !== null);
+    expect(granted).toEqual([{ fence: 1, tookOver: false }]);
+  });
+
+  it('that ran out is taken over by one of twenty', async () => {
+    await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
+    await expireClaim();
+    const asks = Array.from({ length: 20 }, () => claimRefresh(database.db, { accountId: account.id, epoch: 1 }));
+    const granted = (await Promise.all(asks)).filter((claim) => claim !== null);
+    expect(granted).toEqual([{ fence: 2, tookOver: true }]);
+  });
+
   it('makes others wait while it holds, and they go on when it is given back', async () => {
     const claim = await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
     expect(await claimRefresh(database.db, { accountId: account.id, epoch: 1 })).toBeNull();
     const waiting = renew();
-    const facts = { accountId: account.id, fence: claim!.fence, now: new Date(), accessTokenExpiresAt: null, plan: null };
+    const facts = {
+      accountId: account.id,
+      fence: claim!.fence,
+      now: new Date(),
+      accessTokenExpiresAt: null,
+      plan: null,
+    };
     await finishRenewed(database.db, facts);
     expect(await waiting).toMatchObject({ kind: 'already_renewed', credential: { epoch: 2 } });
     expect(refreshCalls()).toHaveLength(0);
@@ -270,7 +319,13 @@ describe('the claim', () => {
     const late = await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
     await expireClaim();
     await renew();
-    const facts = { accountId: account.id, fence: late!.fence, now: new Date(), accessTokenExpiresAt: null, plan: 'late' };
+    const facts = {
+      accountId: account.id,
+      fence: late!.fence,
+      now: new Date(),
+      accessTokenExpiresAt: null,
+      plan: 'late',
+    };
     expect(await finishRenewed(database.db, facts)).toBeNull();
     expect(await row()).toMatchObject({ credentialEpoch: 2, plan: 'plus' });
   });
@@ -337,14 +392,53 @@ describe('stopping', () => {
   });
 });
 
+describe('the database', () => {
+  it('that blinks while new tokens are stored does not lose them', async () => {
+    await database.pool.query(`
+      create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$;
+      create trigger refuse before update on accounts for each row
+        when (new.credential_epoch > old.credential_epoch) execute function refuse()`);
+    const renewing = renew();
+    await rooms.log.logged('account_tokens_not_stored');
+    await database.pool.query('drop trigger refuse on accounts; drop function refuse');
+    const result = await renewing;
+    expect(result.kind).toBe('renewed');
+    expect(anna.counters.refreshes).toBe(1);
+    expect((await renew({ seenEpoch: 2 })).kind).toBe('renewed');
+  });
+
+  it('tells every process when an account changed', async () => {
+    const feed = createChangeFeed({ address: { url: database.url }, clock, log: rooms.log });
+    await feed.start();
+    const heard = Promise.withResolvers<void>();
+    feed.subscribe('accounts', heard.resolve);
+    anna.answers({ behaviour: 'A3', kind: 'server_error' });
+    await renew();
+    await heard.promise;
+    await feed.stop();
+  });
+});
+
 describe('secrets', () => {
+  it('whose key version is missing are no reason to sign in again', async () => {
+    await database.pool.query("update account_secrets set key_version = 'v9'");
+    expect(await renew()).toEqual({ kind: 'failed_for_now' });
+    expect(await row()).toMatchObject({ status: 'refresh_failed', statusReason: 'secret_key_version_unavailable' });
+    expect(refreshCalls()).toHaveLength(0);
+    const reborn = accountRooms({ database, url: sandbox.url, clock });
+    await expect(reborn.keeper.credential(account.id)).rejects.toMatchObject({ keyVersion: 'v9' });
+    await reborn.stop();
+  });
+
   it('never stand in the log, whatever happens', async () => {
     for (const kind of ['answer_lost', 'reused', 'server_error'] as const) {
       anna.answers({ behaviour: 'A3', kind });
       await renew({ reason: 'manual' });
     }
     const secrets = await database.db.selectFrom('accountSecrets').selectAll().execute();
-    const tokens = secrets.map(({ kind, accountId, ...sealed }) => rooms.vault.open({ kind, ownerId: accountId, sealed }));
+    const tokens = secrets.map(({ kind, accountId, ...sealed }) =>
+      rooms.vault.open({ kind, ownerId: accountId, sealed }),
+    );
     expect(tokens).toHaveLength(2);
     const text = JSON.stringify(rooms.log.events);
     for (const token of tokens) expect(text).not.toContain(token);

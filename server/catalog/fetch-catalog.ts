@@ -2,7 +2,7 @@
 import { CatalogUnreadable, splitCatalog } from './split-catalog.ts';
 
 /** Real lists are some 100 KB, most of it instructions inside the entries. */
-export const maxCatalogBytes = 8 * 1024 * 1024;
+const maxCatalogBytes = 8 * 1024 * 1024;
 
 /** A list that was read, as it came. */
 export interface FetchedCatalog {
@@ -25,7 +25,10 @@ export async function fetchCatalog({
   get,
   clientVersion,
 }: {
-  get: (path: string, options: { maxBytes: number }) => Promise<{
+  get: (
+    path: string,
+    options: { maxBytes: number },
+  ) => Promise<{
     status: number;
     headers: ReadonlyMap<string, string>;
     body: Buffer;

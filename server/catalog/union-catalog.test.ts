@@ -23,7 +23,9 @@ describe('taking a list apart', () => {
   });
 
   it('leaves out what names no model, and a model named twice', () => {
-    expect(slugsOf(list('7', '{}', '{"slug":null}', '{"slug":""}', entry('a', ',"n":1'), entry('a', ',"n":2')))).toEqual(['a']);
+    expect(
+      slugsOf(list('7', '{}', '{"slug":null}', '{"slug":""}', entry('a', ',"n":1'), entry('a', ',"n":2'))),
+    ).toEqual(['a']);
   });
 
   it.each([['', '{"models":{}}', '{"error":"x"}', '{"models":[', 'null', '<html>']].flat())('refuses %j', (text) => {
@@ -32,28 +34,41 @@ describe('taking a list apart', () => {
 
   it('throws nothing else, whatever the bytes', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), fc.jsonValue().map((models) => JSON.stringify({ models }))), (text) => {
-        try {
-          splitCatalog(Buffer.from(text));
-        } catch (error) {
-          expect(error).toBeInstanceOf(CatalogUnreadable);
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.jsonValue().map((models) => JSON.stringify({ models })),
+        ),
+        (text) => {
+          try {
+            splitCatalog(Buffer.from(text));
+          } catch (error) {
+            expect(error).toBeInstanceOf(CatalogUnreadable);
+          }
+        },
+      ),
     );
   });
 });
 
 describe('one list for a Pool', () => {
   it('starts with the oldest account and adds what others have, the first entry of a model winning', () => {
-    const union = unionCatalog([of('1', list(entry('a', ',"by":1'), odd)), of('2', list(entry('b'), entry('a', ',"by":2')))]);
+    const union = unionCatalog([
+      of('1', list(entry('a', ',"by":1'), odd)),
+      of('2', list(entry('b'), entry('a', ',"by":2'))),
+    ]);
     expect(union.body.toString()).toBe(`{"models":[${entry('a', ',"by":1')},${odd},${entry('b')}]}`);
     expect(union.isOneCatalog).toBe(false);
     expect(union.etag).toMatch(/^W\/"[\w-]{22}"$/);
   });
 
-  it('keeps the provider\'s ETag while all accounts have the same list', () => {
+  it("keeps the provider's ETag while all accounts have the same list", () => {
     const body = list(entry('a'));
-    expect(unionCatalog([of('1', body, 'W/"x"'), of('2', Buffer.from(body), 'W/"x"')])).toMatchObject({ etag: 'W/"x"', isOneCatalog: true });
+    expect(unionCatalog([of('1', body, 'W/"x"'), of('2', Buffer.from(body), 'W/"x"')])).toMatchObject({
+      etag: 'W/"x"',
+      isOneCatalog: true,
+    });
     expect(unionCatalog([of('1', body, 'W/"x"'), of('2', list(entry('b')), 'W/"y"')]).etag).not.toMatch(/"[xy]"/);
   });
 
@@ -74,7 +89,9 @@ describe('one list for a Pool', () => {
     const slugs = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 5 });
     fc.assert(
       fc.property(fc.array(slugs, { maxLength: 4 }), (lists) => {
-        const catalogs = lists.map((names, index) => of(String(index), list(...names.map((name) => entry(name, `,"n":${index}`)))));
+        const catalogs = lists.map((names, index) =>
+          of(String(index), list(...names.map((name) => entry(name, `,"n":${index}`)))),
+        );
         const { body, etag } = unionCatalog(catalogs);
         expect(slugsOf(body)).toEqual([...new Set(lists.flat())]);
         expect(unionCatalog(catalogs).etag).toBe(etag);

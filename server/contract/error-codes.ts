@@ -191,7 +191,6 @@ export const errorCodes = {
 
   // Accounts (admin)
   account_not_found: { ...client, status: 404, message: 'There is no such account.' },
-  account_already_linked: { ...client, status: 409, message: 'This account is linked already.' },
   invalid_auth_json: { ...client, status: 400, message: 'This is not an auth.json file as the Codex CLI writes it.' },
   unsupported_auth_json: {
     ...client,

@@ -105,7 +105,7 @@ describe('the change feed', () => {
     changes.subscribe('keys', keys.hit);
     await cutFeeds();
     await Promise.all([settings.reaches(1), keys.reaches(1)]);
-    expect(log.events.map((entry) => entry.event)).toContain('change feed interrupted');
+    expect(log.events.map((entry) => entry.event)).toContain('change_feed_interrupted');
     await announceChange(database.db, 'keys');
     await keys.reaches(2);
     expect(settings.count()).toBe(1);
@@ -127,7 +127,7 @@ describe('the change feed', () => {
       log,
     });
     const started = lost.start();
-    await log.logged('change feed cannot connect');
+    await log.logged('change_feed_cannot_connect');
     expect(lost.connected()).toBe(false);
     await lost.stop();
     await started;

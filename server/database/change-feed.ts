@@ -69,13 +69,13 @@ export function createChangeFeed(options: { address: DatabaseAddress; clock: Clo
         waitMs = firstWaitMs;
         await ended;
       } catch (error) {
-        if (!stopping.signal.aborted) log.warn('change feed cannot connect', { code: sqlStateOf(error) });
+        if (!stopping.signal.aborted) log.warn('change_feed_cannot_connect', { sqlState: sqlStateOf(error) });
       }
       client = undefined;
       holdsLock = false;
       await close(session);
       if (stopping.signal.aborted) return;
-      log.warn('change feed interrupted', { waitMs });
+      log.warn('change_feed_interrupted', { waitMs });
       await clock.sleep(waitMs, stopping.signal).catch(() => undefined);
       waitMs = Math.min(waitMs * 2, longestWaitMs);
     }
@@ -126,7 +126,7 @@ export function createChangeFeed(options: { address: DatabaseAddress; clock: Clo
       try {
         onChange();
       } catch (error) {
-        log.error('change subscriber failed', { error: error instanceof Error ? error.name : 'unknown' });
+        log.error('change_subscriber_failed', { errorName: error instanceof Error ? error.name : 'unknown' });
       }
     }
   }

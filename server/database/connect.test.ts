@@ -50,8 +50,8 @@ describe('a session', () => {
     const other = connectDatabase({ url: database.url, poolSize: 1, log });
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(other.db);
     await sql`select pg_terminate_backend(${rows[0]?.pid}::int)`.execute(database.db);
-    const lost = await log.logged('database connection lost');
-    expect(lost.facts).toEqual({ code: '57P01' });
+    const lost = await log.logged('database_connection_lost');
+    expect(lost.facts).toEqual({ sqlState: '57P01' });
     await expect(sql`select 1 as n`.execute(other.db)).resolves.toMatchObject({ rows: [{ n: 1 }] });
     await other.stop();
     await other.stop();

@@ -51,7 +51,7 @@ export function connectDatabase(options: DatabaseAddress & { poolSize: number; l
     allowExitOnIdle: true,
   });
   // Without a listener an idle connection that breaks (Postgres restarts) would end the process.
-  pool.on('error', (error) => options.log.warn('database connection lost', { code: sqlStateOf(error) }));
+  pool.on('error', (error) => options.log.warn('database_connection_lost', { sqlState: sqlStateOf(error) }));
   const db = new Kysely<DB>({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],

@@ -183,7 +183,7 @@ describe('after a crash', () => {
     await keepRecord(postgres.url);
     const pid = postgres.pid();
     process.kill(pid, 'SIGKILL');
-    await log.logged('database started again');
+    await log.logged('database_started_again');
     expect(postgres.pid()).not.toBe(pid);
     expect(await query(postgres.url, 'select n from kept')).toEqual([{ n: 42 }]);
   });
@@ -195,8 +195,8 @@ describe('after a crash', () => {
     const postgres = await start(log);
     expect(log.events).toContainEqual({
       level: 'warn',
-      event: 'database left by an earlier start',
-      facts: { state: 'stopped' },
+      event: 'database_left_by_earlier_start',
+      facts: { outcome: 'stopped' },
     });
     expect(postgres.pid()).not.toBe(orphan.postgresPid);
     expect(await query(postgres.url, 'select n from kept')).toEqual([{ n: 42 }]);

@@ -118,15 +118,15 @@ async function prepareCluster(
   if (!(await hasCluster(dataFolder))) {
     const access = await fresh();
     await createCluster(place, { password: access.password, draftId: options.random.bytes(6).toString('hex') });
-    options.log.info('database created');
+    options.log.info('database_created');
     return access;
   }
   const orphan = await clearOrphan(clusterFolderOf(dataFolder), { binaries: place.binaries, clock: options.clock });
-  if (orphan !== 'none') options.log.warn('database left by an earlier start', { state: orphan });
+  if (orphan !== 'none') options.log.warn('database_left_by_earlier_start', { outcome: orphan });
   if (kept) return kept;
   const access = await fresh();
   await resetPassword(place, access.password);
-  options.log.warn('database password set again');
+  options.log.warn('database_password_set_again');
   return access;
 }
 
@@ -162,11 +162,11 @@ function keepRunning(
       try {
         await options.clock.sleep(waitMs, stopping.signal);
         current = await options.again();
-        options.log.info('database started again');
+        options.log.info('database_started_again');
         return;
       } catch (error) {
         if (!stopping.signal.aborted)
-          options.log.error('database could not be started again', { error: (error as Error).name });
+          options.log.error('database_not_started_again', { errorName: (error as Error).name });
       }
     }
   };
@@ -174,7 +174,7 @@ function keepRunning(
     while (!stopping.signal.aborted) {
       await current.ended;
       if (stopping.signal.aborted) return;
-      options.log.error('database ended unexpectedly');
+      options.log.error('database_ended_unexpectedly');
       await restart();
     }
   })();

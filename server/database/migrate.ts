@@ -54,7 +54,7 @@ export async function migrate(db: Kysely<DB>, options: { log: Log; folder?: stri
         for (let pending = Object.keys(migrations).length - applied.length; pending > 0; pending -= 1) {
           done.push(await applyNext(migrator));
         }
-        if (done.length > 0) options.log.info('database migrated', { count: done.length, schema: done.at(-1) });
+        if (done.length > 0) options.log.info('database_migrated', { count: done.length, name: done.at(-1) });
         return done;
       } finally {
         await sql`select pg_advisory_unlock(${advisoryLocks.migration}::bigint)`.execute(connection);

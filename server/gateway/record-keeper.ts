@@ -96,6 +96,11 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     }
   }
 
+  /** Every exchange that left a row ends with this line; its records can be read from here on. */
+  function logClosed({ id }: Exchange, { status, usageStatus }: { status: string; usageStatus: string }): void {
+    log.debug('exchange_settled', { requestId: id, status, usageStatus });
+  }
+
   function reject(exchange: Exchange, refusal: GatewayError): void {
     const rejection = {
       ...requestRowOf(exchange, processNumber),
@@ -104,6 +109,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     };
     rejections
       .write(rejection)
+      .then(() => logClosed(exchange, { status: 'rejected', usageStatus: 'not_applicable' }))
       .catch((error: unknown) => log.error('rejection_not_recorded', { requestId: exchange.id, ...errorFacts(error) }));
   }
 
@@ -118,6 +124,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     });
     settlements
       .write(settlement)
+      .then(() => logClosed(exchange, settlement))
       .catch((error: unknown) =>
         log.error('settlement_not_recorded', { requestId: exchange.id, ...errorFacts(error) }),
       );

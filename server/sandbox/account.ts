@@ -1,5 +1,6 @@
 /** One ChatGPT account of the sandbox: who it is, what it may use, what it is scripted to do and what it has served. */
-import { bindAnswer, type Answer, type Failure, toFailure } from './behaviours/registry.ts';
+import { toFailure, type Failure } from './behaviours/failure.ts';
+import { bindAnswer, type Answer } from './behaviours/registry.ts';
 import { catalogModels, inventModel, modelsOfPlan, renderCatalog, type CatalogModel } from './catalog.ts';
 import { hexFrom, uuidFrom } from './ids.ts';
 import { createQuota, type AdditionalLimit, type Credits, type Quota, type WindowSeed } from './quota.ts';
@@ -92,7 +93,7 @@ export interface SandboxAccount {
   thenDropsAfter(deltas: number): this;
   /** Replaces the default for its stage, for all requests that find the queue empty. */
   always(answer: Answer | string): this;
-  /** Forgets everything that was scripted and not used yet. */
+  /** Forgets what is queued and what `always` set. */
   forgetScript(): this;
   /** Every access token issued so far is answered with 401 `token_expired`; a refresh helps. */
   expireAccessTokens(): void;
@@ -138,6 +139,12 @@ export function createAccount(options: {
   let turns = 0;
   const catalogs = new Map<string, { body: string; etag: string }>();
   const script = createScript();
+  const queue = (answer: { readonly behaviour: string } | string) => {
+    const bound = bindAnswer(answer);
+    bound.apply(account);
+    if (bound.stage) script.add(bound);
+    return account;
+  };
   const offered = () => chosenModels ?? modelsOfPlan(plan);
 
   const account: Account = {
@@ -180,14 +187,9 @@ export function createAccount(options: {
     signIn: () => tokens.issue(account),
     personalAccessToken: () => tokens.issuePersonal(account),
     authJson: (overrides = {}) => JSON.stringify({ ...authFile(account, tokens.issue(account), parts), ...overrides }),
-    answers(answer = { behaviour: 'N1' }) {
-      const bound = bindAnswer(answer);
-      bound.apply(account);
-      if (bound.stage) script.add(bound);
-      return account;
-    },
+    answers: (answer = { behaviour: 'N1' }) => queue(answer),
     thenAnswers: (answer) => account.answers(answer),
-    fails: (status, details) => account.answers(toFailure(status, details)),
+    fails: (status, details) => queue(toFailure(status, details)),
     thenFails: (status, details) => account.fails(status, details),
     dropsAfter: (deltas) => account.answers({ behaviour: 'F9', at: 'deltas', deltas }),
     thenDropsAfter: (deltas) => account.dropsAfter(deltas),

@@ -11,9 +11,9 @@ import { bringsToolOutput, lastUserText, type Ask, type Turn } from './turn.ts';
 export const responsesPath = '/backend-api/codex/responses';
 
 /** The word in a user's message that makes the default answer a tool call. */
-export const toolMarker = 'use-a-tool';
+const toolMarker = 'use-a-tool';
 
-/** Opens a turn for a request that passed the checks, and says how it is answered. Counts quota and requests. */
+/** Opens a turn for a request that passed the checks, and says how it is answered. Counts the request. */
 export function planAnswer(provider: Provider, account: Account, ask: Ask): { turn: Turn; plan: Plan } {
   const { parts } = provider;
   const turn: Turn = {
@@ -30,18 +30,14 @@ export function planAnswer(provider: Provider, account: Account, ask: Ask): { tu
   }
   account.counters.requests += 1;
   const scripted = provider.takeScripted(account, 'answer', ask);
-  if (scripted) {
-    account.quota.add();
-    return { turn, plan: scripted.answer(turn) };
-  }
+  if (scripted) return { turn, plan: scripted.answer(turn) };
   const resetsAt = account.quota.exhaustedUntil();
   if (resetsAt !== undefined) return { turn, plan: [usageLimitRefusal(turn, { resetsAt })] };
-  account.quota.add();
   return { turn, plan: bindAnswer(chooseDefault(ask)).answer(turn) };
 }
 
 /** What the provider does when nobody scripted anything. */
-export function chooseDefault(ask: Ask): Answer {
+function chooseDefault(ask: Ask): Answer {
   if (ask.effort === 'minimal') return { behaviour: 'F12' };
   if (ask.input.at(-1)?.type === 'compaction_trigger') return { behaviour: 'N7' };
   const wantsTool = lastUserText(ask).includes(toolMarker) && !bringsToolOutput(ask);

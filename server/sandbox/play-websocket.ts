@@ -77,7 +77,7 @@ function sendOddly(socket: WebSocket, step: Extract<Step, { do: 'frame' }>): voi
 }
 
 /** The frame form of a whole HTTP answer (wire spec A7.5). A body without an error object gets one. */
-export function errorFrame(step: RefuseStep): string {
+function errorFrame(step: RefuseStep): string {
   const body = parse(step.body.toString());
   const message = typeof body['detail'] === 'string' ? body['detail'] : 'The request was refused.';
   const error = body['error'] ?? { type: 'invalid_request_error', code: null, message };

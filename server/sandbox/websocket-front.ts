@@ -109,5 +109,6 @@ function refuseUpgrade(socket: Duplex, step: RefuseStep): void {
   const headers = { ...step.headers, connection: 'close', 'content-length': String(body.length) };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`HTTP/1.1 ${step.status} ${STATUS_CODES[step.status] ?? 'Refused'}\r\n${lines.join('')}\r\n`);
-  socket.end(body);
+  // The caller may never close its side, so this one does not wait for it.
+  socket.end(body, () => socket.destroy());
 }

@@ -72,7 +72,7 @@ describe('without keys in the environment', () => {
     const log = keepingLog();
     expect(await open(nothing, log)).toEqual(first);
     expect((await stat(keyFileOf(dataFolder))).mode & 0o777).toBe(0o600);
-    expect(log.events.map(({ event }) => event)).toContain('key file was readable for others, now closed');
+    expect(log.events.map(({ event }) => event)).toContain('key_file_closed_to_others');
   });
 
   it.each([

@@ -80,7 +80,7 @@ export async function openRootKeys(options: {
   };
   if (Object.keys(file).length > Object.keys(kept ?? {}).length) {
     await saveKeyFile(path, file, dataFolder);
-    log.info('root keys made', { added: kept !== undefined });
+    log.info('root_keys_made', { outcome: kept ? 'added' : 'first' });
   }
   return {
     upstream: given.upstream ?? toRing(file.upstream, { path, root: 'upstream' }),
@@ -96,7 +96,7 @@ async function readKeyFile(path: string, log: Log): Promise<KeyFile | undefined>
     const { mode } = await stat(path);
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       await chmod(path, privateMode);
-      log.warn('key file was readable for others, now closed');
+      log.warn('key_file_closed_to_others');
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readClaims, readJwtClaims } from './tokens.ts';
 
-const jwt = (claims: unknown): string => ['h', Buffer.from(JSON.stringify(claims)).toString('base64url'), 's'].join('.');
+const jwt = (claims: unknown): string =>
+  ['h', Buffer.from(JSON.stringify(claims)).toString('base64url'), 's'].join('.');
 
 describe('reading a token', () => {
   it('finds the account, the person and the times', () => {
@@ -31,7 +32,9 @@ describe('reading a token', () => {
   });
 
   it('leaves out values that could not travel in a header', () => {
-    expect(readJwtClaims(jwt({ email: 'a\r\nx-evil: 1', 'https://api.openai.com/auth': { chatgpt_plan_type: '' } }))).toMatchObject({
+    expect(
+      readJwtClaims(jwt({ email: 'a\r\nx-evil: 1', 'https://api.openai.com/auth': { chatgpt_plan_type: '' } })),
+    ).toMatchObject({
       email: null,
       plan: null,
     });

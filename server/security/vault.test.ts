@@ -10,7 +10,8 @@ import { createVault, SecretProblem, type SealedSecret } from './vault.ts';
 const key = (version: string): RootKey => ({ version, key: random.bytes(32) });
 const v1 = key('v1');
 const v2 = key('v2');
-const vaultOf = (active: RootKey, ...previous: RootKey[]) => createVault({ root: 'upstream', keyRing: { active, previous }, random });
+const vaultOf = (active: RootKey, ...previous: RootKey[]) =>
+  createVault({ root: 'upstream', keyRing: { active, previous }, random });
 const place = { kind: 'access_token', ownerId: 'account-1' };
 
 function problemOf(open: () => unknown): SecretProblem {

@@ -95,6 +95,9 @@ export function createVault({
 }
 
 /** The additional authenticated data: a list as JSON, so no two places can read alike. */
-function bindingOf({ kind, ownerId }: SecretPlace, { root, keyVersion }: { root: RootName; keyVersion: string }): Buffer {
+function bindingOf(
+  { kind, ownerId }: SecretPlace,
+  { root, keyVersion }: { root: RootName; keyVersion: string },
+): Buffer {
   return Buffer.from(JSON.stringify([algorithm, root, keyVersion, kind, ownerId]));
 }

@@ -5,7 +5,7 @@ import { ownIdentityHeaders } from './own-identity.ts';
 import { readBody } from './read-answer.ts';
 
 /** Usage and workspace calls get 10 s, as peers give them (wire spec B9, B16). */
-export const accountCallMs = 10_000;
+const accountCallMs = 10_000;
 
 export interface AccountAsk {
   readonly account: Pick<

@@ -4,7 +4,7 @@
  */
 
 /** The `originator` of our own calls. */
-export const ownOriginator = 'codex_pooler';
+const ownOriginator = 'codex_pooler';
 
 /** Identity headers of our own calls, `version` being the program's. */
 export function ownIdentityHeaders(version: string): readonly (readonly [string, string])[] {

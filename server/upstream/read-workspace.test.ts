@@ -43,7 +43,9 @@ describe('where a workspace wants its inference', () => {
   it('may be another port of the configured host when that is on this machine', () => {
     const local = { ...us, upstreamUrl: 'http://127.0.0.1:4100' };
     expect(readWorkspace(document('http://127.0.0.1:4200'), local)?.backendOrigin).toBe('http://127.0.0.1:4200');
-    expect(readWorkspace(document('http://gateway.lan'), { ...us, upstreamUrl: 'http://gateway.lan:1' })?.backendOrigin).toBeNull();
+    expect(
+      readWorkspace(document('http://gateway.lan'), { ...us, upstreamUrl: 'http://gateway.lan:1' })?.backendOrigin,
+    ).toBeNull();
   });
 
   it.each([['US'], ['us\r\nx: y'], [''], [null]])('leaves out an override that is no word: %j', (override) => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { confirmedOutcome, refreshBackoffMs } from '../accounts/refresh-outcome.ts';
 import { outcomeOfAnswer, outcomeOfFault } from './refresh-outcomes.ts';
 
-const answer = (status: number, body: unknown = undefined, retryAfterMs: number | null = null) =>
+const answer = (status: number, body?: unknown, retryAfterMs: number | null = null) =>
   outcomeOfAnswer({ status, body, retryAfterMs });
 const error = (code: string) => ({ error: { message: 'no', type: 'invalid_request_error', code } });
 
@@ -89,7 +89,10 @@ describe('a doubtful refusal', () => {
   const doubtful = answer(401);
 
   it('ends the sign-in when the same was said a minute ago', () => {
-    const confirmed = confirmedOutcome(doubtful, { failedBefore: { reason: 'refresh_unauthorized', since: ago(60_000) }, now });
+    const confirmed = confirmedOutcome(doubtful, {
+      failedBefore: { reason: 'refresh_unauthorized', since: ago(60_000) },
+      now,
+    });
     expect(confirmed).toEqual({ kind: 'terminal', reason: 'refresh_unauthorized' });
   });
 
@@ -103,7 +106,9 @@ describe('a doubtful refusal', () => {
 
   it('is no rule for other failures', () => {
     const failed = answer(500);
-    expect(confirmedOutcome(failed, { failedBefore: { reason: 'refresh_http_500', since: ago(1e9) }, now })).toBe(failed);
+    expect(confirmedOutcome(failed, { failedBefore: { reason: 'refresh_http_500', since: ago(1e9) }, now })).toBe(
+      failed,
+    );
   });
 });
 

@@ -7,10 +7,10 @@ import { parseJson, readBody } from './read-answer.ts';
 import { outcomeOfAnswer, outcomeOfFault } from './refresh-outcomes.ts';
 
 /** Public client id of the Codex sign-in; refresh tokens are bound to it (wire spec B2). */
-export const codexClientId = 'app_EMoamEEZ73f0CkXaXp7hrann';
+const codexClientId = 'app_EMoamEEZ73f0CkXaXp7hrann';
 
 /** Peers wait 8–30 s (wire spec B4). Long, because giving up early leaves a token that may be spent. */
-export const refreshLimitMs = 30_000;
+const refreshLimitMs = 30_000;
 
 const maxAnswerBytes = 256 * 1024;
 
@@ -43,11 +43,7 @@ export function createTokenRefresher({
       const answer = await network.call('auth', {
         method: 'POST',
         url: `${authUrl}/oauth/token`,
-        headers: [
-          ['content-type', 'application/json'],
-          ['accept', 'application/json'],
-          ...ownIdentityHeaders(version),
-        ],
+        headers: [['content-type', 'application/json'], ['accept', 'application/json'], ...ownIdentityHeaders(version)],
         body: JSON.stringify({
           client_id: codexClientId,
           grant_type: 'refresh_token',

@@ -66,7 +66,7 @@ with item as (
   ${insertRequest}, 'rejected', 'not_applicable', "errorCode", "responseStatus", "admittedAt", 0 from item
 )
 insert into usage_hours as sum (hour, pool_id, api_key_id, account_id, model, requests, rejected)
-select date_trunc('hour', "admittedAt", 'UTC'), "poolId", "keyId", null, model, count(*), count(*)
+select date_trunc('hour', "admittedAt", 'UTC'), "poolId", "keyId", null::uuid, model, count(*), count(*)
 from item group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
 on conflict (hour, pool_id, api_key_id, account_id, model)
 do update set requests = sum.requests + excluded.requests, rejected = sum.rejected + excluded.rejected`;

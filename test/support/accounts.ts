@@ -67,9 +67,13 @@ export function accountRooms({
 }): AccountRooms {
   const network = createNetwork();
   const version = '0.0.0-test';
-  const vault = createVault({ root: 'upstream', keyRing: { active: { version: 'v1', key: testKey }, previous: [] }, random });
+  const vault = createVault({
+    root: 'upstream',
+    keyRing: { active: { version: 'v1', key: testKey }, previous: [] },
+    random,
+  });
   const catalog = createCatalog({ db, log });
-  const book = createAccountBook({ db, modelsOf: catalog.slugsOf });
+  const book = createAccountBook({ db, modelsOf: (accountId) => catalog.slugsOf(accountId) });
   const board = createAccountBoard();
   const askForTokens = createTokenRefresher({ network, clock, authUrl: url, version });
   const keeper = createTokenKeeper({ db, vault, clock, random, log, book, askForTokens });
@@ -83,8 +87,8 @@ export function accountRooms({
     clock,
     log,
     questions: {
-      usage: probes.usage,
-      workspace: probes.workspace,
+      usage: (ask) => probes.usage(ask),
+      workspace: (ask) => probes.workspace(ask),
       async models({ account, accessToken }) {
         const get = (path: string, { maxBytes }: { maxBytes: number }) =>
           askBackend({ account, accessToken, path, maxBytes, atWorkspaceOrigin: true });

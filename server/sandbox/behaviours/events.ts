@@ -28,7 +28,7 @@ export interface OpeningOptions {
 }
 
 /** The headers of every inference answer. */
-export function answerHeaders(turn: Turn, options: OpeningOptions = {}): Record<string, string> {
+function answerHeaders(turn: Turn, options: OpeningOptions = {}): Record<string, string> {
   return {
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-cache',
@@ -42,7 +42,9 @@ export function answerHeaders(turn: Turn, options: OpeningOptions = {}): Record<
   };
 }
 
+/** The start of a stream. From here on the answer counts against the quota, so its own headers show it. */
 export function head(turn: Turn, options: OpeningOptions = {}): Step {
+  if (!turn.ask.prewarm) turn.account.quota.add();
   return { do: 'head', status: 200, headers: answerHeaders(turn, options) };
 }
 
@@ -54,7 +56,7 @@ export function* opening(turn: Turn, options: OpeningOptions = {}): Generator<St
 }
 
 /** What HTTP says in headers, as frames. */
-export function* websocketPreamble(turn: Turn, options: OpeningOptions = {}): Generator<Step> {
+function* websocketPreamble(turn: Turn, options: OpeningOptions = {}): Generator<Step> {
   yield rateLimits(turn);
   const headers = { 'x-codex-turn-state': turn.turnState, 'openai-model': options.model ?? turn.ask.model };
   yield event({ type: 'response.metadata', headers });
@@ -159,7 +161,7 @@ function usageTokens(turn: Turn, option: UsageOption): UsageTokens | undefined {
 }
 
 /** The usage object in the spelling of wire spec A6. */
-export function wireUsage(usage: UsageTokens): Record<string, unknown> {
+function wireUsage(usage: UsageTokens): Record<string, unknown> {
   const cacheWrite = usage.cacheWriteTokens === undefined ? {} : { cache_write_tokens: usage.cacheWriteTokens };
   return {
     input_tokens: usage.inputTokens,
@@ -179,11 +181,13 @@ export function cutText(text: string, parts: number): string[] {
   return pieces;
 }
 
+const typeField = /^\{"type":"[^"]*"/;
+
 /** Adds `sequence_number` to every event of a plan, as the public Responses API does. */
 export function* numbered(plan: Plan): Generator<Step> {
   let sequence = 0;
   for (const step of plan) {
     if (step.do !== 'event') yield step;
-    else yield { ...step, json: `{"sequence_number":${sequence++},${step.json.slice(1)}` };
+    else yield { ...step, json: step.json.replace(typeField, (type) => `${type},"sequence_number":${sequence++}`) };
   }
 }

@@ -37,6 +37,7 @@ const n2 = behaviour({
   what: 'The two events a client cannot do without.',
   options: z.object({ text }),
   *answer(turn, options) {
+    turn.account.quota.add();
     yield { do: 'head', status: 200, headers: { 'content-type': 'text/event-stream' } };
     const content = [{ type: 'output_text', text: options.text }];
     yield event({ type: 'response.output_item.done', item: { type: 'message', role: 'assistant', content } });
@@ -150,7 +151,7 @@ const n12 = behaviour({
   *answer(turn, options) {
     if (options.firstByteMs > 0) yield { do: 'wait', ms: options.firstByteMs };
     yield* opening(turn);
-    yield* silence(options);
+    yield* silence(turn, options);
     const itemId = turn.parts.ids.next('msg');
     const item = { id: itemId, type: 'message', status: 'in_progress', role: 'assistant', content: [] };
     yield itemAdded(0, item);
@@ -167,8 +168,10 @@ const n12 = behaviour({
   },
 });
 
-function* silence(options: { silenceMs: number; silenceStepMs: number; silence: string }): Plan {
-  const comment: Step = { do: 'bytes', bytes: Buffer.from(': keep-alive\n\n') };
+function* silence(turn: Turn, options: { silenceMs: number; silenceStepMs: number; silence: string }): Plan {
+  // A websocket has no comments; a ping is what keeps nobody's idle timer from running out there (wire spec A7.3).
+  const comment: Step =
+    turn.ask.transport === 'http' ? { do: 'bytes', bytes: Buffer.from(': keep-alive\n\n') } : { do: 'ping' };
   for (let passed = 0; passed < options.silenceMs; passed += options.silenceStepMs) {
     yield { do: 'wait', ms: Math.min(options.silenceStepMs, options.silenceMs - passed) };
     if (options.silence === 'keepalive') yield event({ type: 'keepalive', sequence_number: 0 });

@@ -33,7 +33,7 @@ function poll(call: RouteCall): RefuseStep {
 }
 
 /** Hands out a code that the auth host's own callback may exchange. The provider made the PKCE pair. */
-export function approve(call: Pick<RouteCall, 'provider' | 'account'>): RefuseStep {
+function approve(call: Pick<RouteCall, 'provider' | 'account'>): RefuseStep {
   const { signIns } = call.provider;
   const { verifier, challenge } = signIns.makePair();
   const redirectUri = `https://auth.openai.com${deviceCallback}`;

@@ -40,7 +40,7 @@ export function refreshRefusal(code: keyof typeof refreshMessages): RefuseStep {
   return refuse(401, errorBody({ message: refreshMessages[code], type: 'invalid_request_error', code }));
 }
 
-export function renderTokens(tokens: TokenSet): Record<string, unknown> {
+function renderTokens(tokens: TokenSet): Record<string, unknown> {
   return {
     id_token: tokens.idToken,
     access_token: tokens.accessToken,
@@ -148,7 +148,7 @@ function whoami(call: RouteCall): RefuseStep {
 const personSigningIn = (provider: Provider) => signingIn(provider);
 
 /** `/oauth/token` serves three grants, each with its own script stage. */
-export const tokenGrants = {
+const tokenGrants = {
   refresh_token: { stage: 'refresh', handle: refreshTokens },
   authorization_code: { stage: 'code', handle: exchangeCode },
   'urn:ietf:params:oauth:grant-type:token-exchange': { stage: 'api_key', handle: exchangeForApiKey },

@@ -1,0 +1,163 @@
+/**
+ * What the tests of real clients stand on: the sandbox provider, the gateway as a process of its own on a new data
+ * folder with its own Postgres, and ways to run the Codex CLI against it and to look at what was recorded.
+ */
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { accounts } from '../../server/contract/accounts.ts';
+import { apiKeys } from '../../server/contract/api-keys.ts';
+import { settingsEndpoints, type SettingName } from '../../server/contract/settings.ts';
+import type { AccountSeed, SandboxAccount } from '../../server/sandbox/account.ts';
+import { createSandbox, type Sandbox } from '../../server/sandbox/sandbox.ts';
+import { systemClock } from '../../server/world/real-world.ts';
+import { newestCodex, startCodex, type CodexRun, type RunningCodex } from '../support/codex-cli.ts';
+import { startServer, type ServerProcess } from '../support/server-process.ts';
+import { codexConfig, type CodexConfig } from './codex-config.ts';
+
+export interface CodexAsk extends CodexConfig {
+  /** Arguments after `codex`; a bare prompt is `exec`. */
+  readonly args: readonly string[];
+  /** The Pool key it presents. */
+  readonly key: string;
+  readonly version?: string;
+  /** A home made by {@link ClientBench.home}, to go on where an earlier run ended; a new one when absent. */
+  readonly home?: CodexHome;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly limitMs?: number;
+  readonly takesInput?: boolean;
+}
+
+export interface CodexHome {
+  /** `$CODEX_HOME`. */
+  readonly path: string;
+  /** Where commands run. */
+  readonly workFolder: string;
+}
+
+export interface ClientBench {
+  readonly sandbox: Sandbox;
+  /** The gateway that runs now. */
+  readonly gateway: ServerProcess;
+  /** Ends the gateway without warning. */
+  kill9(): Promise<void>;
+  /** Starts the gateway again, at its old address. */
+  restart(): Promise<void>;
+  /** Makes a sandbox account and imports it, as a person would with an auth.json. */
+  link(name: string, seed?: Partial<AccountSeed>): Promise<SandboxAccount>;
+  /** Makes a Pool key. */
+  key(options?: { name?: string; allowedModels?: string[] }): Promise<string>;
+  change(name: SettingName, value: number | null): Promise<void>;
+  home(): Promise<CodexHome>;
+  codex(ask: CodexAsk): Promise<CodexRun>;
+  startCodex(ask: CodexAsk): Promise<RunningCodex>;
+  /** Statuses of the inference requests the gateway answered since the last call of `fresh`, from its access log. */
+  statuses(): Promise<number[]>;
+  /** Rows from the gateway's database. */
+  rows<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Forgets accounts, scripts, records and changed settings: call it before each test. */
+  fresh(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function openClientBench(): Promise<ClientBench> {
+  const folder = await mkdtemp(join(tmpdir(), 'codex-pooler-clients-'));
+  // As root the gateway runs Postgres as a user of its own, who must be able to enter.
+  await chmod(folder, 0o755);
+  const sandbox = await createSandbox({ clock: systemClock });
+  const env = {
+    CODEX_POOLER_UPSTREAM_URL: sandbox.url,
+    CODEX_POOLER_AUTH_URL: sandbox.url,
+    CODEX_POOLER_WEBSOCKET_DRAIN_TIMEOUT_MS: '500',
+  };
+  const dataFolder = join(folder, 'gateway');
+  let gateway = await startServer({ dataFolder, env });
+  let pool = new pg.Pool({ connectionString: await gateway.databaseUrl(), max: 2 });
+  pool.on('error', () => undefined);
+  const changed = new Set<SettingName>();
+  let homes = 0;
+  let firstLine = 0;
+
+  const bench: ClientBench = {
+    sandbox,
+    get gateway() {
+      return gateway;
+    },
+    async kill9() {
+      await gateway.kill9();
+      await pool.end();
+    },
+    async restart() {
+      gateway = await startServer({ dataFolder, env, port: gateway.port });
+      firstLine = 0;
+      pool = new pg.Pool({ connectionString: await gateway.databaseUrl(), max: 2 });
+      pool.on('error', () => undefined);
+    },
+    async link(name, seed) {
+      const account = sandbox.account(name, seed);
+      await gateway.call(accounts.import, { authJson: account.authJson(), label: name });
+      return account;
+    },
+    async key({ name = 'laptop', allowedModels } = {}) {
+      const { secret } = await gateway.call(apiKeys.create, { name, allowedModels: allowedModels ?? null });
+      return secret;
+    },
+    async change(name, value) {
+      changed.add(name);
+      await gateway.call(settingsEndpoints.change, { name, value });
+    },
+    async home() {
+      const path = join(folder, `home-${(homes += 1)}`);
+      const workFolder = join(path, 'work');
+      await mkdir(workFolder, { recursive: true });
+      return { path, workFolder };
+    },
+    codex: async (ask) => (await bench.startCodex(ask)).finished,
+    async startCodex(ask) {
+      const { args, key, version = newestCodex, home = await bench.home(), env: extra, limitMs, takesInput } = ask;
+      await writeFile(join(home.path, 'config.toml'), codexConfig({ ...ask, url: gateway.url }));
+      return startCodex({
+        version,
+        args,
+        codexHome: home.path,
+        cwd: home.workFolder,
+        env: { CODEX_POOLER_API_KEY: key, ...extra },
+        ...(limitMs === undefined ? {} : { limitMs }),
+        ...(takesInput === undefined ? {} : { takesInput }),
+      });
+    },
+    async statuses() {
+      await settledLog(gateway);
+      return gateway.log
+        .slice(firstLine)
+        .filter(({ event, route }) => event === 'request' && String(route).includes('/responses'))
+        .map(({ status }) => Number(status));
+    },
+    rows: async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
+      (await pool.query<Row>(text, values)).rows,
+    async fresh() {
+      const { accounts: known } = await gateway.call(accounts.list, {});
+      for (const { id } of known) await gateway.call(accounts.remove, { account: id });
+      for (const name of changed) await gateway.call(settingsEndpoints.change, { name, value: null });
+      changed.clear();
+      sandbox.reset();
+      await settledLog(gateway);
+      firstLine = gateway.log.length;
+    },
+    async stop() {
+      await pool.end().catch(() => undefined);
+      await gateway.stop();
+      await sandbox.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return bench;
+}
+
+/** Lines are written in order, so once a request of our own shows up, all earlier ones have. */
+async function settledLog(gateway: ServerProcess): Promise<void> {
+  const shown = gateway.nextLine(({ event, route }) => event === 'request' && route === '/healthz');
+  await fetch(`${gateway.url}/healthz`);
+  await shown;
+}

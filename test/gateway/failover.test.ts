@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { askCodex, typesOf } from '../support/codex-request.ts';
+import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+
+let gateway: GatewayUnderTest;
+let key: string;
+let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
+let ben: typeof anna;
+
+beforeAll(async () => {
+  gateway = await gatewayUnderTest();
+  anna = await gateway.link('anna', { percentPerAnswer: 0 });
+  ben = await gateway.link('ben', { percentPerAnswer: 0 });
+  key = await gateway.key();
+});
+afterAll(() => gateway.stop());
+beforeEach(() => {
+  anna.forgetScript();
+  ben.forgetScript();
+});
+
+/** A thread whose conversations begin on this account: found by asking, so the routing stays a black box. */
+async function threadOf(name: 'anna' | 'ben'): Promise<string> {
+  for (let n = 0; n < 50; n += 1) {
+    const thread = `${name}-${Math.random()}-${n}`;
+    const arrived = gateway.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+    await (await askCodex(gateway, key, { thread })).text();
+    if ((await arrived).account === name) return thread;
+  }
+  throw new Error(`no thread went to ${name}`);
+}
+
+async function attemptsOf(requestId: string | null) {
+  return gateway.database.db
+    .selectFrom('attempts')
+    .selectAll()
+    .where('requestId', '=', requestId ?? '')
+    .orderBy('number')
+    .execute();
+}
+
+describe('an attempt that fails before anything was sent', () => {
+  for (const [name, behaviour] of [
+    ['answers 500', { behaviour: 'F4', kind: 'server_error' }],
+    ['answers 502 with a page', { behaviour: 'F4', kind: 'bad_gateway' }],
+    ['answers 429 for speed', { behaviour: 'F3', kind: 'rate_limit_exceeded', retryAfter: 1 }],
+    ['refuses the token even after a refresh', { behaviour: 'F1', kind: 'token_invalidated', times: 2 }],
+    ['does not serve the model', { behaviour: 'F5', kind: 'model_not_supported' }],
+    ['refuses by policy', { behaviour: 'F2', kind: 'forbidden' }],
+    ['cuts the connection before headers', { behaviour: 'F9', at: 'start', how: 'reset' }],
+    ['cuts the connection after headers', { behaviour: 'F9', at: 'headers', how: 'reset' }],
+    ['cuts the connection after created', { behaviour: 'F9', at: 'created', how: 'reset' }],
+    ['ends after created', { behaviour: 'F9', at: 'created', how: 'end' }],
+    ['fails late with an overload', { behaviour: 'F6', code: 'server_is_overloaded' }],
+    ['fails late with a used-up limit', { behaviour: 'F6', code: 'usage_limit_reached' }],
+  ] as const) {
+    it(`moves to another account when the first ${name}`, async () => {
+      const thread = await threadOf('anna');
+      anna.answers(behaviour as never);
+      const answer = await askCodex(gateway, key, { thread });
+      const text = await answer.text();
+      expect(answer.status).toBe(200);
+      expect(typesOf(text).at(-1)).toBe('response.completed');
+      expect(typesOf(text)).not.toContain('response.failed');
+      expect(typesOf(text).filter((type) => type === 'response.created')).toHaveLength(1);
+      const requestId = answer.headers.get('x-request-id');
+      const attempts = await waitForAttempts(requestId, 2);
+      expect(attempts.map(({ accountLabel, status }) => [accountLabel, status])).toEqual([
+        ['anna', 'retryable_failed'],
+        ['ben', 'succeeded'],
+      ]);
+      const ledger = await gateway.database.db
+        .selectFrom('ledgerEntries')
+        .select('event')
+        .where('requestId', '=', requestId ?? '')
+        .orderBy('event')
+        .execute();
+      expect(ledger.map(({ event }) => event)).toEqual(['release', 'reservation', 'settlement']);
+      gateway.clock.advance(3_600_000 * 6);
+    });
+  }
+});
+
+describe("an answer that is the request's own fault", () => {
+  for (const kind of ['context_length_exceeded', 'invalid_prompt', 'cyber_policy', 'no_tool_output'] as const) {
+    it(`passes ${kind} on as it came and asks nobody else`, async () => {
+      const thread = await threadOf('anna');
+      anna.answers({ behaviour: 'F5', kind });
+      const before = ben.counters.requests;
+      const answer = await askCodex(gateway, key, { thread });
+      expect(answer.status).toBe(400);
+      expect(JSON.stringify(await answer.json())).toContain(kind === 'no_tool_output' ? 'No tool output' : kind);
+      expect(ben.counters.requests).toBe(before);
+    });
+  }
+});
+
+describe('a stream that breaks after something was sent', () => {
+  it('asks no other account after a forwarded item, and the client sees a cut stream', async () => {
+    const thread = await threadOf('anna');
+    anna.answers({ behaviour: 'F9', at: 'item_done', how: 'reset' });
+    const before = ben.counters.requests;
+    const answer = await askCodex(gateway, key, { thread });
+    const text = await answer.text().catch((error: unknown) => String(error));
+    expect(text).toContain('response.output_item.done');
+    expect(text).not.toContain('response.completed');
+    expect(text).not.toContain('event: error');
+    expect(ben.counters.requests).toBe(before);
+    const row = await settledRow(answer.headers.get('x-request-id'));
+    expect(row).toMatchObject({ status: 'failed', errorCode: 'upstream_stream_error', usageStatus: 'usage_unknown' });
+  });
+
+  it('counts an answer as succeeded when the connection breaks after its terminal event', async () => {
+    const thread = await threadOf('anna');
+    anna.answers({ behaviour: 'F7', reason: 'max_output_tokens' });
+    const answer = await askCodex(gateway, key, { thread });
+    expect(typesOf(await answer.text()).at(-1)).toBe('response.incomplete');
+    expect(await settledRow(answer.headers.get('x-request-id'))).toMatchObject({ status: 'succeeded' });
+  });
+});
+
+describe('an exhausted account', () => {
+  it('is left alone until its reset, the thread stays where it went, and afterwards it serves again', async () => {
+    const thread = await threadOf('anna');
+    anna.fails(429, { resetsInSeconds: 600 });
+    const answer = await askCodex(gateway, key, { thread });
+    expect(typesOf(await answer.text()).at(-1)).toBe('response.completed');
+    const served = ben.counters.requests;
+    await (await askCodex(gateway, key, { thread })).text();
+    expect(ben.counters.requests).toBe(served + 1);
+    gateway.clock.advance(601_000);
+    const count = anna.counters.requests;
+    await threadOf('anna');
+    expect(anna.counters.requests).toBeGreaterThan(count);
+  });
+
+  it('answers 429 with the earliest reset when every account is exhausted, and records the refusal', async () => {
+    const now = gateway.clock.now().getTime();
+    anna.fails(429, { resetsInSeconds: 1200 });
+    ben.fails(429, { resetsInSeconds: 600 });
+    const answer = await askCodex(gateway, key, { thread: 'all-used' });
+    expect(answer.status).toBe(429);
+    const { error } = (await answer.json()) as { error: Record<string, unknown> };
+    expect(error).toMatchObject({ type: 'usage_limit_reached', plan_type: null });
+    expect(Math.abs(Number(error['resets_at']) - (now / 1000 + 600))).toBeLessThan(5);
+    const again = await askCodex(gateway, key, { thread: 'all-used' });
+    expect(again.status).toBe(429);
+    const row = await settledRow(again.headers.get('x-request-id'));
+    expect(row).toMatchObject({ status: 'rejected', errorCode: 'usage_limit_reached', usageStatus: 'not_applicable' });
+    gateway.clock.advance(1_300_000);
+  });
+});
+
+describe('what the provider knows of nobody', () => {
+  it('passes the last answer on when every account fails the same way', async () => {
+    for (const account of [anna, ben]) account.answers({ behaviour: 'F4', kind: 'unavailable' });
+    const answer = await askCodex(gateway, key);
+    expect(answer.status).toBe(503);
+  });
+
+  it("never shows a client an account's 401", async () => {
+    for (const account of [anna, ben]) account.answers({ behaviour: 'F1', kind: 'token_invalidated', times: 2 });
+    const answer = await askCodex(gateway, key);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    gateway.clock.advance(60_000);
+  });
+
+  it('turns an edge challenge into a short wait instead of a page, and blames no account', async () => {
+    for (const account of [anna, ben]) account.answers({ behaviour: 'F2', kind: 'challenge' });
+    const answer = await askCodex(gateway, key);
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).not.toContain('<html');
+    gateway.clock.advance(60_000);
+    anna.forgetScript();
+    ben.forgetScript();
+    expect((await askCodex(gateway, key)).status).toBe(200);
+  });
+});
+
+it('sends no 401, no cookie and no forwarding header to anybody', () => {
+  expect(gateway.sandbox.violations).toEqual([]);
+});
+
+async function waitForAttempts(requestId: string | null, count: number) {
+  await settledRow(requestId);
+  const attempts = await attemptsOf(requestId);
+  expect(attempts).toHaveLength(count);
+  return attempts;
+}
+
+/** The request's row once it is closed: settlement follows the last byte. */
+async function settledRow(requestId: string | null) {
+  for (let nth = 1; ; nth += 1) {
+    const row = await gateway.database.db
+      .selectFrom('requests')
+      .selectAll()
+      .where('id', '=', requestId ?? '')
+      .executeTakeFirst();
+    if (row && row.status !== 'in_progress') return row;
+    await gateway.settled(nth);
+  }
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** Real clients against the real server process: `npm run test:clients`. The first run installs the clients. */
+export default defineConfig({
+  test: {
+    include: ['test/clients/**/*.test.ts'],
+    testTimeout: 90_000,
+    hookTimeout: 400_000,
+    pool: 'forks',
+    fileParallelism: false,
+  },
+});
