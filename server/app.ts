@@ -23,6 +23,8 @@ import { accounts } from './contract/accounts.ts';
 import { apiKeys } from './contract/api-keys.ts';
 import { pools } from './contract/pools.ts';
 import { settingsEndpoints } from './contract/settings.ts';
+import type { ChangeTopic } from './contract/vocabulary.ts';
+import { system } from './contract/system.ts';
 import { createChangeFeed } from './database/change-feed.ts';
 import type { Config, Secrets } from './environment.ts';
 import { createAdmission } from './gateway/admission.ts';
@@ -45,6 +47,7 @@ import { createPoolsApi } from './pools/pools-api.ts';
 import { createVault } from './security/vault.ts';
 import { createSettingsApi } from './settings/settings-api.ts';
 import { createSettingsBook } from './settings/settings.ts';
+import { createSystemApi } from './system/system-api.ts';
 import { createAccountCalls } from './upstream/account-calls.ts';
 import { createCodexClient } from './upstream/codex-client.ts';
 import { createUsageProbes } from './upstream/probe-usage.ts';
@@ -122,7 +125,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   await changes.start();
   await changes.holdProcessLock(processNumber);
   board.restore(await loadQuotaReadings(db), clock.now());
-  const reloads = {
+  const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
     settings: () => settings.reload(),
     api_keys: () => keyBook.reload(),
     pools: () => Promise.all([keyBook.reload(), book.reload()]),
@@ -130,9 +133,9 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     accounts: () => book.reload(),
   };
   await Promise.all([settings.reload(), keyBook.reload(), catalog.reload().then(() => book.reload())]);
-  for (const [topic, reload] of Object.entries(reloads)) {
+  for (const topic of Object.keys(reloads) as ChangeTopic[]) {
     changes.subscribe(topic, () => {
-      Promise.resolve(reload()).catch((error: unknown) => log.error('reload_failed', { topic, ...errorFacts(error) }));
+      reloads[topic]().catch((error: unknown) => log.error('reload_failed', { topic, ...errorFacts(error) }));
     });
   }
 
@@ -190,6 +193,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
         createAccountsApi({ db, vault, clock, random, log, book, board, keeper: tokens, reader, models: catalog }),
       ),
       ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
+      ...bind(system, createSystemApi({ db, clock, version, settings: () => settings.current() })),
     ],
   });
 

@@ -23,10 +23,6 @@ export const onboardingMethods = { import: 'Imported auth.json' } as const;
 export type OnboardingMethod = keyof typeof onboardingMethods;
 export const OnboardingMethod = wordsOf(onboardingMethods);
 
-/** A membership of an account in a Pool. */
-export const membershipStatuses = { enabled: 'Enabled', paused: 'Paused' } as const;
-export type MembershipStatus = keyof typeof membershipStatuses;
-
 /** Derived from a key's dates; first match wins in this order. */
 export const apiKeyStatuses = {
   revoked: 'Revoked',
@@ -80,10 +76,6 @@ export const usageStatuses = {
 } as const;
 export type UsageStatus = keyof typeof usageStatuses;
 
-/** Kinds of ledger movement; a request has at most one of each. */
-export const ledgerEvents = { reservation: 'Reserved', settlement: 'Settled', release: 'Released' } as const;
-export type LedgerEvent = keyof typeof ledgerEvents;
-
 /** Why a cost is known or not (product spec 1.5). */
 export const costStatuses = {
   priced: 'Priced',
@@ -124,7 +116,6 @@ export const changeTopics = {
   settings: 'Settings',
 } as const;
 export type ChangeTopic = keyof typeof changeTopics;
-export const ChangeTopic = wordsOf(changeTopics);
 
 /** A zod enum of a word list's keys, typed as exactly those words. */
 function wordsOf<Words extends Record<string, string>>(words: Words) {

@@ -1,5 +1,5 @@
 /** Advisory locks: agreements between processes on one database that need no table. */
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { DB } from './tables.generated.ts';
 
 /**
@@ -12,19 +12,6 @@ export const advisoryLocks = {
   /** Class of the lock each living process holds on its own number. */
   processClass: 7_340_002,
 } as const;
-
-/**
- * Takes the lock until the surrounding transaction ends, without waiting. `db` must be a transaction: on a pool the
- * lock would be gone with the statement.
- *
- * @returns false when another session holds it.
- */
-export async function tryAdvisoryLock(transaction: Transaction<DB>, number: number): Promise<boolean> {
-  const result = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(${number}::bigint) as locked`.execute(
-    transaction,
-  );
-  return result.rows[0]?.locked ?? false;
-}
 
 /** The numbers of the processes that hold their process lock on this database (`ChangeFeed.holdProcessLock`). */
 export async function livingProcesses(db: Kysely<DB>): Promise<number[]> {

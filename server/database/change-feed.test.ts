@@ -52,7 +52,7 @@ describe('the change feed', () => {
     await Promise.all([here.start(), there.start()]);
     const [settings, settingsThere, keys] = [counter(), counter(), counter()];
     here.subscribe('settings', settings.hit);
-    here.subscribe('keys', keys.hit);
+    here.subscribe('api_keys', keys.hit);
     there.subscribe('settings', settingsThere.hit);
     await announceChange(database.db, 'settings');
     await Promise.all([settings.reaches(1), settingsThere.reaches(1)]);
@@ -64,34 +64,34 @@ describe('the change feed', () => {
     await changes.start();
     const seen: string[] = [];
     const last = counter();
-    changes.subscribe('rolled_back', () => void seen.push('rolled_back'));
-    changes.subscribe('kept', () => void seen.push('kept'));
-    changes.subscribe('last', last.hit);
+    changes.subscribe('pools', () => void seen.push('pools'));
+    changes.subscribe('accounts', () => void seen.push('accounts'));
+    changes.subscribe('catalog', last.hit);
     const failing = database.db.transaction().execute(async (transaction) => {
-      await announceChange(transaction, 'rolled_back');
+      await announceChange(transaction, 'pools');
       throw new Error('no');
     });
     await expect(failing).rejects.toThrow('no');
     await database.db.transaction().execute(async (transaction) => {
-      await announceChange(transaction, 'kept');
-      await announceChange(transaction, 'kept');
+      await announceChange(transaction, 'accounts');
+      await announceChange(transaction, 'accounts');
     });
-    await announceChange(database.db, 'last');
+    await announceChange(database.db, 'catalog');
     await last.reaches(1);
-    expect(seen).toEqual(['kept']);
+    expect(seen).toEqual(['accounts']);
   });
 
   it('stops calling a subscriber that left, and survives one that throws', async () => {
     const changes = feed();
     await changes.start();
     const [left, kept] = [counter(), counter()];
-    const leave = changes.subscribe('topic', left.hit);
-    changes.subscribe('topic', () => {
+    const leave = changes.subscribe('settings', left.hit);
+    changes.subscribe('settings', () => {
       throw new Error('broken subscriber');
     });
-    changes.subscribe('topic', kept.hit);
+    changes.subscribe('settings', kept.hit);
     leave();
-    await announceChange(database.db, 'topic');
+    await announceChange(database.db, 'settings');
     await kept.reaches(1);
     expect(left.count()).toBe(0);
   });
@@ -102,11 +102,11 @@ describe('the change feed', () => {
     const [settings, keys] = [counter(), counter()];
     await changes.start();
     changes.subscribe('settings', settings.hit);
-    changes.subscribe('keys', keys.hit);
+    changes.subscribe('api_keys', keys.hit);
     await cutFeeds();
     await Promise.all([settings.reaches(1), keys.reaches(1)]);
     expect(log.events.map((entry) => entry.event)).toContain('change_feed_interrupted');
-    await announceChange(database.db, 'keys');
+    await announceChange(database.db, 'api_keys');
     await keys.reaches(2);
     expect(settings.count()).toBe(1);
   });
@@ -144,7 +144,7 @@ describe('the process lock', () => {
     expect(await second.holdProcessLock(8)).toBe(true);
     expect(await livingProcesses(database.db)).toEqual([7, 8]);
     const back = counter();
-    first.subscribe('any', back.hit);
+    first.subscribe('accounts', back.hit);
     await second.stop();
     await cutFeeds();
     await back.reaches(1);

@@ -4,6 +4,7 @@
  */
 import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
+import type { ChangeTopic } from '../contract/vocabulary.ts';
 import type { Clock, Log } from '../world/world.ts';
 import { advisoryLocks } from './advisory-lock.ts';
 import { clientSettings, type DatabaseAddress, sqlStateOf } from './connect.ts';
@@ -23,7 +24,7 @@ export interface ChangeFeed {
    * Calls `onChange` for every announcement of `topic`, and after every (re)connection, when announcements may have been
    * missed. `onChange` must be quick and must not throw; it usually marks something stale. Returns a way to end it.
    */
-  subscribe(topic: string, onChange: () => void): () => void;
+  subscribe(topic: ChangeTopic, onChange: () => void): () => void;
   /**
    * Holds this process's number for as long as the connection lives, so others see that it is alive
    * (`livingProcesses`). Taken again after a reconnect. False when another process holds the number.
@@ -38,7 +39,7 @@ export interface ChangeFeed {
  * Announces a change to every process, this one included. Inside a transaction it is sent at commit, and not at all
  * when that fails; equal words within one transaction are sent once.
  */
-export async function announceChange(db: Kysely<DB>, topic: string): Promise<void> {
+export async function announceChange(db: Kysely<DB>, topic: ChangeTopic): Promise<void> {
   await sql`select pg_notify(${channel}, ${topic})`.execute(db);
 }
 

@@ -26,7 +26,7 @@ export function mountAdminApi(router: Router<CallState>, { dispatch, adminToken,
     if (offered === '' || !isAdminToken(offered, adminToken)) throw new GatewayError('admin_token_missing');
     const input = parseJson(await readBody(ctx.req, { limits, clock }));
     ctx.set('cache-control', 'no-store');
-    ctx.body = (await dispatch({ name, input, actor: 'local-admin', requestId: ctx.state.requestId })) as object;
+    ctx.body = await dispatch({ name, input, actor: 'local-admin', requestId: ctx.state.requestId });
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { z } from 'zod';
-import type { AccountSeed, SandboxAccount } from './account.ts';
+import type { SandboxAccount } from './account.ts';
 import { behaviours, type Answer } from './behaviours/registry.ts';
 import type { MovableClock } from './movable-clock.ts';
 import type { RecordedRequest } from './recorder.ts';
@@ -62,7 +62,7 @@ export function createControlApi(parts: ControlParts): Server {
       ({ body }) => {
         const { name, ...seed } = newAccount.parse(body);
         const given = Object.keys(seed).length > 0;
-        const account = given ? sandbox.account(name, seed as Partial<AccountSeed>) : sandbox.account(name);
+        const account = given ? sandbox.account(name, seed) : sandbox.account(name);
         return { ...describeAccount(account), authJson: account.authJson() };
       },
     ],

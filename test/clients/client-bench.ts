@@ -36,6 +36,25 @@ export interface CodexHome {
   readonly workFolder: string;
 }
 
+/** A request and the ledger's one settlement of it, counts as numbers. */
+export interface SettledRequest {
+  readonly status: string;
+  readonly usageStatus: string;
+  readonly errorCode: string | null;
+  readonly account: string | null;
+  readonly attempts: number;
+  readonly endpoint: string;
+  /** Rows of the ledger: reservation, settlement and release when all is well. */
+  readonly ledger: readonly string[];
+  readonly inputTokens: number | null;
+  readonly cachedTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly reasoningTokens: number | null;
+  readonly totalTokens: number | null;
+  readonly costMicros: number | null;
+  readonly costStatus: string | null;
+}
+
 export interface ClientBench {
   readonly sandbox: Sandbox;
   /** The gateway that runs now. */
@@ -54,8 +73,8 @@ export interface ClientBench {
   startCodex(ask: CodexAsk): Promise<RunningCodex>;
   /** Statuses of the inference requests the gateway answered since the last call of `fresh`, from its access log. */
   statuses(): Promise<number[]>;
-  /** Rows from the gateway's database. */
-  rows<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Waits until so many requests are settled since the last call of `fresh`, and gives all of them, oldest first. */
+  settled(count: number): Promise<SettledRequest[]>;
   /** Forgets accounts, scripts, records and changed settings: call it before each test. */
   fresh(): Promise<void>;
   stop(): Promise<void>;
@@ -70,6 +89,8 @@ export async function openClientBench(): Promise<ClientBench> {
     CODEX_POOLER_UPSTREAM_URL: sandbox.url,
     CODEX_POOLER_AUTH_URL: sandbox.url,
     CODEX_POOLER_WEBSOCKET_DRAIN_TIMEOUT_MS: '500',
+    // The line that tells when a request's records are written is for debugging.
+    CODEX_POOLER_LOG_LEVEL: 'debug',
   };
   const dataFolder = join(folder, 'gateway');
   let gateway = await startServer({ dataFolder, env });
@@ -134,14 +155,17 @@ export async function openClientBench(): Promise<ClientBench> {
         .filter(({ event, route }) => event === 'request' && String(route).includes('/responses'))
         .map(({ status }) => Number(status));
     },
-    rows: async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
-      (await pool.query<Row>(text, values)).rows,
+    async settled(count) {
+      await gateway.logged(({ event }) => event === 'exchange_settled', { count, since: firstLine });
+      return (await pool.query<SettledRequest>(settledRequests)).rows;
+    },
     async fresh() {
       const { accounts: known } = await gateway.call(accounts.list, {});
       for (const { id } of known) await gateway.call(accounts.remove, { account: id });
       for (const name of changed) await gateway.call(settingsEndpoints.change, { name, value: null });
       changed.clear();
       sandbox.reset();
+      await pool.query('truncate requests, attempts, ledger_entries, usage_hours');
       await settledLog(gateway);
       firstLine = gateway.log.length;
     },
@@ -155,9 +179,20 @@ export async function openClientBench(): Promise<ClientBench> {
   return bench;
 }
 
+const settledRequests = `
+  select request.status, request.usage_status as "usageStatus", request.error_code as "errorCode",
+    request.account_label as account, request.attempt_count as attempts, request.endpoint,
+    array(select event from ledger_entries where request_id = request.id order by id) as ledger,
+    input_tokens::int as "inputTokens", cached_tokens::int as "cachedTokens", output_tokens::int as "outputTokens",
+    reasoning_tokens::int as "reasoningTokens", total_tokens::int as "totalTokens",
+    cost_micros::float as "costMicros", cost_status as "costStatus"
+  from requests request
+  left join ledger_entries entry on entry.request_id = request.id and entry.event = 'settlement'
+  order by request.admitted_at`;
+
 /** Lines are written in order, so once a request of our own shows up, all earlier ones have. */
 async function settledLog(gateway: ServerProcess): Promise<void> {
-  const shown = gateway.nextLine(({ event, route }) => event === 'request' && route === '/healthz');
+  const since = gateway.log.length;
   await fetch(`${gateway.url}/healthz`);
-  await shown;
+  await gateway.logged(({ event, route }) => event === 'request' && route === '/healthz', { since });
 }

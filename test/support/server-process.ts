@@ -20,8 +20,8 @@ export interface ServerProcess {
   readonly port: number;
   /** Its log so far. */
   readonly log: readonly LogLine[];
-  /** The next line from now on that fits. */
-  nextLine(fits: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Resolves when so many lines that fit stand in the log, from line `since` on; one, from the first, when absent. */
+  logged(fits: (line: LogLine) => boolean, options?: { count?: number; since?: number }): Promise<void>;
   /** Calls an admin endpoint with the token of the data folder. @throws Error with the answer when it is refused. */
   call<E extends Endpoint>(endpoint: E, input: z.input<E['input']>): Promise<OutputOf<E>>;
   /** Address of its embedded database; contains the password. */
@@ -64,7 +64,7 @@ export async function startServer({ dataFolder, port = 0, env = {} }: ServerOpti
   return {
     ...address,
     log: output.lines,
-    nextLine: output.next,
+    logged: output.logged,
     async call(endpoint, input) {
       return endpoint.output.parse(await callAdmin({ url: address.url, dataFolder, name: endpoint.name, input }));
     },
@@ -94,21 +94,21 @@ async function readiness(child: ChildProcess): Promise<{ url: string; port: numb
 function readOutput(child: ChildProcess) {
   const lines: LogLine[] = [];
   const sentences: string[] = [];
-  let waiting: { fits: (line: LogLine) => boolean; resolve: (line: LogLine) => void }[] = [];
-  if (child.stderr) {
-    createInterface({ input: child.stderr }).on('line', (text) => {
-      if (!text.startsWith('{')) return void sentences.push(text);
-      const line = JSON.parse(text) as LogLine;
-      lines.push(line);
-      const told = waiting.filter(({ fits }) => fits(line));
-      waiting = waiting.filter((waiter) => !told.includes(waiter));
-      for (const { resolve } of told) resolve(line);
-    });
-  }
+  let waiting: { isThere: () => boolean; resolve: () => void }[] = [];
+  const keep = (text: string) => {
+    if (!text.startsWith('{')) return void sentences.push(text);
+    lines.push(JSON.parse(text) as LogLine);
+    const told = waiting.filter(({ isThere }) => isThere());
+    waiting = waiting.filter((waiter) => !told.includes(waiter));
+    for (const { resolve } of told) resolve();
+  };
+  if (child.stderr) createInterface({ input: child.stderr }).on('line', keep);
   return {
     lines,
-    next: (fits: (line: LogLine) => boolean) =>
-      new Promise<LogLine>((resolve) => void waiting.push({ fits, resolve })),
+    logged(fits: (line: LogLine) => boolean, { count = 1, since = 0 } = {}): Promise<void> {
+      const isThere = () => lines.slice(since).filter(fits).length >= count;
+      return isThere() ? Promise.resolve() : new Promise((resolve) => void waiting.push({ isThere, resolve }));
+    },
     lastWords: () => [...lines.slice(-10).map((line) => JSON.stringify(line)), ...sentences].join('\n'),
   };
 }

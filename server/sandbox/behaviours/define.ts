@@ -93,7 +93,7 @@ export function behaviour<Shape extends z.ZodRawShape>(definition: BehaviourDefi
     what: definition.what,
     options: definition.options,
     bind(id, answer) {
-      const options = definition.options.strict().parse(answer.options) as z.output<z.ZodObject<Shape>>;
+      const options = definition.options.strict().parse(answer.options);
       return {
         id,
         stage: definition.stage ? definition.stage(options) : 'answer',

@@ -1,5 +1,5 @@
 /** Errors as native Codex clients understand them (wire spec A8): status, `retry-after`, and the `error` object. */
-import { GatewayError } from '../../../contract/gateway-error.ts';
+import type { GatewayError } from '../../../contract/gateway-error.ts';
 import type { RenderedError } from '../dialect.ts';
 
 /**
