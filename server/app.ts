@@ -17,6 +17,7 @@ import { createTokenKeeper } from './accounts/token-keeper.ts';
 import { createApiKeysApi } from './api-keys/api-keys-api.ts';
 import { createKeyBook } from './api-keys/key-book.ts';
 import { createCatalog } from './catalog/catalog.ts';
+import { createCatalogFreshness, oldAfterMs } from './catalog/catalog-freshness.ts';
 import { createCatalogReader } from './catalog/catalog-reader.ts';
 import { bundledPrices } from './catalog/prices.ts';
 import { accounts } from './contract/accounts.ts';
@@ -117,6 +118,13 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     clientVersion: () => settings.current()['catalog.client_version'],
   });
   const reader = createAccountReader({ db, keeper: tokens, board, clock, log, questions: { ...probes, models } });
+  const freshness = createCatalogFreshness({
+    catalog,
+    clock,
+    log,
+    accountIds: () => book.all().flatMap(({ id, status }) => (status === 'active' ? [id] : [])),
+    read: (accountId) => reader.read(accountId),
+  });
   const codex = createCodexClient({ network, origin: upstreamUrl });
   const refreshAhead = createRefreshAhead({ db, keeper: tokens, clock, log });
 
@@ -162,6 +170,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
       const union = catalogOf(poolId);
       return union.isOneCatalog ? union.etag : null;
     },
+    onModelsEtag: (accountId: string, etag: string) => freshness.noticed(accountId, etag),
     onAccountDead: (id: string, reason: string) => {
       markAccountClosed(db, { id, reason, at: clock.now() }).catch((error: unknown) =>
         log.error('account_not_closed', { accountId: id, ...errorFacts(error) }),
@@ -236,11 +245,15 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     });
     const address = await listen(server, { port: config.port, host: config.bindAddress });
     storage.claim.publish({ url: address.url });
-    refreshAhead.start();
-    work.push(
-      startRepeating({ name: 'quota_flush', everyMs: quotaFlushMs, run: flushQuota }, world),
-      startRepeating({ name: 'sweep', everyMs: sweepMs, run: sweep }, world),
-    );
+    work.push(startRepeating({ name: 'quota_flush', everyMs: quotaFlushMs, run: flushQuota }, world));
+    if (config.mode !== 'web') {
+      refreshAhead.start();
+      work.push(
+        startRepeating({ name: 'sweep', everyMs: sweepMs, run: sweep }, world),
+        startRepeating({ name: 'catalog', everyMs: oldAfterMs / 2, run: () => freshness.readOld() }, world),
+      );
+      void freshness.readOld();
+    }
     return address;
   }
 
@@ -251,6 +264,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     server?.closeAllConnections();
     await closed;
     await Promise.all([refreshAhead.stop(), ...work.map((each) => each.stop())]);
+    await freshness.stop();
     await tokens.stop();
     const limit = new AbortController();
     const timer = clock.timer(flushLimitMs, () => limit.abort());

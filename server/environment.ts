@@ -216,7 +216,7 @@ function toConfig(values: z.output<typeof schema>): Omit<Config, 'dataFolder' | 
     port: values.PORT,
     bindAddress: values.CODEX_POOLER_BIND_ADDRESS,
     publicHost: values.PHX_HOST,
-    servesClients: values.PHX_SERVER,
+    servesClients: values.PHX_SERVER && (values.OBAN_MODE === 'all' || values.OBAN_MODE === 'web'),
     mode: values.OBAN_MODE,
     jobLimit: values.OBAN_JOBS_QUEUE_LIMIT,
     jobGraceMs: values.OBAN_SHUTDOWN_GRACE_PERIOD_MS,

@@ -34,12 +34,18 @@ export interface Cli extends Surroundings {
   /** The environment, when nothing is wrong with it. @throws {CommandProblem} `environment_invalid`. */
   environment(): { config: Config; secrets: Secrets };
   /** Runs a piece of work with the outside of this process; its connections end with it. */
-  withWorld<Result>(work: (world: World) => Promise<Result>): Promise<Result>;
+  withWorld<Result>(work: (world: World, interruptible: Interruptible) => Promise<Result>): Promise<Result>;
   /** Runs a piece of work with the endpoints of this installation, and lets go of them afterwards. */
   withEndpoints<Result>(work: (endpoints: OpenEndpoints, config: Config) => Promise<Result>): Promise<Result>;
   exitCode(): number;
   setExitCode(code: number): void;
 }
+
+/**
+ * Waits for a promise, and rejects when somebody presses Ctrl-C first. What was opened before is then closed in good
+ * order by whoever opened it: a token being renewed is stored, a database of our own is stopped.
+ */
+export type Interruptible = <Result>(work: Promise<Result>) => Promise<Result>;
 
 export interface CliOptions {
   /** One JSON document on standard output instead of text. */
@@ -62,7 +68,9 @@ export function createCli(surroundings: Surroundings, options: CliOptions): Cli 
     });
   }
 
-  async function withWorld<Result>(work: (world: World) => Promise<Result>): Promise<Result> {
+  async function withWorld<Result>(
+    work: (world: World, interruptible: Interruptible) => Promise<Result>,
+  ): Promise<Result> {
     const { config } = environment();
     const network = createNetwork();
     // What a command has to say it says itself; the log of the parts it runs on is for those who ask for it.
@@ -71,7 +79,7 @@ export function createCli(surroundings: Surroundings, options: CliOptions): Cli 
     interrupted.promise.catch(() => undefined);
     const forget = terminal.onInterrupt(() => interrupted.reject(interruption()));
     try {
-      return await Promise.race([work({ clock, random, log, network }), interrupted.promise]);
+      return await work({ clock, random, log, network }, (each) => Promise.race([each, interrupted.promise]));
     } finally {
       forget();
       await network.stop();
@@ -88,11 +96,11 @@ export function createCli(surroundings: Surroundings, options: CliOptions): Cli 
       exitCode = result.exitCode ?? 0;
     },
     withEndpoints: (work) =>
-      withWorld(async (world) => {
+      withWorld(async (world, interruptible) => {
         const { config, secrets } = environment();
         const endpoints = await openEndpoints({ config, secrets, world });
         try {
-          return await work(endpoints, config);
+          return await interruptible(work(endpoints, config));
         } finally {
           await endpoints.stop();
         }

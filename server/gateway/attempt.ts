@@ -25,6 +25,8 @@ export interface AttemptParts {
   readonly continuity: Continuity;
   readonly clock: Clock;
   readonly log: Log;
+  /** An answer of this account named the ETag of its model list. */
+  readonly onModelsEtag: (accountId: string, etag: string) => void;
   /** The ETag under which the Pool's models are served now. */
   readonly poolEtag: (poolId: string) => string | null;
 }
@@ -136,6 +138,8 @@ async function readAnswer(
 ): Promise<AttemptResult> {
   const { exchange, account } = question;
   const turnState = answer.headers.get('x-codex-turn-state');
+  const etag = answer.headers.get('x-models-etag');
+  if (etag) parts.onModelsEtag(account.id, etag);
   if (turnState) parts.continuity.rememberTurnState(turnState, account.id);
   const isStream = exchange.ask.wantsStream && !(answer.headers.get('content-type') ?? '').includes('json');
   const headers = answerHeaders(answer.headers, {

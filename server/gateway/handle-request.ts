@@ -10,6 +10,8 @@ import { endResponse, sendAnswer } from './carriers/http-carrier.ts';
 import { readClientName } from './client-name.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import { currentAttempt, type Ask, type Exchange, type Outcome } from './exchange.ts';
+import { judgeLateFailure } from './judge-response.ts';
+import { noteFault } from './note-fault.ts';
 import type { GatewayRoute } from './routes.ts';
 import { ClientLeft, type RunningExchange, type RunningExchanges } from './running-exchanges.ts';
 import { StreamIdle } from './stream/upstream-stream.ts';
@@ -34,9 +36,13 @@ export interface IncomingCall {
 export async function handleRequest(call: IncomingCall, parts: GatewayParts): Promise<void> {
   const client = parts.keys.authenticate(call.request.headers.authorization);
   const run = parts.running.begin();
-  call.response.once('close', () => run.clientLeft());
+  // `close` also follows an answer that is through; then nobody left early.
+  call.response.once('close', () => {
+    if (!call.response.writableFinished) run.clientLeft();
+  });
   try {
     const settings = parts.settings();
+    checkMediaType(call.request.headers['content-type']);
     const body = await parts.readBody(call.request, settings);
     const ask = readCodexAsk({
       body,
@@ -64,6 +70,7 @@ async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; 
     outcome = outcomeOf(exchange, { answered, error: null });
   } catch (error) {
     outcome = outcomeOf(exchange, { answered, error });
+    exchange.responseStatus ??= statusOf(error);
     if (error instanceof GatewayError && exchange.attempts.length === 0)
       throw refuse(exchange, { parts, refusal: error });
     if (!exchange.isCommitted) throw error;
@@ -73,6 +80,13 @@ async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; 
     answered?.leaveAccount();
     finish(exchange, { parts, answered, outcome });
   }
+}
+
+/** The status the client will get for an error that nothing was sent before; null when it left. */
+function statusOf(error: unknown): number | null {
+  if (error instanceof RefusedByProvider) return error.fault.upstreamStatus;
+  if (error instanceof GatewayError) return error.row.nativeStatus ?? error.row.status;
+  return error instanceof ClientLeft ? null : 500;
 }
 
 /** Every path ends here, once: usage, attempt and request are closed together. */
@@ -86,6 +100,7 @@ function finish(
     exchange.servedTier = observer.servedTier;
   }
   const attempt = currentAttempt(exchange);
+  noteFailureInStream(exchange, { parts, answered });
   if (attempt)
     endAttempt(attempt, {
       parts,
@@ -93,6 +108,19 @@ function finish(
       errorCode: outcome.kind === 'succeeded' ? null : outcome.errorCode,
     });
   parts.records.settle(exchange, outcome);
+}
+
+/** A limit that shows only after the commit cannot move this request any more, but it is known for the next one. */
+function noteFailureInStream(
+  exchange: Exchange,
+  { parts, answered }: { parts: GatewayParts; answered: Answered | null },
+): void {
+  const attempt = currentAttempt(exchange);
+  const failureCode = answered?.answer.kind === 'stream' ? answered.answer.stream.observer.failureCode : null;
+  if (!attempt || failureCode === null) return;
+  const now = parts.clock.now();
+  const fault = judgeLateFailure({ error: { code: failureCode } }, now);
+  noteFault(parts.board, { accountId: attempt.accountId, model: exchange.ask.model, fault, now });
 }
 
 /** A terminal event decides, whatever happens to the connection afterwards (gateway spec 7.1). */
@@ -162,6 +190,12 @@ function modelRefusal(): GatewayError {
     param: 'model',
     detail: 'Ask its owner, or choose a model from the model list.',
   });
+}
+
+/** A body that says it is something else would only be refused later, in words about JSON. */
+function checkMediaType(contentType: string | undefined): void {
+  const isJson = contentType === undefined || /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType);
+  if (!isJson) throw new GatewayError('unsupported_media_type');
 }
 
 function headerPairs(raw: readonly string[]): [string, string][] {

@@ -13,7 +13,12 @@ export interface CodexConfig {
  * Wiring 1 of wire spec A1.1. The provider's id stays the same for ever: Codex lists conversations by it. The rest keeps
  * the CLI from asking the internet for anything (wire spec A1.3) and lets it run the commands of the sandbox.
  */
-export function codexConfig({ url, model = 'gpt-5.5', settings = [], provider }: CodexConfig & { url: string }): string {
+export function codexConfig({
+  url,
+  model = 'gpt-5.5',
+  settings = [],
+  provider,
+}: CodexConfig & { url: string }): string {
   return `${[
     `model = "${model}"`,
     'model_provider = "codex-pooler"',

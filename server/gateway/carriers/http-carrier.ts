@@ -39,7 +39,7 @@ export async function sendAnswer(answer: Answer, options: SendOptions): Promise<
       const bytes = joined(blocks);
       exchange.responseBytes += bytes.length;
       if (blocks.some(({ type }) => type !== null)) keepAlive.rest();
-      if (!response.write(bytes)) await drained(response, exchange.signal);
+      if (!response.write(bytes)) await drained(options);
     }
   } finally {
     keepAlive.stop();
@@ -67,16 +67,26 @@ function joined(blocks: readonly ObservedBlock[]): Buffer {
   return blocks.length === 1 && blocks[0] ? blocks[0].bytes : Buffer.concat(blocks.map(({ bytes }) => bytes));
 }
 
-/** Waits for a slow reader; its leaving ends the wait. */
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+/**
+ * Waits for a slow reader. One that reads nothing for as long as a silent provider may be silent is taken as gone:
+ * otherwise it would hold its seat for ever.
+ */
+function drained({ response, exchange, clock }: SendOptions): Promise<void> {
+  const { signal, settings } = exchange;
   return new Promise((resolve, reject) => {
-    const leave = () => {
+    const stalled = clock.timer(settings['gateway.stream_idle_timeout_ms'], () => response.destroy());
+    const finish = () => {
+      stalled.stop();
       response.off('drain', go);
-      reject(signal.reason as Error);
+      signal.removeEventListener('abort', leave);
     };
     const go = () => {
-      signal.removeEventListener('abort', leave);
+      finish();
       resolve();
+    };
+    const leave = () => {
+      finish();
+      reject(signal.reason as Error);
     };
     response.once('drain', go);
     signal.addEventListener('abort', leave, { once: true });

@@ -1,0 +1,73 @@
+/**
+ * Keeps model lists current: an answer whose `x-models-etag` is not the one we hold says that the account's list
+ * changed, and a list that was read long ago is read again.
+ */
+import { errorFacts } from '../observe/log.ts';
+import type { Clock, Log } from '../world/world.ts';
+import type { Catalog } from './catalog.ts';
+
+export interface CatalogFreshness {
+  /** An answer of this account named this ETag. Cheap; called for every answer. */
+  noticed(accountId: string, etag: string): void;
+  /** Reads the lists that are old, one account after the other. */
+  readOld(): Promise<void>;
+  /** Waits for readings under way. */
+  stop(): Promise<void>;
+}
+
+export interface CatalogFreshnessParts {
+  readonly catalog: Catalog;
+  /** Accounts that can be asked. */
+  readonly accountIds: () => readonly string[];
+  /** Asks the provider about an account; stores what it says. */
+  readonly read: (accountId: string) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Peers read model lists every half hour (gateway spec 13). */
+export const oldAfterMs = 30 * 60_000;
+/** An ETag that keeps differing must not cause a reading per answer. */
+const restMs = 60_000;
+
+export function createCatalogFreshness({
+  catalog,
+  accountIds,
+  read,
+  clock,
+  log,
+}: CatalogFreshnessParts): CatalogFreshness {
+  const lastReadMs = new Map<string, number>();
+  const readings = new Map<string, Promise<void>>();
+
+  function readNow(accountId: string): Promise<void> {
+    const running = readings.get(accountId);
+    if (running) return running;
+    lastReadMs.set(accountId, clock.monotonicMs());
+    const reading = read(accountId)
+      .then(
+        () => undefined,
+        (error: unknown) => log.warn('account_not_read', { accountId, ...errorFacts(error) }),
+      )
+      .finally(() => readings.delete(accountId));
+    readings.set(accountId, reading);
+    return reading;
+  }
+
+  function isOld(accountId: string): boolean {
+    const fetchedAt = catalog.fetchedAt(accountId);
+    return fetchedAt === null || clock.now().getTime() - fetchedAt.getTime() > oldAfterMs;
+  }
+
+  return {
+    noticed(accountId, etag) {
+      const last = lastReadMs.get(accountId);
+      if (last !== undefined && clock.monotonicMs() - last < restMs) return;
+      if (catalog.unionOf([accountId]).etag !== etag) void readNow(accountId);
+    },
+    async readOld() {
+      for (const accountId of accountIds()) if (isOld(accountId)) await readNow(accountId);
+    },
+    stop: async () => void (await Promise.all(readings.values())),
+  };
+}

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { apiKeys } from '../../server/contract/api-keys.ts';
+import { newestCodex, oldestCodex, type CodexRun } from '../support/codex-cli.ts';
+import { openClientBench, type ClientBench } from './client-bench.ts';
+import { failureOf, noticesOf } from './codex-output.ts';
+
+let bench: ClientBench;
+beforeAll(async () => {
+  bench = await openClientBench();
+});
+afterAll(() => bench?.stop());
+beforeEach(() => bench.fresh());
+
+const exec = ['exec', '--skip-git-repo-check', '--json', 'say hello'];
+const reconnects = (run: CodexRun) => noticesOf(run).filter((notice) => notice.startsWith('Reconnecting'));
+
+describe.each([newestCodex, oldestCodex])('what Codex %s shows, and how often it asks (wire spec A8.1)', (version) => {
+  it('tells when an account is free again, after one request, when all limits are used up', async () => {
+    for (const name of ['anna', 'ben']) {
+      const hours = name === 'anna' ? 2 : 3;
+      (await bench.link(name)).always({ behaviour: 'F3', resetsInSeconds: hours * 3600 });
+    }
+    const run = await bench.codex({ version, key: await bench.key(), args: exec });
+    expect(run.exitCode).toBe(1);
+    // The earlier of the two resets, on the clock of the machine; it runs in UTC here.
+    expect(failureOf(run)).toMatch(/^You['’]ve hit your usage limit\. Try again at (\d+:\d\d) (AM|PM)\.$/);
+    const soon = new Date(Date.now() + 2 * 3_600_000);
+    const minutes = [-1, 0, 1].map((off) => clockTime(new Date(soon.getTime() + off * 60_000)));
+    expect(minutes.some((minute) => failureOf(run)?.includes(minute))).toBe(true);
+    expect(reconnects(run)).toEqual([]);
+    expect(await bench.statuses()).toEqual([429]);
+  });
+
+  it('says that the key was revoked, after six requests', async () => {
+    await bench.link('anna');
+    const key = await bench.key({ name: 'lost laptop' });
+    await bench.gateway.call(apiKeys.revoke, { key: 'lost laptop' });
+    const run = await bench.codex({ version, key, args: exec });
+    expect(run.exitCode).toBe(1);
+    expect(failureOf(run)).toContain(
+      'This API key was revoked. Create a new key and configure it in your client., url: ',
+    );
+    expect(await bench.statuses()).toEqual([401, 401, 401, 401, 401, 401]);
+    expect(bench.sandbox.requests.filter(({ method }) => method === 'POST')).toEqual([]);
+  });
+
+  it('says that the key may not use the model, after one request', async () => {
+    await bench.link('anna');
+    const key = await bench.key({ allowedModels: ['gpt-6.1-sol'] });
+    const run = await bench.codex({ version, key, args: exec });
+    expect(run.exitCode).toBe(1);
+    expect(failureOf(run)).toContain('This API key may not use this model.');
+    expect(reconnects(run)).toEqual([]);
+    expect(await bench.statuses()).toEqual([400]);
+    expect(await bench.settled(1)).toMatchObject([
+      { status: 'rejected', errorCode: 'model_not_allowed', usageStatus: 'not_applicable', ledger: [] },
+    ]);
+  });
+
+  it('says that no account offers the model, after one request', async () => {
+    await bench.link('anna', { models: ['gpt-6.1-sol'] });
+    const run = await bench.codex({ version, key: await bench.key(), args: exec });
+    expect(failureOf(run)).toContain('No account of this Pool offers this model.');
+    expect(reconnects(run)).toEqual([]);
+    expect(await bench.statuses()).toEqual([400]);
+  });
+
+  it('says that the request is too large and how large it may be, after one request', async () => {
+    await bench.link('anna');
+    await bench.change('gateway.max_body_bytes', 4096);
+    const run = await bench.codex({ version, key: await bench.key(), args: exec });
+    expect(run.exitCode).toBe(1);
+    expect(failureOf(run)).toContain('The request body is larger than this gateway accepts. The limit is 4096 bytes.');
+    expect(reconnects(run)).toEqual([]);
+    expect(await bench.statuses()).toEqual([400]);
+    expect(bench.sandbox.requests.filter(({ method }) => method === 'POST')).toEqual([]);
+  });
+
+  it('gives up after five requests, a second apart, while every seat is taken', async () => {
+    const anna = await bench.link('anna');
+    const key = await bench.key();
+    await bench.change('admission.proxy_stream.seats', 1);
+    await bench.change('admission.queue_wait_ms', 1);
+    anna.answers({ behaviour: 'F8', at: 'created' });
+    const seated = bench.sandbox.nextRequest({ account: 'anna', method: 'POST' });
+    const holder = await bench.startCodex({ version, key, args: exec });
+    await seated;
+    const startedMs = performance.now();
+    const run = await bench.codex({ version, key, args: exec });
+    const tookMs = performance.now() - startedMs;
+    holder.kill();
+    await holder.finished;
+    expect(run.exitCode).toBe(1);
+    expect(failureOf(run)).toBe('Selected model is at capacity. Please try a different model.');
+    expect(tookMs).toBeGreaterThan(3_900);
+    expect((await bench.statuses()).filter((status) => status === 503)).toHaveLength(5);
+  });
+});
+
+function clockTime(date: Date): string {
+  return date.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', timeZone: 'UTC' });
+}

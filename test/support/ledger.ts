@@ -1,0 +1,84 @@
+/** What requests left behind in the database, and the rules that must hold for all of it. */
+import type { Kysely } from 'kysely';
+import type { DB } from '../../server/database/tables.generated.ts';
+import type { GatewayUnderTest } from './gateway-under-test.ts';
+
+/** The request's row once it is closed: settlement follows the last byte. */
+export async function settledRow(gateway: GatewayUnderTest, requestId: string | null | undefined) {
+  for (let nth = 1; ; nth += 1) {
+    const row = await gateway.database.db
+      .selectFrom('requests')
+      .selectAll()
+      .where('id', '=', requestId ?? '')
+      .executeTakeFirst();
+    if (row && row.status !== 'in_progress') return row;
+    await gateway.settled(nth);
+  }
+}
+
+/** The nth exchange of this gateway to be closed, as its row. */
+export async function nthSettled(gateway: GatewayUnderTest, nth: number) {
+  const { facts } = await gateway.logged('exchange_settled', nth);
+  return settledRow(gateway, String(facts['requestId']));
+}
+
+/** How many exchanges this gateway has closed so far. */
+export function settledCount(gateway: GatewayUnderTest): number {
+  return gateway.log.filter(({ event }) => event === 'exchange_settled').length;
+}
+
+export async function ledgerOf(db: Kysely<DB>, requestId: string) {
+  return db.selectFrom('ledgerEntries').selectAll().where('requestId', '=', requestId).orderBy('event').execute();
+}
+
+/** Facts over everything that was ever recorded; each is empty or zero in sound books. */
+export async function faultsInBooks(db: Kysely<DB>) {
+  const requests = await db.selectFrom('requests').selectAll().execute();
+  const entries = await db.selectFrom('ledgerEntries').selectAll().execute();
+  const attempts = await db.selectFrom('attempts').selectAll().execute();
+  const hours = await db.selectFrom('usageHours').selectAll().execute();
+  const byRequest = Map.groupBy(entries, ({ requestId }) => requestId);
+  const eventsOf = (requestId: string) => (byRequest.get(requestId) ?? []).map(({ event }) => event).toSorted();
+  const known = entries.filter(
+    ({ event, usageStatus }) => event === 'settlement' && usageStatus === 'usage_known',
+  );
+  const reserved = entries.filter(({ event }) => event !== 'settlement');
+  const sum = <Row>(rows: readonly Row[], read: (row: Row) => unknown) =>
+    rows.reduce((total, row) => total + Number(read(row) ?? 0), 0);
+  const difference = (name: 'inputTokens' | 'cachedTokens' | 'outputTokens' | 'totalTokens' | 'costMicros') =>
+    sum(hours, (row) => row[name]) - sum(known, (row) => row[name]);
+  return {
+    open: requests.filter(({ status, completedAt }) => status === 'in_progress' || completedAt === null).length,
+    openAttempts: attempts.filter(({ status }) => status === 'in_progress').length,
+    notClosedOnce: requests
+      .filter(({ status }) => status !== 'rejected')
+      .map(({ id, usageStatus }) => [
+        eventsOf(id).join(' '),
+        usageStatus === 'not_applicable' ? 'release reservation' : 'release reservation settlement',
+      ])
+      .filter(([found, expected]) => found !== expected),
+    stillReserved: {
+      requests: sum(reserved, (row) => row.requests),
+      tokens: sum(reserved, (row) => row.totalTokens),
+      micros: sum(reserved, (row) => row.costMicros),
+    },
+    hoursBesideLedger: {
+      requests: sum(hours, (row) => row.requests) - requests.length,
+      known: sum(hours, (row) => row.usageKnown) - known.length,
+      input: difference('inputTokens'),
+      cached: difference('cachedTokens'),
+      output: difference('outputTokens'),
+      total: difference('totalTokens'),
+      micros: Math.round(difference('costMicros')),
+    },
+  };
+}
+
+/** What {@link faultsInBooks} finds in sound books. */
+export const soundBooks = {
+  open: 0,
+  openAttempts: 0,
+  notClosedOnce: [],
+  stillReserved: { requests: 0, tokens: 0, micros: 0 },
+  hoursBesideLedger: { requests: 0, known: 0, input: 0, cached: 0, output: 0, total: 0, micros: 0 },
+};
