@@ -11,6 +11,9 @@ import { systemClock, systemRandom } from './world/real-world.ts';
 /** A command of the command line, or a server that stops, may hold the data folder for a moment. */
 const folderLimitMs = 10_000;
 
+/** `EX_SOFTWARE` of `sysexits.h`. What a crash leaves open is closed by the sweep of the next start. */
+const crashExitCode = 70;
+
 /** @returns the exit code, once the server has stopped. What went wrong has been said on standard error. */
 export async function runServer(reading: EnvironmentReading): Promise<number> {
   if (!reading.ok) {
@@ -24,11 +27,17 @@ export async function runServer(reading: EnvironmentReading): Promise<number> {
   });
   for (const name of config.ignoredNames) log.info('variable_without_effect', { name });
   for (const name of config.unknownNames) log.warn('variable_unknown', { name });
+  // Node's own report would print the error's message, which may quote what somebody wrote.
+  for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(kind, (error: unknown) => {
+      log.error('crashed', { reason: kind, ...errorFacts(error) });
+      process.exit(crashExitCode);
+    });
+  }
   const network = createNetwork();
   const stopped = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopped.resolve(signal));
-  const open = () =>
-    createApp({ config, secrets, world: { clock: systemClock, random: systemRandom, log, network } });
+  const open = () => createApp({ config, secrets, world: { clock: systemClock, random: systemRandom, log, network } });
   try {
     const turn = await takeTurn(config.dataFolder, {
       clock: systemClock,

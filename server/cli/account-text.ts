@@ -1,8 +1,10 @@
 /** Accounts as the command line shows them. */
 import type { z } from 'zod';
-import type { Account, QuotaWindow, Reading } from '../contract/accounts.ts';
+import type { Account, QuotaWindow, Reading as ReadingSchema } from '../contract/accounts.ts';
 import { accountStatuses } from '../contract/vocabulary.ts';
 import { counted, printable, renderDuration, renderTable } from './plain-text.ts';
+
+type Reading = z.infer<typeof ReadingSchema>;
 
 /** The meter that limits every model of an account. */
 const accountMeter = 'codex';
@@ -22,7 +24,8 @@ export function windowName({ meter, windowMinutes }: Pick<QuotaWindow, 'meter' |
 
 /** `12% used, resets in 3 h 20 min`. A reset in the past means that the window has emptied since it was read. */
 function windowState({ usedPercent, resetAt }: QuotaWindow, now: Date): string {
-  if (resetAt !== null && resetAt <= now) return `empty again since ${renderDuration(now.getTime() - resetAt.getTime())}`;
+  if (resetAt !== null && resetAt <= now)
+    return `empty again since ${renderDuration(now.getTime() - resetAt.getTime())}`;
   const reset = resetAt === null ? '' : `, resets in ${renderDuration(resetAt.getTime() - now.getTime())}`;
   return `${Math.round(usedPercent)}% used${reset}`;
 }
@@ -43,7 +46,7 @@ export function renderAccountFacts(
   return lines.map(([name, text]) => `  ${printable(name).padEnd(width)}  ${printable(text)}\n`).join('');
 }
 
-function problemText({ problem }: z.infer<typeof Reading>): string {
+function problemText({ problem }: Reading): string {
   return `could not be read: ${problem ?? 'no reason was given'}`;
 }
 

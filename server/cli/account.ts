@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { accounts, type Account } from '../contract/accounts.ts';
 import { renderAccountFacts, renderAccountTable } from './account-text.ts';
 import type { Cli, Shown } from './cli.ts';
+import { addCommandGroup } from './command-group.ts';
 import { confirm } from './confirm.ts';
 import { printable } from './plain-text.ts';
 import { readAuthFile } from './read-auth-file.ts';
@@ -15,8 +16,8 @@ a separate sign-in ("codex login" again), or let it use a key of the pool ("code
 `;
 
 export function addAccountCommands(program: Command, cli: Cli): void {
-  const group = program.command('account').description('ChatGPT accounts: import, list, refresh, remove');
-  group.commandsGroup('Accounts:');
+  const description = 'ChatGPT accounts: import, list, refresh, remove';
+  const group = addCommandGroup(program, { name: 'account', description, heading: 'Accounts:' });
 
   group
     .command('import')

@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly clock: World['clock'];
   readonly random: World['random'];
   readonly platform: NodeJS.Platform;
+  /** The user's home folder; reports leave it out of paths. */
+  readonly home: string;
   /** Folder that relative paths start from. */
   readonly folder: string;
   readonly readEnvironment: () => EnvironmentReading;

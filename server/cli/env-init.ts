@@ -5,6 +5,7 @@ import { systemCodeOf } from '../data-folder/start-problem.ts';
 import { keyBytes, renderRootKey } from '../security/key-ring.ts';
 import type { Random } from '../world/world.ts';
 import type { Cli } from './cli.ts';
+import { addCommandGroup } from './command-group.ts';
 import { CommandProblem } from './command-problem.ts';
 
 /** Lengths of product spec 10. */
@@ -12,8 +13,8 @@ const passwordBytes = 24;
 const cookieSecretBytes = 64;
 
 export function addEnvInitCommand(program: Command, cli: Cli): void {
-  const group = program.command('env').description('Environment files: init');
-  group.commandsGroup('Look after it:');
+  const description = 'Environment files: init';
+  const group = addCommandGroup(program, { name: 'env', description, heading: 'Look after it:' });
 
   group
     .command('init')

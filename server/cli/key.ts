@@ -6,6 +6,7 @@ import type { Config } from '../environment.ts';
 import type { OpenEndpoints } from './call-endpoint.ts';
 import type { Cli } from './cli.ts';
 import { codexConfig, exportLine, indented } from './codex-snippet.ts';
+import { addCommandGroup } from './command-group.ts';
 import { confirm } from './confirm.ts';
 import { printable, renderMoment, renderTable } from './plain-text.ts';
 import { readExpiry } from './read-expiry.ts';
@@ -19,8 +20,8 @@ interface CreateOptions {
 }
 
 export function addKeyCommands(program: Command, cli: Cli): void {
-  const group = program.command('key').description('Keys for clients: create, list, revoke');
-  group.commandsGroup('Keys and pools:');
+  const description = 'Keys for clients: create, list, revoke';
+  const group = addCommandGroup(program, { name: 'key', description, heading: 'Keys and pools:' });
 
   group
     .command('create')
@@ -95,7 +96,7 @@ function renderCreated(
 
   ${secret}
 
-For Codex, put this at the top of ~/.codex/config.toml:
+For Codex, in ~/.codex/config.toml: the first line above every [section], the rest at the end of the file.
 
 ${indented(codexConfig(url))}
 and give it the key in the shell that starts it:

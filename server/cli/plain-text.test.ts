@@ -4,9 +4,13 @@ import { counted, printable, renderBytes, renderDuration, renderMoment, renderTa
 
 describe('a table', () => {
   it('aligns its columns and leaves no blanks at the ends of lines', () => {
-    expect(renderTable([['NAME', 'STATE'], ['laptop', 'Active'], ['ci', '']])).toBe(
-      'NAME    STATE\nlaptop  Active\nci\n',
-    );
+    expect(
+      renderTable([
+        ['NAME', 'STATE'],
+        ['laptop', 'Active'],
+        ['ci', ''],
+      ]),
+    ).toBe('NAME    STATE\nlaptop  Active\nci\n');
   });
 
   it('shows a name that holds terminal codes without obeying them', () => {

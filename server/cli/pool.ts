@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import { pools } from '../contract/pools.ts';
 import type { Cli } from './cli.ts';
+import { addCommandGroup } from './command-group.ts';
 import { renderTable } from './plain-text.ts';
 
 export function addPoolCommands(program: Command, cli: Cli): void {
-  const group = program.command('pool').description('Pools: list');
-  group.commandsGroup('Keys and pools:');
+  const group = addCommandGroup(program, { name: 'pool', description: 'Pools: list', heading: 'Keys and pools:' });
 
   group
     .command('list')

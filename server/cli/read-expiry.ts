@@ -9,7 +9,10 @@ const longestMs = 100 * 366 * unitMs.d;
 /** @throws {InvalidArgumentError} for anything else, and for moments that are past or a century away. */
 export function readExpiry(text: string, now: Date): Date {
   const at = readMoment(text.trim(), now);
-  if (!at) throw new InvalidArgumentError('Use a date such as 2027-01-31 (UTC), a time such as 2027-01-31T12:00:00Z, or a length such as 12h, 30d, 8w.');
+  if (!at)
+    throw new InvalidArgumentError(
+      'Use a date such as 2027-01-31 (UTC), a time such as 2027-01-31T12:00:00Z, or a length such as 12h, 30d, 8w.',
+    );
   const aheadMs = at.getTime() - now.getTime();
   if (aheadMs <= 0) throw new InvalidArgumentError('That is in the past.');
   if (aheadMs > longestMs) throw new InvalidArgumentError('That is more than a century away.');

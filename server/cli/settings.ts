@@ -2,12 +2,13 @@
 import type { Command } from 'commander';
 import { settings, settingsEndpoints, type SettingName } from '../contract/settings.ts';
 import type { Cli } from './cli.ts';
+import { addCommandGroup } from './command-group.ts';
 import { CommandProblem } from './command-problem.ts';
 import { printable, renderTable } from './plain-text.ts';
 
 export function addSettingsCommands(program: Command, cli: Cli): void {
-  const group = program.command('settings').description('Settings: list, set, reset');
-  group.commandsGroup('Settings:');
+  const description = 'Settings: list, set, reset';
+  const group = addCommandGroup(program, { name: 'settings', description, heading: 'Settings:' });
 
   group
     .command('list')

@@ -1,7 +1,7 @@
 /** What the client is told when no account can, or could, serve its request. Pure. */
 import { GatewayError } from '../contract/gateway-error.ts';
 import { exclusionReasons, type Exclusion, type ExclusionReason } from '../routing/eligibility.ts';
-import { faultRow, type Fault } from './faults.ts';
+import { faultRow, type Fault, type FaultRow } from './faults.ts';
 import { messageOf } from './judge-response.ts';
 
 export interface RefusalFacts {
@@ -23,14 +23,16 @@ export function refusalOf(facts: RefusalFacts): GatewayError {
   const newest = faults.at(-1);
   const waiting = exclusions.filter(({ reason }) => passing.has(reason));
   const limited = exclusions.filter(({ reason }) => reason === 'usage_limit_reached');
-  const untried = newest === undefined || newest.kind === 'usage_exhausted' || newest.kind === 'rate_limited';
-  if (limited.length > 0 && waiting.length === 0 && untried) {
+  const endedInLimit = newest === undefined || newest.kind === 'usage_exhausted' || newest.kind === 'rate_limited';
+  // An account that merely broke down may serve the next try, whichever account was asked last.
+  const trouble = endedInLimit ? faults.findLast(({ kind }) => passingSubjects.has(faultRow(kind).subject)) : undefined;
+  if (limited.length > 0 && waiting.length === 0 && endedInLimit && !trouble) {
     return new GatewayError('usage_limit_reached', {
       resetsAt: earliest(limited) ?? undefined,
       detail: tally(exclusions),
     });
   }
-  if (newest && faults.some(({ kind }) => kind !== 'usage_exhausted')) return refusalOfFault(newest, facts);
+  if (newest && faults.some(({ kind }) => kind !== 'usage_exhausted')) return refusalOfFault(trouble ?? newest, facts);
   if (pinnedTo !== null && waiting.length === 0) return refusalOfPin(exclusions, pinnedTo);
   if (exclusions.length > 0 && exclusions.every(({ reason }) => reason === 'model_not_offered'))
     return new GatewayError('invalid_model', { param: 'model' });
@@ -43,6 +45,9 @@ export function refusalOf(facts: RefusalFacts): GatewayError {
     detail: exclusions.length === 0 ? 'It has no accounts yet.' : tally(exclusions),
   });
 }
+
+/** Faults of the way there or of the provider pass; those of an account or a request do not. */
+const passingSubjects = new Set<FaultRow['subject']>(['edge', 'provider']);
 
 /** Reasons that end by themselves soon. */
 const passing = new Set<ExclusionReason>(['cooling_down', 'edge_back_off', 'account_token_expired']);

@@ -7,9 +7,12 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { errorFacts } from '../observe/log.ts';
 import { createMiddleware, type CallState, type MiddlewareParts } from './middleware.ts';
 
+/** Puts a room's paths on the router. */
+export type MountRoutes = (router: Router<CallState>) => void;
+
 export interface HttpServerParts extends MiddlewareParts {
   /** Each mounts its paths; the order does not matter, paths do not overlap. */
-  readonly mounts: readonly ((router: Router<CallState>) => void)[];
+  readonly mounts: readonly MountRoutes[];
 }
 
 /** A client that sends no complete head in this time is not one of ours (slowloris). */

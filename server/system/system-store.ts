@@ -15,14 +15,17 @@ export interface TableCount {
 
 /** Rows of every table of ours, by name. */
 export async function countRows(db: Kysely<DB>): Promise<TableCount[]> {
+  const plain = db.withoutPlugins();
   const { rows: tables } = await sql<{ name: string; estimate: number }>`
     select relname as name, reltuples::int8 as estimate from pg_class
     where relkind = 'r' and relnamespace = current_schema()::regnamespace and relname not like 'kysely\_%'
-    order by relname`.execute(db.withoutPlugins());
+    order by relname`.execute(plain);
   const counts: TableCount[] = [];
   for (const { name, estimate } of tables) {
     const { rows } = await sql<{ counted: number }>`
-      select count(*) as counted from (select from ${sql.table(name)} limit ${mostCounted + 1}) as some`.execute(db);
+      select count(*) as counted from (select from ${sql.table(name)} limit ${mostCounted + 1}) as bounded`.execute(
+      plain,
+    );
     const counted = rows[0]?.counted ?? 0;
     const isEstimate = counted > mostCounted;
     counts.push({ table: name, rows: isEstimate ? Math.max(counted, estimate) : counted, isEstimate });

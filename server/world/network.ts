@@ -53,6 +53,8 @@ export function createNetwork(): Network & { stop(): Promise<void> } {
         headersTimeout: headersMs,
       });
       const stream = decoded(answer.body, answer.headers['content-encoding']);
+      // Whoever reads the body meets its error there; a body that is given up has nobody to meet it.
+      for (const each of [answer.body, stream]) each.on('error', () => undefined);
       return {
         status: answer.statusCode,
         headers: headerMap(answer.headers),

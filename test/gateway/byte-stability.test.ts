@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { askCodex, codexBody } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { nthSettled, settledCount } from '../support/ledger.ts';
-import { openCodex, type RawAsk } from '../support/raw-codex.ts';
+import { settledRow } from '../support/ledger.ts';
+import { openCodex, requestIdOf, type RawAsk } from '../support/raw-codex.ts';
 
 let gateway: GatewayUnderTest;
 let key: string;
@@ -39,14 +39,29 @@ const lite = [
 describe('a request body', () => {
   for (const [name, body] of [
     ['as Codex writes it', codexBody()],
-    ['with odd spaces and line breaks', ` \r\n{\t"model" :\n"gpt-5.5" , "stream":true\r\n,"store" : false,"tools":[ ],"input":[\t]}\n `],
-    ['with its keys in another order', '{"zz":1,"input":[],"tools":[],"aa":{"b":2,"a":1},"store":false,"stream":true,"model":"gpt-5.5"}'],
+    [
+      'with odd spaces and line breaks',
+      ` \r\n{\t"model" :\n"gpt-5.5" , "stream":true\r\n,"store" : false,"tools":[ ],"input":[\t]}\n `,
+    ],
+    [
+      'with its keys in another order',
+      '{"zz":1,"input":[],"tools":[],"aa":{"b":2,"a":1},"store":false,"stream":true,"model":"gpt-5.5"}',
+    ],
     ['with keys that look like numbers', `{"model":"gpt-5.5",${usual},"10":1,"9":2,"__proto__":{"x":1},"":null}`],
-    ['with needless escapes', `{"\\u006dodel":"gpt-\\u0035.5",${usual},"a":"\\/\\u00fc\\u0022\\ud83d\\ude80","\\u0001":"\\b\\f"}`],
+    [
+      'with needless escapes',
+      `{"\\u006dodel":"gpt-\\u0035.5",${usual},"a":"\\/\\u00fc\\u0022\\ud83d\\ude80","\\u0001":"\\b\\f"}`,
+    ],
     ['with lone surrogates and control escapes', `{"model":"gpt-5.5",${usual},"a":"\\ud800 \\u0000 \\udfff"}`],
     ['with line separators and text of many scripts', `{"model":"gpt-5.5",${usual},"a":"\u2028\u2029 日本語 عربى 🚀"}`],
-    ['with numbers no double can hold', `{"model":"gpt-5.5",${usual},"n":[12345678901234567890,1e400,-0,-0.0,1.50,1E+2,0.1e-7]}`],
-    ['with items nobody knows', `{"model":"gpt-5.5","stream":true,"store":false,"tools":[],"input":[{"type":"hologram","id":"","extra":{"deep":[[[]]]}}]}`],
+    [
+      'with numbers no double can hold',
+      `{"model":"gpt-5.5",${usual},"numbers":[12345678901234567890,1e400,-0,-0.0,1.50,1E+2,0.1e-7]}`,
+    ],
+    [
+      'with items nobody knows',
+      `{"model":"gpt-5.5","stream":true,"store":false,"tools":[],"input":[{"type":"hologram","id":"","extra":{"deep":[[[]]]}}]}`,
+    ],
     ['with a field given twice that nobody decides by', `{"model":"gpt-5.5",${usual},"metadata_2":1,"metadata_2":2}`],
     ['in the lite dialect', lite],
   ] as const) {
@@ -101,15 +116,21 @@ describe('a request body', () => {
   it('of any JSON, written in any way, arrives unchanged', async () => {
     const spaces = fc.array(fc.constantFrom('', '', ' ', '\n', '\t', '\r\n  '), { minLength: 1, maxLength: 7 });
     await fc.assert(
-      fc.asyncProperty(fc.jsonValue({ maxDepth: 4 }), spaces, fc.boolean(), fc.bigInt(), async (value, gaps, escapes, big) => {
-        const write = oddWriter({ gaps, escapes });
-        const item = `{"type":"odd","value":${write(value)},"big":${big}}`;
-        const gap = write.gap();
-        const body = `{${gap}"model":"gpt-5.5","extra"${gap}:${write(value)},"stream":true,"store":false,"tools":[],"input":[${gap}${item}]${gap}}`;
-        const { arrived, answer } = await exchange({ body });
-        expect(arrived.body.equals(Buffer.from(body))).toBe(true);
-        expect(answer.status).toBe(200);
-      }),
+      fc.asyncProperty(
+        fc.jsonValue({ maxDepth: 4 }),
+        spaces,
+        fc.boolean(),
+        fc.bigInt(),
+        async (value, gaps, escapes, big) => {
+          const write = oddWriter({ gaps, escapes });
+          const item = `{"type":"odd","value":${write(value)},"big":${big}}`;
+          const gap = write.gap();
+          const body = `{${gap}"model":"gpt-5.5","extra"${gap}:${write(value)},"stream":true,"store":false,"tools":[],"input":[${gap}${item}]${gap}}`;
+          const { arrived, answer } = await exchange({ body });
+          expect(arrived.body.equals(Buffer.from(body))).toBe(true);
+          expect(answer.status).toBe(200);
+        },
+      ),
       { numRuns: 100 },
     );
   });
@@ -135,7 +156,10 @@ function oddWriter({ gaps, escapes }: { gaps: readonly string[]; escapes: boolea
 
 describe('an answer', () => {
   const event = (type: string, fields: object = {}) => JSON.stringify({ type, ...fields });
-  const item = { output_index: 0, item: { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'grüße 🚀' }] } };
+  const item = {
+    output_index: 0,
+    item: { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'grüße 🚀' }] },
+  };
   const usage = { input_tokens: 11, output_tokens: 5, total_tokens: 16 };
   const completed = { response: { id: 'resp_1', usage } };
   const plain = [
@@ -150,28 +174,39 @@ describe('an answer', () => {
     ['with lone CR', plain.replaceAll('\n', '\r')],
     ['with line ends mixed', plain.replace('\n', '\r\n').replace('\n\n', '\r\r').replaceAll('\n\n', '\n\r\n')],
     ['with blank lines to spare', plain.replaceAll('\n\n', '\n\n\n\n\n')],
-    ['with comments, retry, id and fields nobody knows', `: hello\n\nretry: 10\nid: 1\nfoo: bar\nnothing\n\n:\n${plain}: bye\n\n`],
+    [
+      'with comments, retry, id and fields nobody knows',
+      `: hello\n\nretry: 10\nid: 1\nfoo: bar\nnothing\n\n:\n${plain}: bye\n\n`,
+    ],
     ['without spaces after the colons', plain.replaceAll('event: ', 'event:').replaceAll('data: ', 'data:')],
     ['with two spaces after the colons', plain.replaceAll('data: ', 'data:  ')],
     ['with data over several lines', plain.replaceAll(',"', ',\ndata: "')],
-    ['with events out of the ordinary', plain.replace('event: response.output', `event: x\ndata: ${event('codex.future', { a: [] })}\n\nevent: response.output`)],
+    [
+      'with events out of the ordinary',
+      plain.replace(
+        'event: response.output',
+        `event: x\ndata: ${event('codex.future', { a: [] })}\n\nevent: response.output`,
+      ),
+    ],
     ['with junk between good events', plain.replaceAll('event: ', 'data: {"type":\n\ndata: 17\n\ndata\n\nevent: ')],
     ['with a marker after its end', `${plain}data: [DONE]\n\n`],
     ['with the type at the end of the data', plain.replaceAll(/\{"type":("[^"]*"),(.*)\}\n/g, '{$2 , "type" : $1 }\n')],
-    ['with odd JSON inside', plain.replaceAll('{', '{ ').replaceAll('grüße', 'gr\\u00fc\\u00dfe\\/').replaceAll('11', '11.0e0')],
+    [
+      'with odd JSON inside',
+      plain.replaceAll('{', '{ ').replaceAll('grüße', 'gr\\u00fc\\u00dfe\\/').replaceAll('11', '11.0e0'),
+    ],
     ['beginning with a byte order mark', `\uFEFF${plain}`],
   ] as const) {
     for (const pieces of [1, 7, 400]) {
       it(`${name}, in ${pieces} ${pieces === 1 ? 'piece' : 'pieces'}, reaches the client unchanged`, async () => {
         anna.answers({ behaviour: 'recording', sse, pieces });
-        const nth = settledCount(gateway) + 1;
         const answer = await openCodex(gateway, key).answer;
         expect(answer.body.toString('utf8')).toBe(sse);
         expect(answer.ending).toBe('end');
-        expect(await nthSettled(gateway, nth)).toMatchObject({
+        expect(await settledRow(gateway, requestIdOf(answer))).toMatchObject({
           status: 'succeeded',
           usageStatus: 'usage_known',
-          responseBytes: Buffer.byteLength(sse).toString(),
+          responseBytes: Buffer.byteLength(sse),
         });
       });
     }
@@ -183,8 +218,10 @@ describe('an answer', () => {
   });
 
   it('keeps every other mention of response.done', async () => {
-    const talk = '{"response":{"id":"resp_1","note":"say \\"response.done\\"","words":["response.done"]},"type":"TYPE"}';
-    const sse = (type: string) => `${plain.slice(0, plain.lastIndexOf('event:'))}event: ${type}\ndata: ${talk.replace('TYPE', type)}\n\n`;
+    const talk =
+      '{"response":{"id":"resp_1","note":"say \\"response.done\\"","words":["response.done"]},"type":"TYPE"}';
+    const sse = (type: string) =>
+      `${plain.slice(0, plain.lastIndexOf('event:'))}event: ${type}\ndata: ${talk.replace('TYPE', type)}\n\n`;
     anna.answers({ behaviour: 'recording', sse: sse('response.done') });
     expect((await openCodex(gateway, key).answer).body.toString('utf8')).toBe(sse('response.completed'));
   });
@@ -196,7 +233,8 @@ describe('an answer', () => {
   });
 
   it("that refuses the request reaches the client with the provider's own bytes", async () => {
-    const body = '{ "error" : {"message":"gr\\u00fc\\u00dfe","type":"invalid_request_error","code":"context_length_exceeded"} }\n';
+    const body =
+      '{ "error" : {"message":"gr\\u00fc\\u00dfe","type":"invalid_request_error","code":"context_length_exceeded"} }\n';
     anna.answers({ behaviour: 'raw', status: 400, headers: { 'content-type': 'application/json' }, body });
     const answer = await openCodex(gateway, key).answer;
     expect([answer.status, answer.body.toString('utf8')]).toEqual([400, body]);
@@ -256,7 +294,14 @@ describe('headers of a request', () => {
     for (const [name, value] of mine) expect([name, arrived.header(name)]).toEqual([name, value]);
     const names = arrived.headers.map(([name]) => name.toLowerCase());
     expect(arrived.headers.filter(([name, value]) => `${name}: ${value}`.includes('canary'))).toEqual([]);
-    const ours = new Set(['host', 'connection', 'content-type', 'content-length', 'authorization', 'chatgpt-account-id']);
+    const ours = new Set([
+      'host',
+      'connection',
+      'content-type',
+      'content-length',
+      'authorization',
+      'chatgpt-account-id',
+    ]);
     const known = new Set(mine.map(([name]) => name.toLowerCase()));
     expect(names.filter((name) => !ours.has(name) && !known.has(name))).toEqual([]);
     expect(new Set(names).size).toBe(names.length);

@@ -16,15 +16,18 @@ export async function settledRow(gateway: GatewayUnderTest, requestId: string | 
   }
 }
 
-/** The nth exchange of this gateway to be closed, as its row. */
-export async function nthSettled(gateway: GatewayUnderTest, nth: number) {
-  const { facts } = await gateway.logged('exchange_settled', nth);
-  return settledRow(gateway, String(facts['requestId']));
+/** Ids of all requests that have a row by now. */
+export async function requestIds({ database }: Pick<GatewayUnderTest, 'database'>): Promise<ReadonlySet<string>> {
+  const rows = await database.db.selectFrom('requests').select('id').execute();
+  return new Set(rows.map(({ id }) => id));
 }
 
-/** How many exchanges this gateway has closed so far. */
-export function settledCount(gateway: GatewayUnderTest): number {
-  return gateway.log.filter(({ event }) => event === 'exchange_settled').length;
+/** The row of the one request that is not among `known`, once it is closed: for clients that never saw its id. */
+export async function newRow(gateway: GatewayUnderTest, known: ReadonlySet<string>) {
+  for (let nth = 1; ; nth += 1) {
+    const id = String((await gateway.logged('exchange_settled', nth)).facts['requestId']);
+    if (!known.has(id)) return settledRow(gateway, id);
+  }
 }
 
 export async function ledgerOf(db: Kysely<DB>, requestId: string) {
@@ -39,9 +42,7 @@ export async function faultsInBooks(db: Kysely<DB>) {
   const hours = await db.selectFrom('usageHours').selectAll().execute();
   const byRequest = Map.groupBy(entries, ({ requestId }) => requestId);
   const eventsOf = (requestId: string) => (byRequest.get(requestId) ?? []).map(({ event }) => event).toSorted();
-  const known = entries.filter(
-    ({ event, usageStatus }) => event === 'settlement' && usageStatus === 'usage_known',
-  );
+  const known = entries.filter(({ event, usageStatus }) => event === 'settlement' && usageStatus === 'usage_known');
   const reserved = entries.filter(({ event }) => event !== 'settlement');
   const sum = <Row>(rows: readonly Row[], read: (row: Row) => unknown) =>
     rows.reduce((total, row) => total + Number(read(row) ?? 0), 0);

@@ -6,11 +6,13 @@ import { systemClock } from '../../server/world/real-world.ts';
 import type { Clock } from '../../server/world/world.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 import { gatewayUnderTest, type GatewayOptions, type GatewayUnderTest } from './gateway-under-test.ts';
+import { createWatchedClock, type WatchedClock } from './watched-clock.ts';
 
 export interface Installation {
   readonly database: TestDatabase;
   readonly sandbox: Sandbox;
-  readonly clock: MovableClock;
+  /** Of the gateways. */
+  readonly clock: WatchedClock;
   /** Starts a gateway as a further process would. */
   open(options?: Omit<GatewayOptions, 'beside'>): Promise<GatewayUnderTest>;
   /** Stops every gateway that is left, then the rest. */
@@ -19,7 +21,7 @@ export interface Installation {
 
 /** @param options.sandboxClock - A clock of the provider's own; the gateways' clock when absent. */
 export async function oneInstallation({ sandboxClock }: { sandboxClock?: Clock } = {}): Promise<Installation> {
-  const clock = createMovableClock(systemClock);
+  const clock = createWatchedClock(systemClock);
   const database = await testDatabase();
   const sandbox = await createSandbox({ clock: sandboxClock ?? clock });
   const keys = {

@@ -32,6 +32,8 @@ export interface RawAsk extends CodexAsk {
   readonly pairs?: readonly (readonly [name: string, value: string])[];
   /** Replaces the Pool key's `authorization`. */
   readonly authorization?: string;
+  /** What `content-length` says; the body's own length when absent. */
+  readonly announcedBytes?: number;
 }
 
 /** Sends one inference request. */
@@ -50,7 +52,7 @@ export function openCodex(target: { url: string }, key: string, ask: RawAsk = {}
     ['host', new URL(target.url).host],
     ['authorization', ask.authorization ?? `Bearer ${key}`],
     ['content-type', 'application/json'],
-    ['content-length', String(Buffer.byteLength(body))],
+    ['content-length', String(ask.announcedBytes ?? Buffer.byteLength(body))],
     ...(ask.pairs ?? usual),
   ];
   const request = httpRequest(target.url + path, { method: 'POST', headers: headers.flat() as never, agent: false });
@@ -113,4 +115,9 @@ function followCall(request: ClientRequest): RawCall {
     stopReading: () => stopReading(),
     leave: () => void request.destroy(),
   };
+}
+
+/** The gateway's own id of the request. */
+export function requestIdOf(answer: Pick<RawAnswer, 'headers'>): string {
+  return String(answer.headers['x-request-id']);
 }

@@ -66,7 +66,8 @@ export async function startServer({ dataFolder, port = 0, env = {} }: ServerOpti
     log: output.lines,
     logged: output.logged,
     async call(endpoint, input) {
-      return endpoint.output.parse(await callAdmin({ url: address.url, dataFolder, name: endpoint.name, input }));
+      const answer = await callAdmin({ url: address.url, dataFolder, name: endpoint.name, input });
+      return endpoint.output.parse(answer) as OutputOf<typeof endpoint>;
     },
     async databaseUrl() {
       const kept = await readPostgresAccess(dataFolder);

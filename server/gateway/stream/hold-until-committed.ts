@@ -63,7 +63,7 @@ export async function holdUntilCommitted({ chunks, sse, observer, holdMs, clock 
       if (held.some(isMeaningful) || held.length > maxHeldEvents || heldBytes > maxHeldBytes) {
         return { kind: 'committed', blocks: held, pending: null };
       }
-      if (held.length > 0) holdTime.begin();
+      if (held.some(({ type }) => type !== null)) holdTime.begin();
     }
   } finally {
     holdTime.stop();

@@ -109,13 +109,15 @@ export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListe
   };
 }
 
+/** The `event:` line, and the event's own type, which may stand anywhere in it and over several data lines. */
+const doneLine = /(^|[\r\n])event: ?response\.done(?=[\r\n])/;
+const doneType = /("type"(?:\s|data:)*:(?:\s|data:)*)"response\.done"/;
+
+/** Latin-1 keeps every byte as it is. The answer may speak of `response.done` elsewhere, which stays. */
 function renamed(block: Buffer): Buffer {
-  return Buffer.from(
-    block
-      .toString('utf8')
-      .replace(/^event: ?response\.done/m, 'event: response.completed')
-      .replace('"response.done"', '"response.completed"'),
-  );
+  const text = block.toString('latin1');
+  const renamedLine = text.replace(doneLine, '$1event: response.completed');
+  return Buffer.from(renamedLine.replace(doneType, '$1"response.completed"'), 'latin1');
 }
 
 function recordOf(value: unknown): Record<string, unknown> {

@@ -38,7 +38,7 @@ function lineEnd(block: Buffer, start: number): number {
 }
 
 /** The provider writes `type` first; then a short look is enough. */
-const leadingType = /^\{\s*"type"\s*:\s*"([\w.-]{1,80})"/;
+const leadingType = /^\s*\{\s*"type"\s*:\s*"([\w.-]{1,80})"/;
 const lookBytes = 120;
 
 /**
@@ -46,10 +46,17 @@ const lookBytes = 120;
  * decides, not the `event:` line: that is what clients go by.
  */
 export function eventTypeOf(data: Buffer | null): string | null {
-  if (!data || data.length < 2 || data[0] !== 0x7b) return null;
+  if (!data || !mayBeObject(data)) return null;
   const match = leadingType.exec(data.toString('latin1', 0, Math.min(lookBytes, data.length)));
   if (match) return match[1] ?? null;
   return typeAnywhere(data);
+}
+
+/** Spaces may stand before the brace: only one of those after `data:` belongs to SSE. */
+function mayBeObject(data: Buffer): boolean {
+  let start = 0;
+  while (data[start] === 0x20 || data[start] === 0x09 || data[start] === 0x0a) start += 1;
+  return data[start] === 0x7b;
 }
 
 function typeAnywhere(data: Buffer): string | null {

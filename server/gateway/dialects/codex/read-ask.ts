@@ -18,8 +18,8 @@ export interface CodexRequest {
 export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: CodexRequest): Ask {
   const members = membersOf(body);
   const text = (name: string) => shortText(body, memberOf(members, name));
-  const model = text('model')?.trim();
-  if (!model)
+  const model = text('model')?.trim() ?? '';
+  if (!modelName.test(model))
     throw new GatewayError('invalid_request', { param: 'model', detail: 'The field "model" must be a model name.' });
   const header = (name: string) => headers.find(([each]) => each.toLowerCase() === name)?.[1] || undefined;
   return {
@@ -27,7 +27,7 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
     model,
     wantsStream: !isCompaction && isTrue(body, memberOf(members, 'stream')),
     isCompaction,
-    requestedTier: text('service_tier') ?? null,
+    requestedTier: wordOf(text('service_tier')),
     reasoningEffort: effortOf(body, memberOf(members, 'reasoning')),
     body,
     identityHeaders: headers
@@ -39,13 +39,20 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
   };
 }
 
-function membersOf(body: Buffer): Member[] {
+/**
+ * Anything longer, or with control characters or halves of characters in it, is nobody's model, and the database would
+ * not take it.
+ */
+const modelName = /^[^\p{C}]{1,255}$/u;
+
+/** @param offset - Where the object begins in the body, so that the refusal names the right byte. */
+function membersOf(object: Buffer, offset = 0): Member[] {
   try {
-    return scanObject(body);
+    return scanObject(object);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     throw new GatewayError('invalid_request', {
-      detail: `The body is not a JSON object (byte ${error.offset}).`,
+      detail: `The body is not a JSON object (byte ${offset + error.offset}).`,
       cause: error,
     });
   }
@@ -76,9 +83,14 @@ function effortOf(body: Buffer, span: Span | undefined): string | null {
   const reasoning = body.subarray(span.start, span.end);
   const effort = shortText(
     reasoning,
-    scanObject(reasoning).find(({ key }) => key === 'effort'),
+    membersOf(reasoning, span.start).find(({ key }) => key === 'effort'),
   );
-  return effort !== undefined && /^[a-z0-9_-]{1,40}$/i.test(effort) ? effort : null;
+  return wordOf(effort);
+}
+
+/** Words go into records; anything else could be somebody's text. */
+function wordOf(text: string | undefined): string | null {
+  return text !== undefined && /^[a-z0-9_.-]{1,40}$/i.test(text) ? text : null;
 }
 
 /** A string whose escapes are broken passes the structural scan and fails here. */
@@ -103,7 +115,7 @@ function compactionsOf(body: Buffer, input: Span | undefined): string[] {
   for (const span of scanArray(items)) {
     const item = items.subarray(span.start, span.end);
     if (item[0] !== 0x7b || !item.includes(compactionMark)) continue;
-    const members = scanObject(item);
+    const members = membersOf(item, input.start + span.start);
     if (
       !shortText(
         item,

@@ -1,0 +1,114 @@
+/** Memory: at rest, with 300 streams open, and after waves of them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readLiveHeapBytes } from './collect-garbage.ts';
+import type { Loader } from './loader.ts';
+import { jobOf } from './measure-rounds.ts';
+import { readDescendantsBytes, readResidentBytes } from './process-figures.ts';
+import { heldMs, heldScenario, openStreams, scenarios, type Scenario } from './scenarios.ts';
+import { median } from './statistics.ts';
+import type { Target, TargetName } from './targets.ts';
+import type { RunningProcess } from './workshop.ts';
+
+/** Bytes, read from a process that has served only a handful of requests before. */
+export interface MemoryFigures {
+  readonly target: TargetName;
+  readonly idleBytes: number;
+  /** The most seen while the streams were open. */
+  readonly openBytes: number;
+  readonly bytesPerStream: number;
+  /** Its database's memory, shared pages counted once; NaN when there is none or the system does not tell. */
+  readonly databaseBytes: number;
+  readonly failures: number;
+  readonly firstFailure: string | null;
+}
+
+export interface LeakFigures {
+  /** After 0, 1, 2 … waves of 300 streams and a rest. */
+  readonly residentBytes: readonly number[];
+  /** The same, what live values hold after a full collection. NaN where that cannot be asked. */
+  readonly liveHeapBytes: readonly number[];
+  readonly failures: number;
+  readonly firstFailure: string | null;
+}
+
+const firstRequests = 10;
+const restMs = 500;
+const lookEveryMs = 50;
+const readings = 5;
+
+/** @param target - One with a process. */
+export async function measureMemory(target: Target, loader: Loader): Promise<MemoryFigures> {
+  const pid = target.pid ?? 0;
+  // Every code path once, so that the first stream does not pay for loading and compiling.
+  for (const scenario of scenarios.filter(({ paceMs }) => paceMs === 0)) {
+    await loader.run(jobOf({ scenario, target }, { connections: 1, until: { requestsEach: firstRequests }, rampMs: 0 }));
+  }
+  await sleep(restMs);
+  const idleBytes = await residentAtRest(pid);
+  const looking = watchMost(() => readResidentBytes(pid));
+  const result = await loader.run(wave({ scenario: heldScenario, target }, heldMs / 4));
+  const openBytes = await looking.stop();
+  return {
+    target: target.name,
+    idleBytes,
+    openBytes,
+    bytesPerStream: Math.max(0, openBytes - idleBytes) / openStreams,
+    databaseBytes: target.name === 'ours' ? await readDescendantsBytes(pid) : Number.NaN,
+    failures: result.failures,
+    firstFailure: result.firstFailure,
+  };
+}
+
+/** Three waves of 300 streams against a server that has served all the rounds before. */
+export async function measureLeak(
+  running: RunningProcess,
+  { target, loader, waves }: { target: Target; loader: Loader; waves: number },
+): Promise<LeakFigures> {
+  const paced = scenarios.find(({ paceMs }) => paceMs > 0) ?? heldScenario;
+  const residentBytes: number[] = [];
+  const liveHeapBytes: number[] = [];
+  let failures = 0;
+  let firstFailure: string | null = null;
+  for (let done = 0; ; done += 1) {
+    await sleep(restMs);
+    liveHeapBytes.push(await readLiveHeapBytes(running));
+    residentBytes.push(await residentAtRest(running.pid));
+    if (done === waves) break;
+    const result = await loader.run(wave({ scenario: paced, target }, paced.paceMs / 2));
+    failures += result.failures;
+    firstFailure ??= result.firstFailure;
+  }
+  return { residentBytes, liveHeapBytes, failures, firstFailure };
+}
+
+function wave(subject: { scenario: Scenario; target: Target }, rampMs: number) {
+  return jobOf(subject, { connections: openStreams, until: { requestsEach: 1 }, rampMs });
+}
+
+async function residentAtRest(pid: number): Promise<number> {
+  const sizes: number[] = [];
+  for (let reading = 0; reading < readings; reading += 1) {
+    sizes.push(await readResidentBytes(pid));
+    await sleep(lookEveryMs);
+  }
+  return median(sizes);
+}
+
+function watchMost(read: () => Promise<number>): { stop(): Promise<number> } {
+  let most = Number.NaN;
+  let isOver = false;
+  const watching = (async () => {
+    while (!isOver) {
+      const value = await read();
+      if (Number.isNaN(most) || value > most) most = value;
+      await sleep(lookEveryMs);
+    }
+  })();
+  return {
+    async stop() {
+      isOver = true;
+      await watching;
+      return most;
+    },
+  };
+}

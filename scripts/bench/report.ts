@@ -1,0 +1,140 @@
+/** The tables of a run. */
+import { duration, kilobytes, megabytes, milliseconds, missing, percent, perSecond, ratio } from './number-texts.ts';
+import { summarize, type Results, type Summary } from './results.ts';
+import { openStreams, scenarios } from './scenarios.ts';
+import type { Column, Table } from './table.ts';
+import { targetLabels, type TargetName } from './targets.ts';
+import { judge } from './verdicts.ts';
+
+const targetOrder: readonly TargetName[] = ['direct', 'pipe', 'koa', 'ours'];
+
+/** All tables, in reading order. */
+export function tablesOf(results: Results): Table[] {
+  return [verdictTable(results), firstByteTable(results), loadTable(results), memoryTable(results), leakTable(results)];
+}
+
+function verdictTable(results: Results): Table {
+  return {
+    title: 'Expected at this stage',
+    columns: [left('Expected'), right('Measured'), left('')],
+    rows: judge(results).map(({ expected, measured, isKept }) => [expected, measured, mark(isKept)]),
+  };
+}
+
+function mark(isKept: boolean | null): string {
+  if (isKept === null) return 'not measured';
+  return isKept ? '✔ kept' : '✘ missed';
+}
+
+function firstByteTable({ figures }: Results): Table {
+  return {
+    title: 'Time to the first byte of the answer, ms',
+    columns: [
+      left('Scenario'),
+      left('Through'),
+      right('p50'),
+      right('added'),
+      right('of the pipe'),
+      right('p99'),
+      right('added'),
+      right('of the pipe'),
+    ],
+    rows: eachSummary(figures, ({ firstByteP50, firstByteP99, ...summary }) => [
+      milliseconds(firstByteP50),
+      signed(summary.addedP50),
+      ratio(summary.addedP50OfPipe),
+      milliseconds(firstByteP99),
+      signed(summary.addedP99),
+      ratio(summary.addedP99OfPipe),
+    ]),
+  };
+}
+
+function loadTable({ figures }: Results): Table {
+  return {
+    title: 'Throughput and processor time',
+    columns: [
+      left('Scenario'),
+      left('Through'),
+      right('answers/s'),
+      right('of the pipe'),
+      right('CPU ms/answer'),
+      right('of the pipe'),
+      right('Postgres CPU ms'),
+      right('core used'),
+      right('by the sandbox'),
+    ],
+    rows: eachSummary(figures, (summary) => [
+      perSecond(summary.requestsPerSecond),
+      ratio(summary.throughputOfPipe),
+      milliseconds(summary.cpuMs),
+      ratio(summary.cpuOfPipe),
+      summary.databaseCpuMs > 0 ? milliseconds(summary.databaseCpuMs) : missing,
+      percent(summary.coreShare),
+      percent(summary.sandboxCoreShare),
+    ]),
+  };
+}
+
+function memoryTable({ memory, coldStartMs, warmStartMs }: Results): Table {
+  return {
+    title: 'Memory and start',
+    columns: [
+      left('Process'),
+      right('at rest'),
+      right(`${openStreams} streams open`),
+      right('per stream'),
+      right('its Postgres'),
+      right('cold start'),
+      right('warm start'),
+    ],
+    rows: memory.map((each) => [
+      targetLabels[each.target],
+      megabytes(each.idleBytes),
+      megabytes(each.openBytes),
+      kilobytes(each.bytesPerStream),
+      megabytes(each.databaseBytes),
+      each.target === 'ours' ? duration(coldStartMs) : missing,
+      each.target === 'ours' ? duration(warmStartMs) : missing,
+    ]),
+  };
+}
+
+function leakTable({ leak }: Results): Table {
+  return {
+    title: `Codex Pooler after waves of ${openStreams} streams`,
+    columns: [left('After'), right('resident'), right('live heap')],
+    rows: leak.residentBytes.map((bytes, wave) => [
+      wave === 0 ? 'all rounds' : `${wave} × ${openStreams} more`,
+      megabytes(bytes),
+      megabytesExactly(leak.liveHeapBytes[wave] ?? Number.NaN),
+    ]),
+  };
+}
+
+function eachSummary(figures: Results['figures'], cells: (summary: Summary) => string[]): string[][] {
+  return scenarios.flatMap(({ id, title }) =>
+    targetOrder.map((target) => [
+      title,
+      targetLabels[target],
+      ...cells(summarize(figures, { scenario: id, target })),
+    ]),
+  );
+}
+
+/** A leak of a few kilobytes per stream shows only behind the point. */
+function megabytesExactly(bytes: number): string {
+  return Number.isFinite(bytes) ? `${(bytes / 1e6).toFixed(2)} MB` : missing;
+}
+
+function signed(ms: number): string {
+  return ms > 0 ? `+${milliseconds(ms)}` : milliseconds(ms);
+}
+
+function left(title: string): Column {
+  return { title, align: 'left' };
+}
+
+function right(title: string): Column {
+  return { title, align: 'right' };
+}

@@ -1,0 +1,76 @@
+/** The lines this project holds itself to at this stage, and whether a run kept them. */
+import { duration, kilobytes, megabytes, ratio } from './number-texts.ts';
+import { summarize, type Results } from './results.ts';
+import { scenarios } from './scenarios.ts';
+
+export interface Verdict {
+  readonly expected: string;
+  readonly measured: string;
+  /** null when it could not be measured here. */
+  readonly isKept: boolean | null;
+}
+
+/** Expected at this stage. Sizes are decimal: 1 MB is 1,000,000 bytes. */
+const expected = {
+  throughputOfPipe: 0.75,
+  addedOfPipe: 2,
+  residentBytes: 150e6,
+  bytesPerStream: 120e3,
+  coldStartMs: 5_000,
+  warmStartMs: 1_500,
+};
+
+export function judge(results: Results): Verdict[] {
+  const streams = scenarios.filter(({ isStream }) => isStream);
+  const speed = streams.flatMap(({ id, title }) => {
+    const ours = summarize(results.figures, { scenario: id, target: 'ours' });
+    return [
+      atLeast(`${title}: throughput of the pipe's`, {
+        value: ours.throughputOfPipe,
+        line: expected.throughputOfPipe,
+        text: ratio,
+      }),
+      atMost(`${title}: added first byte (p50) of the pipe's`, {
+        value: ours.addedP50OfPipe,
+        line: expected.addedOfPipe,
+        text: ratio,
+      }),
+    ];
+  });
+  const memory = results.memory.find(({ target }) => target === 'ours');
+  return [
+    ...speed,
+    atMost('resident at rest, without Postgres', {
+      value: memory?.idleBytes ?? Number.NaN,
+      line: expected.residentBytes,
+      text: megabytes,
+    }),
+    atMost('per open stream', {
+      value: memory?.bytesPerStream ?? Number.NaN,
+      line: expected.bytesPerStream,
+      text: kilobytes,
+    }),
+    atMost('cold start, with the first initdb', {
+      value: results.coldStartMs,
+      line: expected.coldStartMs,
+      text: duration,
+    }),
+    atMost('warm start', { value: results.warmStartMs, line: expected.warmStartMs, text: duration }),
+  ];
+}
+
+interface Line {
+  readonly value: number;
+  readonly line: number;
+  readonly text: (value: number) => string;
+}
+
+function atLeast(what: string, { value, line, text }: Line): Verdict {
+  const isKept = Number.isNaN(value) ? null : value >= line;
+  return { expected: `${what} ≥ ${text(line)}`, measured: text(value), isKept };
+}
+
+function atMost(what: string, { value, line, text }: Line): Verdict {
+  const isKept = Number.isNaN(value) ? null : value <= line;
+  return { expected: `${what} ≤ ${text(line)}`, measured: text(value), isKept };
+}

@@ -1,0 +1,42 @@
+/** Every admin endpoint with its handler. */
+import { createAccountsApi } from '../accounts/accounts-api.ts';
+import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
+import { accounts } from '../contract/accounts.ts';
+import { apiKeys } from '../contract/api-keys.ts';
+import { pools } from '../contract/pools.ts';
+import { settingsEndpoints } from '../contract/settings.ts';
+import { system } from '../contract/system.ts';
+import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
+import type { Storage } from '../open-storage.ts';
+import { poolIdBySlug } from '../pools/pool-store.ts';
+import { createPoolsApi } from '../pools/pools-api.ts';
+import { createSettingsApi } from '../settings/settings-api.ts';
+import { createSystemApi } from '../system/system-api.ts';
+import { version } from '../version.ts';
+import type { World } from '../world/world.ts';
+import type { Books } from './books.ts';
+import type { Provider } from './provider.ts';
+
+export function createAdministrator(
+  { database }: Storage,
+  { world, books, provider }: { world: World; books: Books; provider: Provider },
+): AdminDispatch {
+  const { clock, random, log } = world;
+  const { db } = database;
+  const { settings, keys, catalog, accounts: book, board } = books;
+  const { vault, tokens: keeper, reader } = provider;
+  const findPool = (slug: string) => poolIdBySlug(db, slug);
+  const accountParts = { db, vault, clock, random, log, book, board, keeper, reader, models: catalog };
+  return createAdminDispatch({
+    db,
+    clock,
+    random,
+    endpoints: [
+      ...bind(pools, createPoolsApi({ db })),
+      ...bind(apiKeys, createApiKeysApi({ db, clock, random, book: keys, poolIdBySlug: findPool })),
+      ...bind(accounts, createAccountsApi(accountParts)),
+      ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
+      ...bind(system, createSystemApi({ db, clock, version, settings: () => settings.current() })),
+    ],
+  });
+}

@@ -1,0 +1,82 @@
+/** What the database says, held in memory and read again whenever it changes, here or in another process. */
+import { hostname } from 'node:os';
+import { createAccountBoard, type AccountBoard } from '../accounts/account-board.ts';
+import { createAccountBook, type AccountBook } from '../accounts/account-book.ts';
+import { loadQuotaReadings, saveQuotaReadings } from '../accounts/quota-store.ts';
+import { createKeyBook, type KeyBook } from '../api-keys/key-book.ts';
+import { createCatalog, type Catalog } from '../catalog/catalog.ts';
+import type { ChangeTopic } from '../contract/vocabulary.ts';
+import { createChangeFeed, type ChangeFeed } from '../database/change-feed.ts';
+import type { Config } from '../environment.ts';
+import { errorFacts } from '../observe/log.ts';
+import type { Storage } from '../open-storage.ts';
+import { ensureDefaultPool } from '../pools/pool-store.ts';
+import { createSettingsBook, type SettingsBook } from '../settings/settings.ts';
+import { version } from '../version.ts';
+import type { World } from '../world/world.ts';
+
+export interface Books {
+  readonly settings: SettingsBook;
+  readonly keys: KeyBook;
+  readonly catalog: Catalog;
+  readonly accounts: AccountBook;
+  readonly board: AccountBoard;
+  readonly changes: ChangeFeed;
+  /** This process's number: rows of running requests carry it, and its lock shows that it lives. */
+  readonly processNumber: number;
+  /** Stores the quota readings that changed. */
+  saveReadings(): Promise<void>;
+}
+
+/** Opens every book, filled, and keeps it current until the change feed stops. */
+export async function openBooks(storage: Storage, { config, world }: { config: Config; world: World }): Promise<Books> {
+  const { clock, random, log } = world;
+  const { db } = storage.database;
+  const changes = createChangeFeed({ address: { url: storage.databaseUrl, ipv6: config.databaseIpv6 }, clock, log });
+  const settings = createSettingsBook({ db, log });
+  const keys = createKeyBook({ db, clock });
+  const catalog = createCatalog({ db, log });
+  const accounts = createAccountBook({ db, modelsOf: (accountId) => catalog.slugsOf(accountId) });
+  const board = createAccountBoard();
+
+  await ensureDefaultPool(db, { id: random.id(), now: clock.now() });
+  const processNumber = await registerProcess(storage);
+  await changes.start();
+  await changes.holdProcessLock(processNumber);
+  board.restore(await loadQuotaReadings(db), clock.now());
+
+  const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
+    settings: () => settings.reload(),
+    api_keys: () => keys.reload(),
+    pools: () => Promise.all([keys.reload(), accounts.reload()]),
+    catalog: () => catalog.reload().then(() => accounts.reload()),
+    accounts: () => catalog.reload().then(() => accounts.reload()),
+  };
+  await Promise.all([reloads.settings(), reloads.api_keys(), reloads.catalog()]);
+  for (const topic of Object.keys(reloads) as ChangeTopic[]) {
+    changes.subscribe(topic, () => {
+      reloads[topic]().catch((error: unknown) => log.error('reload_failed', { topic, ...errorFacts(error) }));
+    });
+  }
+
+  async function saveReadings(): Promise<void> {
+    const changed = board.takeDirtyReadings();
+    if (changed.length === 0) return;
+    await saveQuotaReadings(db, changed).catch((error: unknown) => {
+      // Not stored, so they must not count as stored.
+      for (const { accountId, reading } of changed) board.record(accountId, [reading]);
+      throw error;
+    });
+  }
+
+  return { settings, keys, catalog, accounts, board, changes, processNumber, saveReadings };
+}
+
+async function registerProcess({ database, instanceId }: Storage): Promise<number> {
+  const row = await database.db
+    .insertInto('serverProcesses')
+    .values({ instanceId, hostName: hostname(), pid: process.pid, version })
+    .returning('number')
+    .executeTakeFirstOrThrow();
+  return row.number;
+}

@@ -1,0 +1,60 @@
+/** The parts of the data path, each given what it needs. */
+import { markAccountClosed } from '../accounts/close-account.ts';
+import { bundledPrices } from '../catalog/prices.ts';
+import { createAdmission } from '../gateway/admission.ts';
+import { createContinuity } from '../gateway/continuity.ts';
+import { createRecordKeeper } from '../gateway/record-keeper.ts';
+import { createRunningExchanges } from '../gateway/running-exchanges.ts';
+import type { GatewayRouteParts } from '../http/gateway-routes.ts';
+import { readBody } from '../http/read-body.ts';
+import { errorFacts } from '../observe/log.ts';
+import type { Storage } from '../open-storage.ts';
+import type { World } from '../world/world.ts';
+import type { Books } from './books.ts';
+import type { Provider } from './provider.ts';
+
+export function createEngine(
+  { database }: Storage,
+  { world, books, provider }: { world: World; books: Books; provider: Provider },
+): GatewayRouteParts {
+  const { clock, random, log } = world;
+  const { db, pool } = database;
+  const { settings, keys, catalog, accounts: book, board, processNumber } = books;
+  const catalogOf = (poolId: string) => catalog.unionOf(book.inPool(poolId).map(({ id }) => id));
+  return {
+    clock,
+    random,
+    log,
+    keys,
+    book,
+    board,
+    catalogOf,
+    codex: provider.codex,
+    tokens: provider.tokens,
+    records: createRecordKeeper({ pool, prices: bundledPrices(), processNumber, clock, log }),
+    running: createRunningExchanges({ clock }),
+    admission: createAdmission({ clock }),
+    continuity: createContinuity({ db, clock, log }),
+    settings: () => settings.current(),
+    poolEtag(poolId) {
+      const union = catalogOf(poolId);
+      return union.isOneCatalog ? union.etag : null;
+    },
+    onModelsEtag: (accountId, etag) => provider.freshness.noticed(accountId, etag),
+    onAccountDead(id, reason) {
+      markAccountClosed(db, { id, reason, at: clock.now() }).catch((error: unknown) =>
+        log.error('account_not_closed', { accountId: id, ...errorFacts(error) }),
+      );
+    },
+    readBody: (request, current) =>
+      readBody(request, {
+        clock,
+        limits: {
+          maxCompressedBytes: current['gateway.max_compressed_body_bytes'],
+          maxBytes: current['gateway.max_body_bytes'],
+          maxRatio: current['gateway.max_decompression_ratio'],
+          pauseMs: current['gateway.body_timeout_ms'],
+        },
+      }),
+  };
+}

@@ -1,0 +1,54 @@
+/** Everything that talks to the provider: inference, tokens, limits, model lists. */
+import { createAccountReader, type AccountReader } from '../accounts/account-reader.ts';
+import type { AccountFacts } from '../accounts/account.ts';
+import { createRefreshAhead, type RefreshAhead } from '../accounts/refresh-ahead.ts';
+import { createTokenKeeper, type TokenKeeper } from '../accounts/token-keeper.ts';
+import { createCatalogFreshness, type CatalogFreshness } from '../catalog/catalog-freshness.ts';
+import { createCatalogReader } from '../catalog/catalog-reader.ts';
+import type { Config } from '../environment.ts';
+import type { Storage } from '../open-storage.ts';
+import { createVault, type Vault } from '../security/vault.ts';
+import { createAccountCalls } from '../upstream/account-calls.ts';
+import { createCodexClient, type CodexClient } from '../upstream/codex-client.ts';
+import { createUsageProbes } from '../upstream/probe-usage.ts';
+import { createTokenRefresher } from '../upstream/refresh-token.ts';
+import { version } from '../version.ts';
+import type { World } from '../world/world.ts';
+import type { Books } from './books.ts';
+
+export interface Provider {
+  readonly codex: CodexClient;
+  readonly vault: Vault;
+  readonly tokens: TokenKeeper;
+  readonly reader: AccountReader;
+  readonly freshness: CatalogFreshness;
+  readonly refreshAhead: RefreshAhead;
+}
+
+export function createProvider(
+  { database, keys }: Storage,
+  { config, world, books }: { config: Config; world: World; books: Books },
+): Provider {
+  const { clock, random, log, network } = world;
+  const { db } = database;
+  const { upstreamUrl, authUrl } = config;
+  const { accounts: book, board, catalog, settings } = books;
+  const vault = createVault({ root: 'upstream', keyRing: keys.upstream, random });
+  const askForTokens = createTokenRefresher({ network, clock, authUrl, version });
+  const tokens = createTokenKeeper({ db, vault, clock, random, log, book, askForTokens });
+  const askBackend = createAccountCalls({ network, clock, upstreamUrl, version });
+  const probes = createUsageProbes({ askBackend, clock, upstreamUrl });
+  const clientVersion = () => settings.current()['catalog.client_version'];
+  const models = createCatalogReader<Omit<AccountFacts, 'models'>>({ db, clock, askBackend, clientVersion });
+  const reader = createAccountReader({ db, keeper: tokens, board, clock, log, questions: { ...probes, models } });
+  const freshness = createCatalogFreshness({
+    catalog,
+    clock,
+    log,
+    accountIds: () => book.all().flatMap(({ id, status }) => (status === 'active' ? [id] : [])),
+    read: (accountId) => reader.read(accountId),
+  });
+  const refreshAhead = createRefreshAhead({ db, keeper: tokens, clock, log });
+  const codex = createCodexClient({ network, origin: upstreamUrl });
+  return { codex, vault, tokens, reader, freshness, refreshAhead };
+}

@@ -1,0 +1,80 @@
+/** THE list of commands, in the order in which `--help` shows them, and how that help is laid out. */
+import { Command, type Help } from 'commander';
+import { version } from '../version.ts';
+import { addAccountCommands } from './account.ts';
+import type { Cli } from './cli.ts';
+import { isCommandGroup } from './command-group.ts';
+import { addConfigCheckCommand } from './config-check.ts';
+import { addDoctorCommand } from './doctor.ts';
+import { addEnvInitCommand } from './env-init.ts';
+import { addKeyCommands } from './key.ts';
+import { addMigrateCommands } from './migrate.ts';
+import { addPoolCommands } from './pool.ts';
+import { addServeCommand } from './serve.ts';
+import { addSettingsCommands } from './settings.ts';
+
+const groups = [
+  addServeCommand,
+  addMigrateCommands,
+  addAccountCommands,
+  addKeyCommands,
+  addPoolCommands,
+  addSettingsCommands,
+  addConfigCheckCommand,
+  addDoctorCommand,
+  addEnvInitCommand,
+] as const;
+
+const closing = `
+First steps:
+  codex-pooler serve                               in one terminal, then in another
+  codex-pooler account import ~/.codex/auth.json
+  codex-pooler key create --name laptop            shows what Codex needs
+
+Commands speak to the server that runs on the same data folder
+(CODEX_POOLER_DATA_DIR), or do the work themselves when none runs.
+Exit codes: 0 done, 1 refused, 64 not understood, 75 try later, 78 wrong setup.
+`;
+
+/** A program that knows every command. Parse errors are thrown as `CommanderError`; nothing calls `process.exit`. */
+export function createProgram(cli: Cli): Command {
+  const program = new Command('codex-pooler')
+    .description('One address and one key for every Codex tool, served by all of your ChatGPT accounts.')
+    .usage('<command> [options]')
+    .version(version, '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show help; also for one command')
+    .helpCommand(false)
+    .option('--json', 'print one JSON document, for scripts; errors too')
+    .option('--verbose', 'show the log of what happens, on standard error')
+    .addHelpText('after', closing)
+    .configureHelp(layout)
+    .configureOutput({
+      writeOut: (text) => cli.terminal.write(text),
+      writeErr: (text) => cli.terminal.complain(text),
+      // Whoever catches the error says it, as text or as JSON.
+      outputError: () => undefined,
+    })
+    .exitOverride();
+  for (const add of groups) add(program, cli);
+  return program;
+}
+
+/** The first page shows what can be done (`account import`), not only where to look on (`account`). */
+const layout: Partial<Help> = {
+  showGlobalOptions: true,
+  visibleCommands: (command) => (command.parent ? [...command.commands] : command.commands.flatMap(leavesOf)),
+  subcommandTerm: (command) => [...pathOf(command), ...argumentsOf(command)].join(' '),
+};
+
+function leavesOf(command: Command): Command[] {
+  const below = command.commands.flatMap(leavesOf);
+  return isCommandGroup(command) ? below : [command, ...below];
+}
+
+function pathOf(command: Command): string[] {
+  return command.parent ? [...pathOf(command.parent), command.name()] : [];
+}
+
+function argumentsOf(command: Command): string[] {
+  return command.registeredArguments.map((each) => (each.required ? `<${each.name()}>` : `[${each.name()}]`));
+}
