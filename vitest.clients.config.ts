@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/clients/**/*.test.ts'],
     testTimeout: 90_000,
-    hookTimeout: 400_000,
+    // The first hook installs two clients, which npm may take five minutes each for.
+    hookTimeout: 630_000,
     pool: 'forks',
     fileParallelism: false,
   },

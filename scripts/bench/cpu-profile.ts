@@ -57,9 +57,7 @@ export function readCpuProfile(profile: CpuProfile, { window, root }: ReadOption
   }
   const inclusive = inclusiveMs({ profile, byId, ownMs, root });
   const costs = (sums: ReadonlyMap<string, number>) =>
-    [...sums]
-      .map(([name, ms]): Cost => ({ name, ms, share: ms / busyMs }))
-      .toSorted((one, other) => other.ms - one.ms);
+    [...sums].map(([name, ms]): Cost => ({ name, ms, share: ms / busyMs })).toSorted((one, other) => other.ms - one.ms);
   return { busyMs, idleMs: idle, self: costs(self), inclusive: costs(inclusive), parts: costs(parts) };
 }
 

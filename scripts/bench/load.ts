@@ -32,8 +32,7 @@ function ask(client: Client, { job, headers }: { job: LoadJob; headers: Record<s
     let status = 0;
     let before: Buffer | null = null;
     let last: Buffer | null = null;
-    const end = (failure: string | null) =>
-      resolve({ firstByteMs, totalMs: performance.now() - startedMs, failure });
+    const end = (failure: string | null) => resolve({ firstByteMs, totalMs: performance.now() - startedMs, failure });
     client.dispatch(
       { method: 'POST', path: job.path, headers, body: job.body },
       {

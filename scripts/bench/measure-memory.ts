@@ -41,7 +41,9 @@ export async function measureMemory(target: Target, loader: Loader): Promise<Mem
   const pid = target.pid ?? 0;
   // Every code path once, so that the first stream does not pay for loading and compiling.
   for (const scenario of scenarios.filter(({ paceMs }) => paceMs === 0)) {
-    await loader.run(jobOf({ scenario, target }, { connections: 1, until: { requestsEach: firstRequests }, rampMs: 0 }));
+    await loader.run(
+      jobOf({ scenario, target }, { connections: 1, until: { requestsEach: firstRequests }, rampMs: 0 }),
+    );
   }
   await sleep(restMs);
   const idleBytes = await residentAtRest(pid);
@@ -96,9 +98,9 @@ async function residentAtRest(pid: number): Promise<number> {
 
 function watchMost(read: () => Promise<number>): { stop(): Promise<number> } {
   let most = Number.NaN;
-  let isOver = false;
+  const over = new AbortController();
   const watching = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const value = await read();
       if (Number.isNaN(most) || value > most) most = value;
       await sleep(lookEveryMs);
@@ -106,7 +108,7 @@ function watchMost(read: () => Promise<number>): { stop(): Promise<number> } {
   })();
   return {
     async stop() {
-      isOver = true;
+      over.abort();
       await watching;
       return most;
     },

@@ -46,7 +46,7 @@ export interface RoundParts {
 }
 
 /** What a settlement may still cost after the answer's last byte. */
-const settleMs = 150;
+const settleMs = 100;
 
 /** A job of this scenario against this target. */
 export function jobOf(
@@ -70,7 +70,11 @@ export async function warmUp(targets: readonly Target[], { loader, size }: Round
 /** One round. The order of the targets turns with the round, so that none is always the first after another. */
 export async function measureRound(
   round: number,
-  { targets, parts, onFigures }: {
+  {
+    targets,
+    parts,
+    onFigures,
+  }: {
     targets: readonly Target[];
     parts: RoundParts;
     onFigures: (figures: RoundFigures) => void;

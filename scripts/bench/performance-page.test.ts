@@ -26,7 +26,7 @@ describe('the performance page', () => {
   it('keeps what people wrote, and replaces everything else', () => {
     const first = renderPage(results, null);
     const edited = first
-      .replace('Nothing has been written here yet.', 'Postgres costs $& most.\n\n- $1 and more')
+      .replace('Nothing has been written here yet.', () => 'Postgres costs $& most.\n\n- $1 and more')
       .replace('a processor', 'an old processor');
     const second = renderPage(results, edited);
     expect(second).toContain('Postgres costs $& most.\n\n- $1 and more');

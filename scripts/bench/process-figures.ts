@@ -19,7 +19,6 @@ const tickMs = 10;
 
 const run = promisify(execFile);
 
-
 /** Processor time of the process itself, without its children. */
 export async function readCpuMs(pid: number): Promise<number> {
   return (await readTable()).find((row) => row.pid === pid)?.cpuMs ?? Number.NaN;

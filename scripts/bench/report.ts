@@ -114,11 +114,7 @@ function leakTable({ leak }: Results): Table {
 
 function eachSummary(figures: Results['figures'], cells: (summary: Summary) => string[]): string[][] {
   return scenarios.flatMap(({ id, title }) =>
-    targetOrder.map((target) => [
-      title,
-      targetLabels[target],
-      ...cells(summarize(figures, { scenario: id, target })),
-    ]),
+    targetOrder.map((target) => [title, targetLabels[target], ...cells(summarize(figures, { scenario: id, target }))]),
   );
 }
 

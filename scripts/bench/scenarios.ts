@@ -25,7 +25,7 @@ const deltasOfSixty = 56;
 /** The pace of demand spec 4.3: 20 pieces, 40 ms apart. */
 const paced = { deltas: 20, everyMs: 40 };
 /** Long enough to open 300 and look at the memory, with few pieces so that garbage does not hide what is held. */
-const held = { deltas: 16, everyMs: 250 };
+const held = { deltas: 8, everyMs: 250 };
 
 /** How long a held stream lasts. */
 export const heldMs = held.deltas * held.everyMs;
@@ -164,6 +164,7 @@ export const heldScenario: Scenario = stream('paced-300', {
 /** @throws Error naming the choices. */
 export function scenarioNamed(id: string): Scenario {
   const found = scenarios.find((scenario) => scenario.id === id);
-  if (!found) throw new Error(`There is no scenario ${id}. Choose one of: ${scenarios.map((each) => each.id).join(', ')}`);
+  if (!found)
+    throw new Error(`There is no scenario ${id}. Choose one of: ${scenarios.map((each) => each.id).join(', ')}`);
   return found;
 }

@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,8 @@ export interface Workshop {
   readonly folder: string;
   /** @throws Error with its last words when it ends before it is ready or takes too long. */
   start(options: StartOptions): Promise<RunningProcess>;
+  /** Rejects, with its last words, when a process that was ready ends without being asked to. Never resolves. */
+  readonly died: Promise<never>;
   /** Ends every process, newest first, and removes the folder. Idempotent. */
   close(): Promise<void>;
 }
@@ -56,7 +58,13 @@ const passedOn = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'LOCALA
 
 export function openWorkshop(): Workshop {
   const folder = mkdtempSync(join(tmpdir(), 'codex-pooler-bench-'));
+  // Started as root, Postgres runs as a user of its own, who must pass through here to its data.
+  chmodSync(folder, 0o711);
   const running: { process: RunningProcess; dataFolder: string | undefined }[] = [];
+  const died = Promise.withResolvers<never>();
+  // Whoever waits for it hears of it; nobody must.
+  died.promise.catch(() => undefined);
+  let starts = 0;
 
   /** The last resort, when nothing may wait any more. */
   function endAtOnce(): void {
@@ -70,14 +78,16 @@ export function openWorkshop(): Workshop {
 
   async function start(options: StartOptions): Promise<RunningProcess> {
     const startedMs = performance.now();
-    const logFile = join(folder, `${options.name}-${running.length}.log`);
+    const logFile = join(folder, `${options.name}-${(starts += 1)}.log`);
     const child = spawnNode(options, logFile);
     const ended = once(child, 'exit');
+    let isStopping = false;
     const stop = async () => {
-      const index = running.findIndex(({ process: each }) => each === started);
-      if (index !== -1) running.splice(index, 1);
+      isStopping = true;
       await stopChild(child, ended);
       if (options.dataFolder) endPostgres(options.dataFolder);
+      const index = running.findIndex(({ process: each }) => each === started);
+      if (index !== -1) running.splice(index, 1);
     };
     const readLog = () => readFile(logFile, 'utf8').catch(() => '');
     let ready: Readonly<Record<string, unknown>> = {};
@@ -106,6 +116,10 @@ export function openWorkshop(): Workshop {
     }
     startMs = performance.now() - startedMs;
     ready = said;
+    void ended.then(async () => {
+      if (isStopping) return;
+      died.reject(new Error(`${options.name} ended by itself. Its last words:\n${(await readLog()).slice(-2000)}`));
+    });
     return started;
   }
 
@@ -117,7 +131,7 @@ export function openWorkshop(): Workshop {
     process.off('exit', endAtOnce);
   }
 
-  return { folder, start, close: () => (closing ??= close()) };
+  return { folder, start, died: died.promise, close: () => (closing ??= close()) };
 }
 
 function spawnNode({ args, env, readiness }: StartOptions, logFile: string): ChildProcess {

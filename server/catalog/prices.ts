@@ -36,9 +36,11 @@ export interface Prices {
 /** Reads a price list. Model names are compared in lower case; a dated name falls back to the name without its date. */
 export function readPrices(file: unknown): Prices {
   const { asOf, source, longContextAboveInputTokens, models } = PriceFile.parse(file);
+  // A client may name its model anything, `constructor` too.
+  const byName = new Map(Object.entries(models));
   const tiersOf = (model: string) => {
     const name = model.trim().toLowerCase();
-    return models[name] ?? models[name.replace(/-\d{4}-\d{2}-\d{2}$/, '')];
+    return byName.get(name) ?? byName.get(name.replace(/-\d{4}-\d{2}-\d{2}$/, ''));
   };
   return { asOf, source, longContextAboveInputTokens, tiersOf };
 }

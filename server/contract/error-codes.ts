@@ -114,6 +114,11 @@ export const errorCodes = {
     retry: 'never',
     message: 'Every account that could serve this request has used up its limit.',
   },
+  pool_has_no_accounts: {
+    ...client,
+    status: 400,
+    message: 'This Pool has no accounts yet. Link one: codex-pooler account import <auth.json>.',
+  },
   no_eligible_backend: {
     ...gateway,
     status: 503,
@@ -162,6 +167,7 @@ export const errorCodes = {
   upstream_refused: {
     ...upstream,
     status: 400,
+    type: 'invalid_request_error',
     retry: 'never',
     message: 'The provider refused this request for this account.',
   },

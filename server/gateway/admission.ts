@@ -21,6 +21,8 @@ export interface Admission {
 
 interface Lane {
   running: number;
+  /** How many may run, as the newest request has it: settings may change while others wait. */
+  seats: number;
   readonly queue: Waiter[];
 }
 
@@ -33,9 +35,9 @@ const retryAfterMs = 1_000;
 
 export function createAdmission({ clock }: { clock: Clock }): Admission {
   const lanes: Record<RouteClass, Lane> = {
-    proxy_http: { running: 0, queue: [] },
-    proxy_stream: { running: 0, queue: [] },
-    proxy_compact: { running: 0, queue: [] },
+    proxy_http: { running: 0, seats: 0, queue: [] },
+    proxy_stream: { running: 0, seats: 0, queue: [] },
+    proxy_compact: { running: 0, seats: 0, queue: [] },
   };
 
   function take(lane: Lane): LeaveSeat {
@@ -45,8 +47,12 @@ export function createAdmission({ clock }: { clock: Clock }): Admission {
       if (!isTaken) return;
       isTaken = false;
       lane.running -= 1;
-      lane.queue.shift()?.admit();
+      admitWaiting(lane);
     };
+  }
+
+  function admitWaiting(lane: Lane): void {
+    while (lane.running < lane.seats && lane.queue.length > 0) lane.queue.shift()?.admit();
   }
 
   async function enter(
@@ -55,7 +61,9 @@ export function createAdmission({ clock }: { clock: Clock }): Admission {
   ): Promise<LeaveSeat> {
     signal.throwIfAborted();
     const lane = lanes[routeClass];
-    if (lane.running < settings[`admission.${routeClass}.seats`] && lane.queue.length === 0) return take(lane);
+    lane.seats = settings[`admission.${routeClass}.seats`];
+    admitWaiting(lane);
+    if (lane.running < lane.seats) return take(lane);
     if (lane.queue.length >= settings[`admission.${routeClass}.queue`]) throw overloaded();
     return new Promise<LeaveSeat>((resolve, reject) => {
       const finish = () => {

@@ -69,7 +69,7 @@ describe('the request id', () => {
     expect(headers).toEqual({ 'x-request-id': 'ours', 'x-oai-request-id': 'theirs-1' });
   });
 
-  it("of the provider counts only as a plain word, and `x-oai-request-id` before the other", () => {
+  it('of the provider counts only as a plain word, and `x-oai-request-id` before the other', () => {
     expect(upstreamRequestId(mapOf({ 'x-oai-request-id': 'req_1', 'x-request-id': 'two' }))).toBe('req_1');
     for (const id of ['', 'a b', 'a\nb', 'x'.repeat(129)])
       expect(upstreamRequestId(mapOf({ 'x-oai-request-id': id }))).toBeNull();

@@ -144,7 +144,8 @@ async function readAnswer(
   const isStream = exchange.ask.wantsStream && !(answer.headers.get('content-type') ?? '').includes('json');
   const headers = answerHeaders(answer.headers, {
     requestId: exchange.id,
-    poolEtag: parts.poolEtag(exchange.client.poolId),
+    // A key with a list of its own is served another list under another ETag (`model-list.ts`).
+    poolEtag: exchange.client.allowedModels === null ? parts.poolEtag(exchange.client.poolId) : null,
     isStream,
   });
   return isStream ? openStream(question, { parts, answer, headers }) : readWhole(question, { parts, answer, headers });

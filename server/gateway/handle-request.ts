@@ -8,12 +8,14 @@ import type { Admission } from './admission.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
 import { endResponse, sendAnswer } from './carriers/http-carrier.ts';
 import { readClientName } from './client-name.ts';
+import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import { currentAttempt, type Ask, type Exchange, type Outcome } from './exchange.ts';
 import { judgeLateFailure } from './judge-response.ts';
 import { noteFault } from './note-fault.ts';
 import type { GatewayRoute } from './routes.ts';
 import { ClientLeft, type RunningExchange, type RunningExchanges } from './running-exchanges.ts';
+import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { StreamIdle } from './stream/upstream-stream.ts';
 
 export interface GatewayParts extends EngineParts {
@@ -85,7 +87,7 @@ async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; 
 /** The status the client will get for an error that nothing was sent before; null when it left. */
 function statusOf(error: unknown): number | null {
   if (error instanceof RefusedByProvider) return error.fault.upstreamStatus;
-  if (error instanceof GatewayError) return error.row.nativeStatus ?? error.row.status;
+  if (error instanceof GatewayError) return nativeStatusOf(error);
   return error instanceof ClientLeft ? null : 500;
 }
 
@@ -140,6 +142,7 @@ function failureCodeOf(error: unknown, exchange: Exchange): string {
   if (reason instanceof GatewayError) return reason.code;
   if (reason instanceof RefusedByProvider) return reason.fault.code;
   if (reason instanceof StreamIdle) return 'stream_idle_timeout';
+  if (reason instanceof SseBlockTooLarge) return 'upstream_response_too_large';
   if (reason === null || reason instanceof NetworkFault) return 'upstream_stream_error';
   return 'internal_error';
 }

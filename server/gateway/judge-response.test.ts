@@ -247,7 +247,15 @@ function error(fields: Record<string, unknown>): unknown {
   return { error: { message: 'no', param: null, ...fields } };
 }
 
-function answer({ status, body = '', headers }: Pick<Row, 'status' | 'body' | 'headers'>) {
+function answer({
+  status,
+  body = '',
+  headers,
+}: {
+  status: number;
+  body?: unknown;
+  headers?: Row['headers'] | undefined;
+}) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return {
     status,

@@ -15,6 +15,7 @@ import {
 } from '../usage/ledger-store.ts';
 import type { Rejection, Reservation, Settlement } from '../usage/ledger-rows.ts';
 import type { Clock, Log } from '../world/world.ts';
+import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import type { Attempt, Exchange, Outcome } from './exchange.ts';
 import { attemptRowOf, requestRowOf, reservationOf, settlementOf } from './settle-exchange.ts';
 
@@ -105,7 +106,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     const rejection = {
       ...requestRowOf(exchange, processNumber),
       errorCode: refusal.code,
-      responseStatus: refusal.row.status,
+      responseStatus: nativeStatusOf(refusal),
     };
     rejections
       .write(rejection)

@@ -154,8 +154,8 @@ describe('when the conversation is pinned', () => {
 describe('when nothing could be asked', () => {
   it('says that the Pool has no accounts', () => {
     const refusal = refusalOf(facts({}));
-    expect(refusal.code).toBe('no_eligible_backend');
-    expect(refusal.sentence).toContain('It has no accounts yet.');
+    expect(refusal.code).toBe('pool_has_no_accounts');
+    expect(refusal.sentence).toContain('no accounts yet');
   });
 
   it('says that nobody offers the model, naming the field', () => {

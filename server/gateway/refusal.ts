@@ -36,14 +36,18 @@ export function refusalOf(facts: RefusalFacts): GatewayError {
   if (pinnedTo !== null && waiting.length === 0) return refusalOfPin(exclusions, pinnedTo);
   if (exclusions.length > 0 && exclusions.every(({ reason }) => reason === 'model_not_offered'))
     return new GatewayError('invalid_model', { param: 'model' });
-  const wait =
-    waiting.length > 0
-      ? (earliest(waiting)?.getTime() ?? now.getTime() + unknownWaitMs) - now.getTime()
-      : unknownWaitMs;
+  if (exclusions.length === 0 && !newest) return new GatewayError('pool_has_no_accounts');
+  // Without a wait the client gives up after seconds and shows the sentence: what lasts is not worth waiting for.
+  const retryAfterMs = waiting.length > 0 ? boundedWait(earliest(waiting), now) : undefined;
   return new GatewayError('no_eligible_backend', {
-    retryAfterMs: Math.min(Math.max(wait, 1_000), longestWaitMs),
-    detail: exclusions.length === 0 ? 'It has no accounts yet.' : tally(exclusions),
+    retryAfterMs,
+    detail: exclusions.length > 0 ? tally(exclusions) : undefined,
   });
+}
+
+function boundedWait(until: Date | null, now: Date): number {
+  const wait = until ? until.getTime() - now.getTime() : unknownWaitMs;
+  return Math.min(Math.max(wait, 1_000), longestWaitMs);
 }
 
 /** Faults of the way there or of the provider pass; those of an account or a request do not. */
@@ -54,9 +58,8 @@ const passing = new Set<ExclusionReason>(['cooling_down', 'edge_back_off', 'acco
 
 function refusalOfPin(exclusions: readonly Exclusion[], pinnedTo: string): GatewayError {
   const holder = exclusions.find(({ accountId }) => accountId === pinnedTo);
-  if (holder?.reason === 'account_signed_out')
-    return new GatewayError('pinned_continuation_reauth_required', { retryAfterMs: longestWaitMs });
-  return new GatewayError('pinned_continuation_unavailable', { retryAfterMs: longestWaitMs });
+  if (holder?.reason === 'account_signed_out') return new GatewayError('pinned_continuation_reauth_required');
+  return new GatewayError('pinned_continuation_unavailable');
 }
 
 /** The provider's own words where they are fit to be passed on are handled by the caller; this is for the rest. */

@@ -5,6 +5,7 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { errorFacts } from '../observe/log.ts';
+import { websocketPaths } from '../gateway/routes.ts';
 import { createMiddleware, type CallState, type MiddlewareParts } from './middleware.ts';
 
 /** Puts a room's paths on the router. */
@@ -51,7 +52,7 @@ export function createHttpServer(parts: HttpServerParts): Server {
     request.once('resume', () => response.writeContinue());
     void handle(request, response);
   });
-  server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => refuseUpgrade(socket));
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => refuseUpgrade(request, { socket, parts }));
   server.on('clientError', (_error: Error, socket: Duplex) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     else socket.destroy();
@@ -60,7 +61,10 @@ export function createHttpServer(parts: HttpServerParts): Server {
 }
 
 /** 426 makes Codex use HTTP for the rest of its session, without a word to the user (wire spec A7.3). */
-function refuseUpgrade(socket: Duplex): void {
+function refuseUpgrade(request: IncomingMessage, { socket, parts }: { socket: Duplex; parts: HttpServerParts }): void {
+  const route = (request.url ?? '').split('?', 1)[0] ?? '';
+  const isKnown = (websocketPaths as readonly string[]).includes(route);
+  parts.world.log.info('upgrade_refused', { method: request.method, route: isKnown ? route : 'unknown', status: 426 });
   const body = JSON.stringify({
     error: {
       message: new GatewayError('websocket_not_offered').sentence,

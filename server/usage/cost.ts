@@ -27,7 +27,7 @@ export function costOf(question: PriceQuestion, prices: Prices): Cost {
   if (tier === null) return unpriced('unpriced_auto_tier');
   const tiers = prices.tiersOf(question.model);
   if (!tiers) return unpriced('unpriced_missing_model');
-  const buckets = tiers[tier];
+  const buckets = Object.hasOwn(tiers, tier) ? tiers[tier] : undefined;
   if (!buckets) return unpriced('unpriced_missing_tier');
   const isLong = question.usage.inputTokens > prices.longContextAboveInputTokens;
   const rates = isLong ? (buckets.long ?? buckets.default) : buckets.default;
@@ -46,28 +46,28 @@ function tierOf({ requestedTier, servedTier }: PriceQuestion): string | null {
   return tier === 'fast' ? 'priority' : tier;
 }
 
-function nanosOf(usage: Usage, rates: Rates): number {
+function nanosOf(usage: Usage, rates: Rates): bigint {
   const cached = Math.min(usage.cachedTokens ?? 0, usage.inputTokens);
   const writes = usage.cacheWriteTokens ?? 0;
   const plainInput = Math.max(usage.inputTokens - cached - writes, 0);
   const reasoning = Math.min(usage.reasoningTokens ?? 0, usage.outputTokens);
   const plainOutput = usage.outputTokens - reasoning;
   return (
-    plainInput * nanos(rates.input) +
-    cached * nanos(rates.cached) +
-    writes * nanos(rates.cacheWrite ?? 0) +
-    plainOutput * nanos(rates.output) +
-    reasoning * nanos(rates.reasoning ?? rates.output)
+    nanos(plainInput, rates.input) +
+    nanos(cached, rates.cached) +
+    nanos(writes, rates.cacheWrite ?? 0) +
+    nanos(plainOutput, rates.output) +
+    nanos(reasoning, rates.reasoning ?? rates.output)
   );
 }
 
-/** Rates have at most three decimals of a micro-dollar, so nano-dollars are whole and sums stay exact. */
-function nanos(rate: number): number {
-  return Math.round(rate * 1000);
+/** Rates have at most three decimals of a micro-dollar, so nano-dollars are whole; BigInt keeps any sum exact. */
+function nanos(tokens: number, rate: number): bigint {
+  return BigInt(tokens) * BigInt(Math.round(rate * 1000));
 }
 
-function microsText(nanoDollars: number): string {
-  const text = BigInt(nanoDollars).toString().padStart(4, '0');
+function microsText(nanoDollars: bigint): string {
+  const text = nanoDollars.toString().padStart(4, '0');
   return `${text.slice(0, -3)}.${text.slice(-3)}`;
 }
 

@@ -22,9 +22,19 @@ const insertRequest = `insert into requests (id, pool_id, api_key_id, api_key_na
 const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, account_id, model, requests, input_tokens,
   cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens, cost_micros, cost_status, created_at`;
 
-/** A key that was revoked, paused, expired or moved to a disabled Pool since it was recognised reserves nothing. */
+/**
+ * A reservation does not wait for the disk: only a power cut within the next half second could lose it, together with
+ * the answer it was for, while every request would pay the wait before its first byte. Its settlement does wait, and
+ * carries the reservation to disk with it.
+ */
+const withoutDiskWait = `unhurried as materialized (select set_config('synchronous_commit', 'off', true) as setting)`;
+
+/**
+ * A key that was revoked, paused, expired or moved to a disabled Pool since it was recognised reserves nothing. What is
+ * there already stays: an answer that was lost on its way makes the caller write the same again.
+ */
 const reserveText = `
-with item as (
+with ${withoutDiskWait}, item as (
   select * from jsonb_to_recordset($1::jsonb)
     as x(${requestColumns}, "attemptId" uuid, "accountId" uuid, "accountLabel" text, ${amountColumns})
 ), live as (
@@ -35,17 +45,20 @@ with item as (
     and (key.expires_at is null or key.expires_at > item."admittedAt")
 ), request as (
   ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1 from live
+  on conflict do nothing
 ), attempt as (
   insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at)
   select "attemptId", "requestId", 1, "accountId", "accountLabel", transport, 'in_progress', "admittedAt" from live
+  on conflict do nothing
 ), entry as (
   insert into ledger_entries (${ledgerColumns})
   select "requestId", 'reservation', 'usage_unknown', "poolId", "keyId", "accountId", model, 1, "inputTokens",
     "cachedTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens", "totalTokens", "costMicros", "costStatus",
     "admittedAt"
   from live
+  on conflict do nothing
 )
-select "requestId" as id from live`;
+select "requestId" as id from live, unhurried`;
 
 /**
  * Writes requests with their first attempt and reservation.

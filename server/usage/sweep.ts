@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely';
 import { livingProcesses } from '../database/advisory-lock.ts';
 import type { DB } from '../database/tables.generated.ts';
 import type { Clock, Log } from '../world/world.ts';
-import type { Amounts, Settlement } from './ledger-rows.ts';
+import type { Amounts, AttemptRow, Settlement } from './ledger-rows.ts';
 import { settleRequests, type Queryable } from './ledger-store.ts';
 
 export interface SweepParts {
@@ -48,11 +48,13 @@ async function closeRequestsOf(processNumber: number, { db, pool, clock }: Sweep
   for (;;) {
     const open = await openRequests(db, processNumber);
     if (open.length === 0) return closed;
-    const completedAt = clock.now();
-    const results = await settleRequests(
-      pool,
-      open.map((row) => settlementOf(row, completedAt)),
+    const attempts = await openAttempts(
+      db,
+      open.map(({ id }) => id),
     );
+    const completedAt = clock.now();
+    const settlements = open.map((row) => settlementOf(row, { attempts: attempts.get(row.id) ?? [], completedAt }));
+    const results = await settleRequests(pool, settlements);
     closed += results.filter(Boolean).length;
     if (open.length < batchSize) return closed;
   }
@@ -66,9 +68,6 @@ function openRequests(db: Kysely<DB>, processNumber: number) {
     .leftJoin('ledgerEntries as reserved', (join) =>
       join.onRef('reserved.requestId', '=', 'requests.id').on('reserved.event', '=', 'reservation'),
     )
-    .leftJoin('attempts', (join) =>
-      join.onRef('attempts.requestId', '=', 'requests.id').on('attempts.status', '=', 'in_progress'),
-    )
     .select([
       'requests.id',
       'requests.admittedAt',
@@ -80,12 +79,6 @@ function openRequests(db: Kysely<DB>, processNumber: number) {
       'reserved.totalTokens',
       'reserved.costMicros',
       'reserved.costStatus',
-      'attempts.id as attemptId',
-      'attempts.number as attemptNumber',
-      'attempts.accountId',
-      'attempts.accountLabel',
-      'attempts.transport as attemptTransport',
-      'attempts.startedAt',
     ])
     .where('requests.processNumber', '=', processNumber)
     .where('requests.status', '=', 'in_progress')
@@ -94,45 +87,64 @@ function openRequests(db: Kysely<DB>, processNumber: number) {
     .execute();
 }
 
-function settlementOf(row: OpenRequest, completedAt: Date): Settlement {
-  const totalMs = clampedMs(completedAt.getTime() - row.admittedAt.getTime());
-  const { attemptId, attemptNumber, attemptTransport, startedAt, accountId, accountLabel } = row;
-  const attempt =
-    attemptId && attemptNumber && startedAt && accountId
-      ? [
-          {
-            id: attemptId,
-            number: attemptNumber,
-            accountId,
-            accountLabel: accountLabel ?? '',
-            transport: attemptTransport === 'http_json' ? ('http_json' as const) : ('http_sse' as const),
-            status: 'failed' as const,
-            upstreamStatus: null,
-            errorCode: 'process_ended',
-            retryReason: null,
-            upstreamRequestId: null,
-            firstByteMs: null,
-            totalMs,
-            startedAt,
-            completedAt,
-          },
-        ]
-      : [];
+type OpenAttempt = Awaited<ReturnType<typeof selectAttempts>>[number];
+
+/** Attempts are closed with their request, so one that moved between accounts has several open ones. */
+async function openAttempts(db: Kysely<DB>, requestIds: readonly string[]): Promise<Map<string, OpenAttempt[]>> {
+  return Map.groupBy(await selectAttempts(db, requestIds), ({ requestId }) => requestId);
+}
+
+function selectAttempts(db: Kysely<DB>, requestIds: readonly string[]) {
+  return db
+    .selectFrom('attempts')
+    .select(['id', 'requestId', 'number', 'accountId', 'accountLabel', 'transport', 'startedAt'])
+    .where('requestId', 'in', requestIds)
+    .where('status', '=', 'in_progress')
+    .orderBy('number')
+    .execute();
+}
+
+function settlementOf(
+  row: OpenRequest,
+  { attempts, completedAt }: { attempts: readonly OpenAttempt[]; completedAt: Date },
+): Settlement {
+  const last = attempts.at(-1);
   return {
     requestId: row.id,
     status: 'failed',
     usageStatus: 'usage_unknown',
     errorCode: 'process_ended',
     responseStatus: null,
-    accountId,
-    accountLabel,
+    accountId: last?.accountId ?? null,
+    accountLabel: last?.accountLabel ?? null,
     servedTier: null,
     responseBytes: 0,
     firstByteMs: null,
-    totalMs,
+    totalMs: clampedMs(completedAt.getTime() - row.admittedAt.getTime()),
     completedAt,
-    attempts: attempt,
+    attempts: attempts.flatMap((attempt) => attemptRowOf(attempt, completedAt) ?? []),
     amounts: { ...row, costStatus: (row.costStatus ?? 'unpriced_usage_unknown') as Amounts['costStatus'] },
+  };
+}
+
+function attemptRowOf({ accountId, ...attempt }: OpenAttempt, completedAt: Date): AttemptRow | null {
+  // An account whose row is gone cannot be named again; its attempt stays as it was.
+  if (accountId === null) return null;
+  return {
+    id: attempt.id,
+    number: attempt.number,
+    accountId,
+    accountLabel: attempt.accountLabel,
+    transport: attempt.transport as AttemptRow['transport'],
+    status: 'failed',
+    upstreamStatus: null,
+    errorCode: 'process_ended',
+    retryReason: null,
+    upstreamRequestId: null,
+    firstByteMs: null,
+    totalMs: clampedMs(completedAt.getTime() - attempt.startedAt.getTime()),
+    startedAt: attempt.startedAt,
+    completedAt,
   };
 }
 

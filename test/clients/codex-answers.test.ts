@@ -131,6 +131,8 @@ describe('websockets, until they are offered', () => {
     const run = await bench.codex({ version, key: await bench.key(), provider, args: exec('say hello') });
     expect(lastMessageOf(run)).toBe('Hello from the sandbox.');
     expect(run.stdout).not.toMatch(/Reconnecting|Falling back/);
+    // One line of its own trace is left: it tried once.
+    expect(run.stderr.match(/failed to connect to (?:Responses )?websocket/gi)).toHaveLength(1);
     expect(await bench.statuses()).toEqual([200]);
     expect(bench.sandbox.requests.filter(({ kind }) => kind === 'handshake')).toEqual([]);
   });

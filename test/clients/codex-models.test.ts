@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { catalogModels, inventModel } from '../../server/sandbox/catalog.ts';
 import { newestCodex, oldestCodex } from '../support/codex-cli.ts';
-import { openClientBench, type ClientBench, type CodexHome } from './client-bench.ts';
+import { openClientBench, type ClientBench } from './client-bench.ts';
 import { lastMessageOf } from './codex-output.ts';
+import type { CodexHome } from './codex-runner.ts';
 
 let bench: ClientBench;
 beforeAll(async () => {

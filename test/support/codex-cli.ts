@@ -53,7 +53,7 @@ function scriptIn(folder: string): string {
 
 async function installInto(folder: string, version: string): Promise<void> {
   const name = `@openai/codex@${version}`;
-  const flags = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
+  const flags = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=1'];
   const npm = spawn('npm', ['install', '--prefix', folder, ...flags, name], {
     cwd: folder,
     shell: process.platform === 'win32',
@@ -61,7 +61,7 @@ async function installInto(folder: string, version: string): Promise<void> {
     timeout: installLimitMs,
   });
   const install = await collect(npm);
-  if (install.exitCode !== 0) throw cannotInstall(name, install.stderr || 'npm gave no reason');
+  if (install.exitCode !== 0) throw cannotInstall(name, firstWords(install.stderr) || 'nothing');
   // The program itself comes in a package for this platform, which npm leaves out in silence when it cannot be had.
   const check = await collect(
     spawn(process.execPath, [scriptIn(folder), '--version'], {
@@ -72,10 +72,16 @@ async function installInto(folder: string, version: string): Promise<void> {
   if (!check.stdout.includes(version)) throw cannotInstall(name, check.stderr || 'it does not run on this machine');
 }
 
+/** What went wrong stands in npm's first lines; then come traces. */
+function firstWords(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => !/^npm warn|^npm error\s+at |^npm error$/.test(line));
+  return lines.slice(0, 5).join('\n');
+}
+
 function cannotInstall(name: string, reason: string): Error {
   return new Error(
     `The Codex CLI (${name}) could not be installed into ${cacheFolder()}, and without it these tests cannot run. ` +
-      `Check that the npm registry can be reached, or set CODEX_POOLER_CLIENT_CACHE to a folder that holds it. npm said: ${reason.trim()}`,
+      `Check that the npm registry can be reached, or set CODEX_POOLER_CLIENT_CACHE to a folder that holds it. It said:\n${reason.trim()}`,
   );
 }
 
@@ -87,8 +93,6 @@ export interface CodexOptions {
   /** Added to an environment that holds nothing of the user's but `PATH`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** The run is killed after so long; a minute when absent. */
-  readonly limitMs?: number;
 }
 
 export interface CodexRun {
@@ -98,32 +102,31 @@ export interface CodexRun {
 }
 
 export interface RunningCodex {
-  readonly process: ChildProcess;
   readonly finished: Promise<CodexRun>;
   /** Ends it at once, as a closed terminal or the out-of-memory killer would. */
   kill(): void;
 }
 
-/** Runs the CLI to its end. */
-export async function runCodex(options: CodexOptions): Promise<CodexRun> {
-  return (await startCodex(options)).finished;
-}
-
-/** Starts the CLI; `stdin` is a pipe when `takesInput` is set, else empty. */
-export async function startCodex(options: CodexOptions & { takesInput?: boolean }): Promise<RunningCodex> {
-  const { version, codexHome, args, env, cwd, limitMs = runLimitMs, takesInput = false } = options;
+/** Starts the CLI, which gets nothing to read. */
+export async function startCodex(options: CodexOptions): Promise<RunningCodex> {
+  const { version, codexHome, args, env, cwd } = options;
   const script = await installCodex(version);
   const child = spawn(process.execPath, [script, ...args], {
     cwd,
     env: { ...silence, PATH: process.env['PATH'] ?? '', HOME: codexHome, CODEX_HOME: codexHome, ...env },
-    stdio: [takesInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own: the script starts the program as a child, and both must end together.
     detached: process.platform !== 'win32',
   });
   const kill = () => killGroup(child);
-  const limit = setTimeout(kill, limitMs);
-  const finished = collect(child).finally(() => clearTimeout(limit));
-  return { process: child, finished, kill };
+  const limit = setTimeout(kill, runLimitMs);
+  // Without a gateway it would wait for one for ever, so it ends with an interrupted test run.
+  process.once('exit', kill);
+  const finished = collect(child).finally(() => {
+    clearTimeout(limit);
+    process.off('exit', kill);
+  });
+  return { finished, kill };
 }
 
 /**

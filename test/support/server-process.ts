@@ -57,6 +57,10 @@ export async function startServer({ dataFolder, port = 0, env = {} }: ServerOpti
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+  // A test run that is interrupted takes its gateway along.
+  const endWithUs = () => child.kill('SIGTERM');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
   const output = readOutput(child);
   const ended = once(child, 'exit').then(() => undefined);
   const address = await Promise.race([readiness(child), ended]);

@@ -23,9 +23,6 @@ export async function sendAnswer(answer: Answer, options: SendOptions): Promise<
   exchange.firstByteMs = clock.monotonicMs() - exchange.admittedMs;
   if (answer.kind === 'whole') return sendWhole(answer, options);
   response.writeHead(answer.status, answer.headers);
-  // Without this the status line would wait for the first block, however long the provider thinks.
-  response.flushHeaders();
-  response.socket?.setNoDelay(true);
   const keepAlive = createKeepAlive({
     clock,
     everyMs: exchange.settings['gateway.keepalive_ms'],

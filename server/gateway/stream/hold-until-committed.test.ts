@@ -124,7 +124,8 @@ describe('however the bytes are cut', () => {
       const blocks = createSseBlocks();
       const held = await hold(answer, { chunks, blocks });
       const rest: Buffer[] = [];
-      for (let read = await chunks.next(); !read.done; read = await chunks.next()) rest.push(...blocks.push(read.value));
+      for (let read = await chunks.next(); !read.done; read = await chunks.next())
+        rest.push(...blocks.push(read.value));
       expect(Buffer.concat([bytesOf(held), ...rest])).toEqual(bytes);
     }
   });

@@ -91,7 +91,9 @@ describe('what belongs to the account', () => {
     item({ type: 'compaction', encrypted_content: 'sealed' });
     item({ type: 'message', content: [{ text: '{"type":"compaction","encrypted_content":"no"}' }] });
     item({ type: 'compaction', encrypted_content: 7 });
-    observer.observe(sse({ type: 'response.output_item.added', item: { type: 'compaction', encrypted_content: 'no' } }));
+    observer.observe(
+      sse({ type: 'response.output_item.added', item: { type: 'compaction', encrypted_content: 'no' } }),
+    );
     expect(compactions).toEqual(['sealed']);
   });
 });
@@ -113,7 +115,10 @@ describe('the bytes', () => {
     ['without an event line', 'data: {"type":"response.done"}\n\n'],
     ['with CRLF', 'event: response.done\r\ndata: {"type":"response.done"}\r\n\r\n'],
     ['with a lone CR', 'event: response.done\rdata: {"type":"response.done"}\r\r'],
-    ['over several data lines', 'event: response.done\ndata: {"type":\ndata: "response.done",\ndata: "response":{}}\n\n'],
+    [
+      'over several data lines',
+      'event: response.done\ndata: {"type":\ndata: "response.done",\ndata: "response":{}}\n\n',
+    ],
     ['with the type last', 'data: {"response":{"id":"r"},"type":"response.done"}\n\n'],
   ])('of response.done are renamed: %s', (_name, text) => {
     const { observer } = observing();

@@ -34,12 +34,12 @@ export interface AnswerListeners {
   onCompaction(encryptedContent: string): void;
 }
 
-const terminals: Readonly<Record<string, Terminal>> = {
-  'response.completed': 'completed',
-  'response.done': 'completed',
-  'response.incomplete': 'incomplete',
-  'response.failed': 'failed',
-};
+const terminals: ReadonlyMap<string, Terminal> = new Map([
+  ['response.completed', 'completed'],
+  ['response.done', 'completed'],
+  ['response.incomplete', 'incomplete'],
+  ['response.failed', 'failed'],
+]);
 
 const compactionMark = Buffer.from('compaction');
 
@@ -53,7 +53,7 @@ export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListe
     const data = dataOf(block);
     const type = eventTypeOf(data);
     if (!data || !type) return { type, bytes: block, event: null };
-    const ending = terminals[type];
+    const ending = terminals.get(type);
     if (ending) return observeEnding({ block, data, type, ending });
     if (type === 'codex.rate_limits') {
       const event = parseEvent(data);
@@ -110,13 +110,13 @@ export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListe
 }
 
 /** The `event:` line, and the event's own type, which may stand anywhere in it and over several data lines. */
-const doneLine = /(^|[\r\n])event: ?response\.done(?=[\r\n])/;
+const doneLine = /(^|[\r\n])(event: ?)response\.done(?=[\r\n])/;
 const doneType = /("type"(?:\s|data:)*:(?:\s|data:)*)"response\.done"/;
 
 /** Latin-1 keeps every byte as it is. The answer may speak of `response.done` elsewhere, which stays. */
 function renamed(block: Buffer): Buffer {
   const text = block.toString('latin1');
-  const renamedLine = text.replace(doneLine, '$1event: response.completed');
+  const renamedLine = text.replace(doneLine, '$1$2response.completed');
   return Buffer.from(renamedLine.replace(doneType, '$1"response.completed"'), 'latin1');
 }
 

@@ -81,8 +81,10 @@ export function createUpstreamStream({
     }
     if (silence.isBroken && observer.terminal === null) throw new StreamIdle();
     const rest = sse.rest();
-    const last = rest.length > 0 && observer.terminal === null ? observer.observe(rest) : null;
-    if (last && observer.terminal !== null) yield [last];
+    if (rest.length === 0) return;
+    // After the end nothing can be cut any more; before it, a block without its blank line was.
+    const last = observer.observe(rest);
+    if (observer.terminal !== null) yield [last];
   }
 
   return { observer, open, blocks, cancel: () => answer.cancel() };

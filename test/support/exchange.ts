@@ -1,0 +1,107 @@
+/** Exchanges and what they consist of, made by hand, for tests of the parts that work on them. */
+import { randomUUID } from 'node:crypto';
+import type { AccountFacts } from '../../server/accounts/account.ts';
+import type { Client } from '../../server/api-keys/key-book.ts';
+import { defaultSettings } from '../../server/contract/settings.ts';
+import type { Ask, Attempt, Exchange } from '../../server/gateway/exchange.ts';
+
+/** The moment at which everything made here begins. */
+export const beginning = new Date('2026-11-23T12:00:00Z');
+
+export function makeClient(overrides: Partial<Client> = {}): Client {
+  return {
+    keyId: randomUUID(),
+    keyName: 'laptop',
+    keyPrefix: 'sk-cxp-000000000000',
+    poolId: randomUUID(),
+    allowedModels: null,
+    ...overrides,
+  };
+}
+
+export function makeAsk(overrides: Partial<Ask> = {}): Ask {
+  return {
+    upstreamPath: '/responses',
+    model: 'gpt-5.5',
+    wantsStream: true,
+    isCompaction: false,
+    requestedTier: null,
+    reasoningEffort: null,
+    body: Buffer.from('{"model":"gpt-5.5","stream":true}'),
+    identityHeaders: [],
+    turnState: null,
+    threadAnchors: [],
+    compactions: [],
+    ...overrides,
+  };
+}
+
+export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
+  return {
+    id: randomUUID(),
+    client: makeClient(),
+    ask: makeAsk(),
+    endpoint: '/backend-api/codex/responses',
+    routeClass: 'proxy_stream',
+    transport: 'http_sse',
+    settings: defaultSettings,
+    clientAddress: '127.0.0.1',
+    clientName: 'codex_exec/0.169.0',
+    admittedAt: beginning,
+    admittedMs: 0,
+    signal: new AbortController().signal,
+    attempts: [],
+    faults: [],
+    isReserved: false,
+    isCommitted: false,
+    usage: null,
+    servedTier: null,
+    firstByteMs: null,
+    responseStatus: null,
+    responseBytes: 0,
+    ...overrides,
+  };
+}
+
+export function makeAttempt(overrides: Partial<Attempt> = {}): Attempt {
+  return {
+    id: randomUUID(),
+    number: 1,
+    accountId: randomUUID(),
+    accountLabel: 'anna',
+    startedAt: beginning,
+    startedMs: 0,
+    status: 'in_progress',
+    upstreamStatus: null,
+    errorCode: null,
+    retryReason: null,
+    upstreamRequestId: null,
+    firstByteMs: null,
+    totalMs: null,
+    completedAt: null,
+    mayHaveRun: false,
+    ...overrides,
+  };
+}
+
+export function makeAccount(overrides: Partial<AccountFacts> = {}): AccountFacts {
+  return {
+    id: randomUUID(),
+    label: 'anna',
+    email: 'anna@example.com',
+    plan: 'pro',
+    status: 'active',
+    statusReason: null,
+    chatgptAccountId: 'chatgpt-anna',
+    residency: null,
+    isFedramp: false,
+    backendOrigin: null,
+    routingOverride: null,
+    accessTokenExpiresAt: null,
+    credentialEpoch: 1,
+    createdAt: beginning,
+    poolIds: [],
+    models: null,
+    ...overrides,
+  };
+}
