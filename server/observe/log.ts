@@ -58,7 +58,7 @@ function allowed(facts: LogFacts): Record<string, string | number | boolean> {
  */
 export function errorFacts(error: unknown): LogFacts {
   if (!(error instanceof Error)) return { errorName: typeof error };
-  const frames = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  const frames = placesOf(error).filter((line) => line.startsWith('    at '));
   const code =
     'code' in error && typeof error.code === 'string' && /^[A-Z0-9_]{1,60}$/.test(error.code) ? error.code : undefined;
   return {
@@ -69,4 +69,10 @@ export function errorFacts(error: unknown): LogFacts {
       .map((line) => line.trim().slice(3))
       .join(' < '),
   };
+}
+
+/** Lines of the stack below the message: a quoted body may have lines that look like places in the program. */
+function placesOf({ stack = '', message }: Error): string[] {
+  const start = stack.indexOf(message);
+  return start === -1 ? [] : stack.slice(start + message.length).split('\n');
 }

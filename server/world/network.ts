@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { Agent, errors, request } from 'undici';
+import { readChunks } from './read-chunks.ts';
 import {
   NetworkFault,
   type CallPurpose,
@@ -58,7 +59,7 @@ export function createNetwork(): Network & { stop(): Promise<void> } {
       return {
         status: answer.statusCode,
         headers: headerMap(answer.headers),
-        body: bodyOf(stream, signal),
+        body: readChunks(stream, { toFault: (error) => networkFault(error, signal) }),
         cancel: () => {
           stream.destroy();
           answer.body.destroy();
@@ -70,17 +71,6 @@ export function createNetwork(): Network & { stop(): Promise<void> } {
   }
 
   return { call, stop: async () => void (await Promise.all([...agents.values()].map((agent) => agent.destroy()))) };
-}
-
-/** Turns what a broken body throws into a `NetworkFault`, so callers meet one class of error. */
-async function* bodyOf(stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
-  try {
-    yield* stream as AsyncIterable<Buffer>;
-  } catch (error) {
-    throw networkFault(error, signal);
-  } finally {
-    stream.destroy();
-  }
 }
 
 /** We never ask for an encoding, but an edge may apply one all the same (wire spec D2, F10). */
