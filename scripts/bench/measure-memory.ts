@@ -1,6 +1,7 @@
 /** Memory: at rest, with 300 streams open, and after waves of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readLiveHeapBytes } from './collect-garbage.ts';
+import type { LoadResult } from './load-job.ts';
 import type { Loader } from './loader.ts';
 import { jobOf } from './measure-rounds.ts';
 import { readDescendantsBytes, readResidentBytes } from './process-figures.ts';
@@ -27,6 +28,8 @@ export interface LeakFigures {
   readonly residentBytes: readonly number[];
   /** The same, what live values hold after a full collection. NaN where that cannot be asked. */
   readonly liveHeapBytes: readonly number[];
+  /** Live heap with 300 streams open: what they really hold, without the garbage that resident memory still counts. */
+  readonly openLiveHeapBytes: number;
   readonly failures: number;
   readonly firstFailure: string | null;
 }
@@ -61,7 +64,7 @@ export async function measureMemory(target: Target, loader: Loader): Promise<Mem
   };
 }
 
-/** Three waves of 300 streams against a server that has served all the rounds before. */
+/** Waves of 300 streams against a server that has served all the rounds before, and one look while they are open. */
 export async function measureLeak(
   running: RunningProcess,
   { target, loader, waves }: { target: Target; loader: Loader; waves: number },
@@ -69,18 +72,25 @@ export async function measureLeak(
   const paced = scenarios.find(({ paceMs }) => paceMs > 0) ?? heldScenario;
   const residentBytes: number[] = [];
   const liveHeapBytes: number[] = [];
-  let failures = 0;
-  let firstFailure: string | null = null;
+  const results: LoadResult[] = [];
   for (let done = 0; ; done += 1) {
     await sleep(restMs);
     liveHeapBytes.push(await readLiveHeapBytes(running));
     residentBytes.push(await residentAtRest(running.pid));
     if (done === waves) break;
-    const result = await loader.run(wave({ scenario: paced, target }, paced.paceMs / 2));
-    failures += result.failures;
-    firstFailure ??= result.firstFailure;
+    results.push(await loader.run(wave({ scenario: paced, target }, paced.paceMs / 2)));
   }
-  return { residentBytes, liveHeapBytes, failures, firstFailure };
+  const holding = loader.run(wave({ scenario: heldScenario, target }, heldMs / 4));
+  await sleep(heldMs / 2);
+  const openLiveHeapBytes = await readLiveHeapBytes(running);
+  results.push(await holding);
+  return {
+    residentBytes,
+    liveHeapBytes,
+    openLiveHeapBytes,
+    failures: results.reduce((sum, { failures }) => sum + failures, 0),
+    firstFailure: results.find(({ firstFailure }) => firstFailure !== null)?.firstFailure ?? null,
+  };
 }
 
 function wave(subject: { scenario: Scenario; target: Target }, rampMs: number) {

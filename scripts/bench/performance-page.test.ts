@@ -9,7 +9,7 @@ const results: Results = {
   othersShare: 0.25,
   figures: [],
   memory: [],
-  leak: { residentBytes: [], liveHeapBytes: [], failures: 0, firstFailure: null },
+  leak: { residentBytes: [], liveHeapBytes: [], openLiveHeapBytes: 2, failures: 0, firstFailure: null },
   coldStartMs: 4_000,
   warmStartMs: 1_000,
 };

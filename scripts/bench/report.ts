@@ -104,11 +104,14 @@ function leakTable({ leak }: Results): Table {
   return {
     title: `Codex Pooler after waves of ${openStreams} streams`,
     columns: [left('After'), right('resident'), right('live heap')],
-    rows: leak.residentBytes.map((bytes, wave) => [
-      wave === 0 ? 'all rounds' : `${wave} × ${openStreams} more`,
-      megabytes(bytes),
-      megabytesExactly(leak.liveHeapBytes[wave] ?? Number.NaN),
-    ]),
+    rows: [
+      ...leak.residentBytes.map((bytes, wave) => [
+        wave === 0 ? 'all rounds' : `${wave} × ${openStreams} more`,
+        megabytes(bytes),
+        megabytesExactly(leak.liveHeapBytes[wave] ?? Number.NaN),
+      ]),
+      [`${openStreams} held open`, missing, megabytesExactly(leak.openLiveHeapBytes)],
+    ],
   };
 }
 

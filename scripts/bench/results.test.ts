@@ -49,7 +49,7 @@ const results: Results = {
       firstFailure: null,
     },
   ],
-  leak: { residentBytes: [1, 1], liveHeapBytes: [1, 1], failures: 0, firstFailure: null },
+  leak: { residentBytes: [1, 1], liveHeapBytes: [1, 1], openLiveHeapBytes: 2, failures: 0, firstFailure: null },
   coldStartMs: 4_000,
   warmStartMs: Number.NaN,
 };

@@ -114,5 +114,6 @@ try {
   await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  // Not only the code: what was being measured may still wait for a process that is gone.
+  process.exit(1);
 }

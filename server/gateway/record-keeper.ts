@@ -133,7 +133,8 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
 
   async function flush(signal: AbortSignal): Promise<void> {
     const give = () => stopping.abort();
-    signal.addEventListener('abort', give, { once: true });
+    if (signal.aborted) give();
+    else signal.addEventListener('abort', give, { once: true });
     await Promise.all([reservations.idle(), rejections.idle(), settlements.idle()]);
     signal.removeEventListener('abort', give);
   }

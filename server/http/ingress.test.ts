@@ -4,17 +4,12 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { createIngress, type IngressOptions } from './ingress.ts';
 
 describe('the Host header', () => {
-  it.each([
-    'localhost',
-    'localhost:4000',
-    'LocalHost:4000',
-    '127.0.0.1',
-    '127.0.0.1:65535',
-    '[::1]',
-    '[::1]:4000',
-  ])('may be %s everywhere', (host) => {
-    expect(refusal({ host })).toBeNull();
-  });
+  it.each(['localhost', 'localhost:4000', 'LocalHost:4000', '127.0.0.1', '127.0.0.1:65535', '[::1]', '[::1]:4000'])(
+    'may be %s everywhere',
+    (host) => {
+      expect(refusal({ host })).toBeNull();
+    },
+  );
 
   it.each([
     undefined,
@@ -135,7 +130,11 @@ function refusal(
 ): string | null {
   const ingress = createIngress({ bindAddress: '127.0.0.1', publicHost: null, ...options });
   try {
-    ingress.check({ host: 'host' in request ? request.host : 'localhost', origin: request.origin, url: request.url ?? '/' });
+    ingress.check({
+      host: 'host' in request ? request.host : 'localhost',
+      origin: request.origin,
+      url: request.url ?? '/',
+    });
     return null;
   } catch (error) {
     if (error instanceof GatewayError) return error.code;

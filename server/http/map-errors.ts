@@ -17,7 +17,7 @@ export interface FailedCall {
 /** Sends the error if nothing was sent yet; otherwise ends the connection, which is all that is left to say. */
 export function sendError(error: unknown, { call, log }: { call: FailedCall; log: Log }): void {
   const { response, requestId } = call;
-  if (error instanceof ClientLeft) return;
+  if (error instanceof ClientLeft || (error instanceof GatewayError && error.code === 'client_disconnected')) return;
   if (response.headersSent || response.destroyed) {
     log.error('failed_after_answer_began', { requestId, ...errorFacts(error) });
     response.destroy();

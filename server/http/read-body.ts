@@ -20,81 +20,87 @@ export interface BodyLimits {
 /** Below this much output a high ratio harms nobody; small repetitive JSON compresses well (demand spec 3.2). */
 const ratioFreeBytes = 2 ** 20;
 
-const decoders: Readonly<Record<string, () => Readable & NodeJS.WritableStream>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  zstd: createZstdDecompress,
-};
+type Decoder = Readable & NodeJS.WritableStream;
+
+const decoders: ReadonlyMap<string, () => Decoder> = new Map<string, () => Decoder>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['zstd', createZstdDecompress],
+]);
 
 /**
+ * The request itself is never destroyed: that would end the connection before the client could read why. What is left
+ * of a refused body is read and thrown away.
+ *
  * @throws {GatewayError} `unsupported_content_encoding`, `compressed_request_too_large`,
- *   `decompressed_request_too_large`, `decompression_ratio_exceeded`, `request_body_timeout`, or `invalid_request` for
- *   a body that does not decode.
+ *   `decompressed_request_too_large`, `decompression_ratio_exceeded`, `request_body_timeout`, `client_disconnected`, or
+ *   `invalid_request` for a body that does not decode.
  */
 export async function readBody(
   request: IncomingMessage,
   { limits, clock }: { limits: BodyLimits; clock: Clock },
 ): Promise<Buffer> {
-  const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  const isPlain = encoding === 'identity' || encoding === '';
-  const makeDecoder = decoders[encoding];
-  if (!isPlain && !makeDecoder) throw new GatewayError('unsupported_content_encoding');
-  const wireLimit = isPlain ? limits.maxBytes : limits.maxCompressedBytes;
-  const wireCode = isPlain ? 'decompressed_request_too_large' : 'compressed_request_too_large';
-  if (Number(request.headers['content-length'] ?? 0) > wireLimit)
-    throw new GatewayError(wireCode, { detail: limitText(wireLimit) });
+  const decoder = decoderFor(request);
+  const wire = decoder
+    ? { limit: limits.maxCompressedBytes, code: 'compressed_request_too_large' as const }
+    : { limit: limits.maxBytes, code: 'decompressed_request_too_large' as const };
+  if (Number(request.headers['content-length'] ?? 0) > wire.limit) throw tooLarge(wire.code, wire.limit);
 
+  const read = Promise.withResolvers<Buffer>();
+  const source: Readable = decoder ?? request;
+  const pieces: Buffer[] = [];
   let wireBytes = 0;
+  let bytes = 0;
+  const pause = clock.timer(limits.pauseMs, () => read.reject(new GatewayError('request_body_timeout')));
   const countWire = (piece: Buffer) => {
     wireBytes += piece.length;
-    if (wireBytes > wireLimit) stop(new GatewayError(wireCode, { detail: limitText(wireLimit) }));
+    if (wireBytes > wire.limit) read.reject(tooLarge(wire.code, wire.limit));
+    pause.restart();
   };
-  const decoder = makeDecoder?.();
-  const source: Readable = decoder ?? request;
-  const stop = (error: Error) => {
-    request.unpipe();
-    source.destroy(error);
+  const keep = (piece: Buffer) => {
+    bytes += piece.length;
+    pieces.push(piece);
+    if (bytes > limits.maxBytes) read.reject(tooLarge('decompressed_request_too_large', limits.maxBytes));
+    else if (decoder && bytes > ratioFreeBytes && bytes > wireBytes * limits.maxRatio)
+      read.reject(new GatewayError('decompression_ratio_exceeded'));
   };
-  const pause = clock.timer(limits.pauseMs, () => stop(new GatewayError('request_body_timeout')));
-  const tick = () => pause.restart();
-  request.on('data', countWire);
-  request.on('data', tick);
-  // A client that leaves mid-body never ends the request; what waits for the decoder must hear of it.
-  request.once('close', () => {
-    if (!request.complete) source.destroy(new GatewayError('client_disconnected'));
-  });
+  const leave = () => {
+    if (!request.complete) read.reject(new GatewayError('client_disconnected'));
+  };
+  const end = () => read.resolve(pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, bytes));
+
+  if (request.destroyed) leave();
+  request.on('data', countWire).on('close', leave);
+  source.on('data', keep).on('end', end);
+  decoder?.on('error', (error) =>
+    read.reject(new GatewayError('invalid_request', { detail: 'The body cannot be decoded.', cause: error })),
+  );
   if (decoder) request.pipe(decoder);
   try {
-    return await collect(source, { limits, isPlain, wireBytes: () => wireBytes });
-  } catch (error) {
-    throw error instanceof GatewayError
-      ? error
-      : new GatewayError('invalid_request', { detail: 'The body cannot be decoded.', cause: error });
+    return await read.promise;
   } finally {
     pause.stop();
-    request.off('data', countWire);
-    request.off('data', tick);
+    request.off('data', countWire).off('close', leave);
+    source.off('data', keep).off('end', end);
+    if (decoder) request.unpipe(decoder);
+    decoder?.destroy();
+    request.resume();
   }
 }
 
-async function collect(
-  source: Readable,
-  { limits, isPlain, wireBytes }: { limits: BodyLimits; isPlain: boolean; wireBytes: () => number },
-): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of source as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > limits.maxBytes)
-      throw new GatewayError('decompressed_request_too_large', { detail: limitText(limits.maxBytes) });
-    if (!isPlain && bytes > ratioFreeBytes && bytes > wireBytes() * limits.maxRatio)
-      throw new GatewayError('decompression_ratio_exceeded');
-    pieces.push(piece);
-  }
-  return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, bytes);
+/** null when the body is not encoded. */
+function decoderFor(request: IncomingMessage): Decoder | null {
+  const encoding = (request.headers['content-encoding'] ?? '').trim().toLowerCase();
+  if (encoding === '' || encoding === 'identity') return null;
+  const makeDecoder = decoders.get(encoding);
+  if (!makeDecoder) throw new GatewayError('unsupported_content_encoding');
+  return makeDecoder();
 }
 
-function limitText(bytes: number): string {
-  return `The limit is ${bytes} bytes.`;
+function tooLarge(
+  code: 'compressed_request_too_large' | 'decompressed_request_too_large',
+  limit: number,
+): GatewayError {
+  return new GatewayError(code, { detail: `The limit is ${limit} bytes.` });
 }

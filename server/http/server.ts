@@ -49,7 +49,10 @@ export function createHttpServer(parts: HttpServerParts): Server {
   server.on('request', (request, response) => void handle(request, response));
   // The client may send its body only once it is known who asks; `readBody` is what makes it go on.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    request.once('resume', () => response.writeContinue());
+    // A request that was refused unread is resumed as well, when the rest of it is thrown away.
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
     void handle(request, response);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex) => refuseUpgrade(request, { socket, parts }));

@@ -21,14 +21,28 @@ describe('a log line', () => {
     const { log, lines, text } = logging();
     const name = fc.oneof(
       fc.string(),
-      fc.constantFrom('prompt', 'body', 'authorization', 'message', 'stack', 'err', 'msg', 'email', '__proto__', 'level'),
+      fc.constantFrom(
+        'prompt',
+        'body',
+        'authorization',
+        'message',
+        'stack',
+        'err',
+        'msg',
+        'email',
+        '__proto__',
+        'level',
+      ),
     );
     fc.assert(
-      fc.property(fc.array(fc.tuple(name, fc.constantFrom('info', 'warn', 'error') as fc.Arbitrary<'info'>)), (given) => {
-        for (const [each, level] of given) {
-          if (!logFields.has(each)) log[level]('something', Object.fromEntries([[each, canary]]) as LogFacts);
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(name, fc.constantFrom('info', 'warn', 'error') as fc.Arbitrary<'info'>)),
+        (given) => {
+          for (const [each, level] of given) {
+            if (!logFields.has(each)) log[level]('something', Object.fromEntries([[each, canary]]) as LogFacts);
+          }
+        },
+      ),
     );
     expect(lines().length).toBeGreaterThan(100);
     expect(text()).not.toContain(canary);

@@ -48,7 +48,9 @@ function faultOfShape(ask: Ask, body: AskBody): RefuseStep | undefined {
   if (!Array.isArray(body['input'])) return detail('Input must be a list');
   if (ask.effort === 'ultra') return detail("Invalid value: 'ultra' for reasoning.effort");
   const tier = body['service_tier'];
-  return tier === undefined || tier === 'priority' ? undefined : detail(`Unsupported service_tier: ${JSON.stringify(tier)}`);
+  return tier === undefined || tier === 'priority'
+    ? undefined
+    : detail(`Unsupported service_tier: ${typeof tier === 'string' ? tier : JSON.stringify(tier)}`);
 }
 
 /** The lite announcement and the place of the tools must agree (wire spec A4.3). */

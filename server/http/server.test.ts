@@ -1,0 +1,270 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { keepingLog } from '../../test/support/quiet-log.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { RefusedByProvider } from '../gateway/answer-exchange.ts';
+import { judgeRefusal } from '../gateway/judge-response.ts';
+import { ClientLeft } from '../gateway/running-exchanges.ts';
+import { systemClock, systemRandom } from '../world/real-world.ts';
+import { createIngress } from './ingress.ts';
+import { mountOperations } from './operations.ts';
+import { readBody } from './read-body.ts';
+import { createHttpServer } from './server.ts';
+
+const native = '/backend-api/codex/responses';
+const limits = { maxCompressedBytes: 10_000, maxBytes: 10_000, maxRatio: 200, pauseMs: 60_000 };
+
+let server: Server;
+let port: number;
+let log: ReturnType<typeof keepingLog>;
+/** What the route throws; answers 200 with the body's size when unset. */
+let failure: unknown;
+let isReady: boolean;
+
+beforeEach(async () => {
+  failure = undefined;
+  isReady = true;
+  log = keepingLog();
+  server = createHttpServer({
+    world: { clock: systemClock, random: systemRandom, log },
+    ingress: createIngress({ bindAddress: '127.0.0.1', publicHost: null }),
+    mounts: [
+      (router) =>
+        mountOperations(router, {
+          clock: systemClock,
+          pingDatabase: () => (isReady ? Promise.resolve() : Promise.reject(new Error('away'))),
+          isStopping: () => false,
+          drainMarkerPath: null,
+        }),
+      (router) => {
+        for (const path of [native, '/admin/api/:name'])
+          router.post(path, async (ctx) => {
+            ctx.state.route = path;
+            if (ctx.get('authorization') !== 'Bearer good') throw new GatewayError('api_key_missing');
+            const body = await readBody(ctx.req, { limits, clock: systemClock });
+            if (failure !== undefined) throw failure;
+            ctx.body = { bytes: body.length };
+          });
+      },
+    ],
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ({ port } = server.address() as AddressInfo);
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+});
+
+describe('an error on a native path', () => {
+  it('speaks the language of the Codex client, with our request id', async () => {
+    failure = new GatewayError('no_eligible_backend', { retryAfterMs: 1_200, detail: 'It has no accounts yet.' });
+    const answer = await post(native);
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('2');
+    expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(await answer.json()).toEqual({
+      error: {
+        message: 'No account of this Pool can serve this request right now. It has no accounts yet.',
+        type: 'server_error',
+        code: 'no_eligible_backend',
+        param: null,
+      },
+    });
+  });
+
+  it('has the status that makes the client ask once, where asking again cannot help', async () => {
+    failure = new GatewayError('model_not_allowed', { param: 'model' });
+    const answer = await post(native);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { code: 'model_not_allowed', param: 'model' } });
+  });
+
+  it("may be the provider's own refusal, byte for byte, with the headers the client acts on", async () => {
+    const body = Buffer.from('{ "detail" : "No tool output found for function call call_1." }');
+    const headers = new Map([
+      ['content-type', 'application/json; charset=utf-8'],
+      ['retry-after', '3'],
+      ['set-cookie', 'a=b'],
+      ['server', 'cloudflare'],
+    ]);
+    failure = new RefusedByProvider(judgeRefusal({ status: 400, headers, body }, new Date()));
+    const answer = await post(native);
+    expect(answer.status).toBe(400);
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(body);
+    expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    expect(answer.headers.get('retry-after')).toBe('3');
+    for (const name of ['set-cookie', 'server']) expect(answer.headers.get(name)).toBeNull();
+  });
+
+  it('says nothing of an error that nobody foresaw, and logs where it was, not what it said', async () => {
+    failure = new TypeError('canary');
+    const answer = await post(native);
+    expect(answer.status).toBe(500);
+    expect(await answer.text()).not.toContain('canary');
+    const { facts } = await log.logged('internal_error');
+    expect(facts).toMatchObject({ errorName: 'TypeError', requestId: answer.headers.get('x-request-id') });
+    expect(JSON.stringify(log.events)).not.toContain('canary');
+  });
+});
+
+describe('an error on an admin path', () => {
+  it('names the field, and keeps its own status', async () => {
+    failure = new GatewayError('invalid_request', { param: 'pool', detail: 'pool: too long.' });
+    const answer = await post('/admin/api/pools.list');
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({
+      error: { code: 'invalid_request', message: 'The request is not valid. pool: too long.', field: 'pool' },
+    });
+    failure = new GatewayError('host_not_allowed');
+    expect((await post('/admin/api/pools.list')).status).toBe(403);
+  });
+});
+
+describe('an address', () => {
+  it('that nobody knows is not found, in the words of the provider', async () => {
+    const answer = await fetch(`http://localhost:${port}/nowhere`);
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toEqual({ detail: 'Not Found' });
+  });
+
+  it('that answers another method says so', async () => {
+    expect((await fetch(`http://localhost:${port}${native}`)).status).toBe(405);
+  });
+
+  it('is refused to foreign names, origins and paths, on every route', async () => {
+    for (const path of [native, '/healthz', '/nowhere']) {
+      expect(await raw(`GET ${path} HTTP/1.1\r\nhost: evil.example\r\n\r\n`)).toContain('host_not_allowed');
+      expect(await raw(`GET ${path} HTTP/1.1\r\nhost: localhost\r\norigin: null\r\n\r\n`)).toContain(
+        'origin_not_allowed',
+      );
+      expect(await raw(`GET ${path}%2f HTTP/1.1\r\nhost: localhost\r\n\r\n`)).toContain('invalid_path');
+    }
+    expect(await raw('GET /healthz HTTP/1.0\r\n\r\n')).toContain('host_not_allowed');
+  });
+
+  it('offers no websocket, and says so with the status that Codex takes without a word', async () => {
+    const answer = await raw(
+      `GET ${native} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 426 /);
+    expect(answer).toContain('"code":"websocket_not_offered"');
+  });
+
+  it('answers nonsense with 400 and goes on', async () => {
+    expect(await raw('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('a client that waits for "continue" before it sends its body', () => {
+  const head = (authorization: string) =>
+    `POST ${native} HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n`;
+
+  it('gets it when it is known', async () => {
+    const socket = await dial();
+    socket.write(head('Bearer good'));
+    expect(String((await once(socket, 'data'))[0])).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    socket.write('{}');
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 OK/);
+    socket.destroy();
+  });
+
+  it('gets a refusal instead when it is not', async () => {
+    const socket = await dial();
+    socket.write(head('Bearer bad'));
+    const answer = String((await once(socket, 'data'))[0]);
+    expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+    expect(answer).not.toContain('100 Continue');
+    socket.destroy();
+  });
+});
+
+describe('a client that leaves', () => {
+  it('in the middle of its body is nobody’s error', async () => {
+    const socket = await dial();
+    socket.write(
+      `POST ${native} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good\r\ncontent-length: 5000\r\n\r\nabc`,
+    );
+    await untilReading();
+    socket.destroy();
+    expect(await log.logged('request')).toMatchObject({ facts: { route: native, status: 499 } });
+    await nextTurn();
+    expect(log.events.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
+  });
+
+  it('while it is served is nobody’s error either', async () => {
+    failure = new ClientLeft();
+    const socket = await dial();
+    socket.write(
+      `POST ${native} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good\r\ncontent-length: 2\r\n\r\n{}`,
+    );
+    await untilReading();
+    socket.destroy();
+    await log.logged('request');
+    expect(log.events.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
+  });
+
+  /** Until the server has taken the request up. */
+  async function untilReading(): Promise<void> {
+    await once(server, 'request');
+    await nextTurn();
+  }
+});
+
+describe('the access log', () => {
+  it('names the route, not the path, and nothing the client wrote', async () => {
+    await fetch(`http://localhost:${port}/admin/api/canary?canary=1`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer good', 'user-agent': 'canary text', 'x-canary': 'canary' },
+      body: '{"canary":1}',
+    });
+    const { facts } = await log.logged('request');
+    expect(facts).toMatchObject({ method: 'POST', route: '/admin/api/:name', status: 200, clientName: null });
+    expect(JSON.stringify(log.events)).not.toContain('canary');
+  });
+});
+
+describe('the operations', () => {
+  it('say that the process is alive, and whether it may get work', async () => {
+    const ask = async (path: string) => {
+      const answer = await fetch(`http://localhost:${port}${path}`);
+      return [answer.status, await answer.json()];
+    };
+    expect(await ask('/healthz')).toEqual([200, { status: 'ok' }]);
+    expect(await ask('/readyz')).toEqual([200, { status: 'ready' }]);
+    isReady = false;
+    expect(await ask('/healthz')).toEqual([200, { status: 'ok' }]);
+    expect(await ask('/readyz')).toEqual([503, { status: 'unavailable' }]);
+  });
+});
+
+function post(path: string): Promise<Response> {
+  return fetch(`http://localhost:${port}${path}`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer good' },
+    body: '{}',
+  });
+}
+
+/** Everything the server says to these bytes until it is silent or closes. */
+async function raw(request: string): Promise<string> {
+  const socket = await dial();
+  socket.write(request);
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return String(first);
+}
+
+async function dial(): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}

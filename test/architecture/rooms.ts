@@ -1,0 +1,323 @@
+/**
+ * The rooms of the source and the walls between them (docs/architecture.md), as a table, and the check that reads it.
+ * A crossing that feels needed usually means that a small function should be passed in from `assembly/`.
+ */
+
+export interface Room {
+  readonly name: string;
+  /** What lies in it: a folder ending in `/`, or a file. */
+  readonly places: readonly string[];
+  /** Rooms it may import from, or single files of them. `*` is everything. */
+  readonly may: readonly string[];
+  /** Packages it may import; Node's own are everybody's. */
+  readonly packages: readonly string[];
+}
+
+/** What every room of the floors above may stand on. */
+export const ground: readonly string[] = ['contract', 'lib', 'world', 'database', 'observe'];
+
+/** From the ground up: nobody imports from a floor above. */
+export const rooms: readonly Room[] = [
+  // floor 0: what knows nothing of the product's records
+  { name: 'contract', places: ['server/contract/'], may: [], packages: ['zod'] },
+  { name: 'lib', places: ['server/lib/'], may: [], packages: [] },
+  { name: 'world', places: ['server/world/'], may: [], packages: ['undici'] },
+  { name: 'version', places: ['server/version.ts'], may: [], packages: ['zod'] },
+  { name: 'observe', places: ['server/observe/'], may: ['world'], packages: ['pino', 'pino-pretty'] },
+  // The folder is claimed and checked before there is a database, and what is wrong is said in its words
+  // (`start-problem.ts`) by everything that opens at start: so it lies below the database, not above.
+  { name: 'data-folder', places: ['server/data-folder/'], may: ['world'], packages: ['zod'] },
+  {
+    name: 'database',
+    places: ['server/database/'],
+    // `contract` for the topics of the change feed, which are a closed list of words.
+    may: ['contract', 'data-folder', 'world'],
+    packages: ['kysely', 'pg', 'zod'],
+  },
+  {
+    name: 'security',
+    places: ['server/security/'],
+    may: ['data-folder', 'database', 'world'],
+    packages: ['kysely', 'zod'],
+  },
+  {
+    name: 'environment',
+    places: ['server/environment.ts', 'server/environment-rules.ts', 'server/read-process-environment.ts'],
+    // Root keys are read from variables: their form is a rule of the key ring.
+    may: ['server/security/key-ring.ts'],
+    packages: ['zod'],
+  },
+  { name: 'settings', places: ['server/settings/'], may: ['contract', 'database', 'world'], packages: ['kysely'] },
+
+  // floor 1: the records of the product. A neighbour's plain rules may be used, never its SQL.
+  { name: 'audit', places: ['server/audit/'], may: [...ground], packages: ['kysely'] },
+  { name: 'pools', places: ['server/pools/'], may: [...ground], packages: ['kysely'] },
+  { name: 'api-keys', places: ['server/api-keys/'], may: [...ground], packages: ['kysely'] },
+  {
+    name: 'accounts',
+    places: ['server/accounts/'],
+    may: [...ground, 'security'],
+    packages: ['kysely', 'zod'],
+  },
+  {
+    name: 'catalog',
+    places: ['server/catalog/'],
+    may: [...ground],
+    packages: ['kysely', 'zod'],
+  },
+  {
+    name: 'usage',
+    places: ['server/usage/'],
+    may: [...ground, 'server/catalog/prices.ts'],
+    packages: ['kysely', 'pg', 'zod'],
+  },
+  { name: 'system', places: ['server/system/'], may: [...ground], packages: ['kysely'] },
+
+  // floor 2: the provider, and the choice between accounts
+  // The provider's answers are read by the rules of the account room: what a limit or a refresh is, it says.
+  {
+    name: 'upstream',
+    places: ['server/upstream/'],
+    may: [...ground, 'accounts'],
+    packages: ['zod'],
+  },
+  {
+    name: 'routing',
+    places: ['server/routing/'],
+    // No I/O: of the accounts it knows the facts and the rules of their limits, and nothing that asks the database.
+    may: ['contract', 'server/accounts/account.ts', 'server/accounts/account-board.ts', 'server/accounts/quota.ts'],
+    packages: [],
+  },
+
+  // floor 3: the data path, and what is done again and again
+  {
+    name: 'gateway',
+    places: ['server/gateway/'],
+    may: [
+      ...ground,
+      'accounts',
+      'api-keys',
+      'catalog',
+      'routing',
+      'upstream',
+      'usage',
+      // The record keeper is what the ledger's SQL is for; it writes nobody else's tables.
+      'server/usage/ledger-store.ts',
+    ],
+    packages: ['kysely'],
+  },
+  { name: 'jobs', places: ['server/jobs/'], may: [...ground], packages: [] },
+
+  // floor 4: how calls come in
+  {
+    name: 'http',
+    places: ['server/http/'],
+    may: [
+      ...ground,
+      'gateway',
+      // Every change through the admin API leaves its row here and nowhere else.
+      'server/audit/audit-store.ts',
+      'server/api-keys/key-book.ts',
+      'server/catalog/union-catalog.ts',
+      'server/data-folder/admin-token.ts',
+      'server/data-folder/start-problem.ts',
+    ],
+    packages: ['@koa/router', 'kysely', 'koa', 'zod'],
+  },
+
+  // floor 5: whoever makes and starts the parts
+  {
+    name: 'assembly',
+    places: [
+      'server/app.ts',
+      'server/assembly/',
+      'server/open-storage.ts',
+      'server/run-server.ts',
+      'server/take-turn.ts',
+    ],
+    may: ['*'],
+    packages: ['kysely'],
+  },
+  { name: 'entry', places: ['server/main.ts'], may: ['assembly', 'environment'], packages: [] },
+  {
+    name: 'cli',
+    places: ['server/cli/'],
+    // With a server running it speaks through the admin API; without one it opens the same parts itself.
+    may: [
+      'assembly',
+      'contract',
+      'data-folder',
+      'database',
+      'environment',
+      'observe',
+      'security',
+      'version',
+      'world',
+      'server/http/admin-dispatch.ts',
+      'server/http/listen.ts',
+    ],
+    packages: ['commander', 'kysely', 'zod'],
+  },
+
+  // The provider that exists only on this machine stands apart: the server never knows it, nor it the server.
+  { name: 'sandbox', places: ['server/sandbox/'], may: ['world'], packages: ['ws', 'zod'] },
+
+  // The desktop shell starts the server by path; pages know the contract.
+  { name: 'main', places: ['main/'], may: [], packages: ['electron'] },
+  { name: 'renderer', places: ['renderer/'], may: ['contract', 'main/bridge.ts'], packages: ['*'] },
+  { name: 'scripts', places: ['scripts/'], may: ['*'], packages: ['*'] },
+  { name: 'test', places: ['test/', 'vitest.config.ts', 'vitest.clients.config.ts'], may: ['*'], packages: ['*'] },
+];
+
+export interface SourceFile {
+  /** From the root of the repository, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Every broken wall, in words that name the file, what it imports and what it may. */
+export function brokenWalls(files: readonly SourceFile[], table: readonly Room[] = rooms): string[] {
+  return files.flatMap((file) => {
+    // A test beside the code may use everything, as those in `test/` do.
+    if (isTest(file.path)) return [];
+    const room = roomOf(file.path, table);
+    if (!room) return [`${file.path} lies in no room: give its folder a row in test/architecture/rooms.ts.`];
+    return importsOf(file.text).flatMap((specifier) => wallBroken({ file, room, specifier, table }) ?? []);
+  });
+}
+
+/** The room of a path: that with the longest place it lies in. */
+export function roomOf(path: string, table: readonly Room[] = rooms): Room | undefined {
+  const liesIn = (place: string) => (place.endsWith('/') ? path.startsWith(place) : path === place);
+  return table.find(({ places }) => places.some(liesIn));
+}
+
+/** What a file imports, in any of the ways: `from '…'`, `import '…'`, `import('…')`. */
+export function importsOf(text: string): string[] {
+  const atLineStart =
+    /^(?:import|export)\b[^;'"]*?from\s*['"]([^'"]+)['"]|^\s*\}\s*from\s*['"]([^'"]+)['"]|^import\s*['"]([^'"]+)['"]/gm;
+  const called = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+  return [
+    ...[...text.matchAll(atLineStart)].map(([, first, second, third]) => first ?? second ?? third ?? ''),
+    ...[...text.matchAll(called)].map(([, specifier]) => specifier ?? ''),
+  ];
+}
+
+interface Crossing {
+  readonly file: SourceFile;
+  readonly room: Room;
+  readonly specifier: string;
+  readonly table: readonly Room[];
+}
+
+function wallBroken({ file, room, specifier, table }: Crossing): string | null {
+  if (specifier.startsWith('node:')) return null;
+  const target = targetOf(file.path, specifier);
+  if (target === null) {
+    const name = packageOf(specifier);
+    if (room.packages.includes(name) || room.packages.includes('*')) return null;
+    return `${file.path} imports the package ${name}, which the room "${room.name}" may not.`;
+  }
+  const other = roomOf(target, table);
+  if (!other) return `${file.path} imports ${target}, which lies in no room.`;
+  if (other === room || room.may.includes('*') || room.may.includes(target)) return null;
+  if (!room.may.includes(other.name))
+    return `${file.path} imports ${target}: the room "${room.name}" may not import from "${other.name}".`;
+  if (!target.endsWith('-store.ts')) return null;
+  return `${file.path} imports ${target}: the SQL of "${other.name}" is its own; use its rules, or be given a function.`;
+}
+
+/** The file a specifier means, from the root of the repository; null for a package. */
+function targetOf(from: string, specifier: string): string | null {
+  if (specifier.startsWith('#contract/')) return `server/contract/${specifier.slice('#contract/'.length)}`;
+  if (!specifier.startsWith('.')) return null;
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+function packageOf(specifier: string): string {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+function isTest(path: string): boolean {
+  return path.endsWith('.test.ts');
+}
+
+/** Something only certain files may do. */
+export interface Reserve {
+  readonly what: string;
+  readonly pattern: RegExp;
+  readonly instead: string;
+  /** Folders ending in `/`, or files. */
+  readonly allowed: readonly string[];
+}
+
+const clockPlaces = ['server/world/', 'scripts/', 'test/'];
+/** Talks to the sandbox as a client does, for its own tests only; nothing else imports it. */
+const sandboxClient = 'server/sandbox/client-for-tests.ts';
+
+/** The outside comes in through few doors (docs/architecture.md, "The outside is passed in"). */
+export const reserves: readonly Reserve[] = [
+  {
+    what: 'undici',
+    pattern: /(?:from|import)\s*\(?\s*['"]undici['"/]/,
+    instead: 'call World.network',
+    allowed: ['server/world/network.ts', 'scripts/', 'test/'],
+  },
+  {
+    what: 'process.env',
+    pattern: /\bprocess\s*\.\s*env\b|\bprocess\s*\[\s*['"]env['"]/,
+    instead: 'take the value from the configuration (server/environment.ts)',
+    // The entry points hand it over; nobody else looks.
+    allowed: [
+      'server/read-process-environment.ts',
+      'server/main.ts',
+      'server/cli/main.ts',
+      'main/',
+      'scripts/',
+      'test/',
+    ],
+  },
+  { what: 'Date.now', pattern: /\bDate\s*\.\s*now\b/, instead: 'use World.clock', allowed: clockPlaces },
+  { what: 'new Date()', pattern: /\bnew Date\(\s*\)/, instead: 'use World.clock', allowed: clockPlaces },
+  { what: 'performance.now', pattern: /\bperformance\s*\.\s*now\b/, instead: 'use World.clock', allowed: clockPlaces },
+  {
+    what: 'a timer',
+    pattern: /(?<![.\w])(?:setTimeout|setInterval)\s*\(|(?:setTimeout|setInterval)\b[^\n]*from\s*['"](?:node:)?timers/,
+    instead: 'use World.clock',
+    allowed: clockPlaces,
+  },
+  { what: 'Math.random', pattern: /\bMath\s*\.\s*random\b/, instead: 'use World.random', allowed: clockPlaces },
+  {
+    what: 'random bytes',
+    pattern: /\b(?:randomBytes|randomUUID|randomInt|getRandomValues)\b/,
+    instead: 'use World.random',
+    allowed: clockPlaces,
+  },
+  {
+    what: 'the global fetch',
+    pattern: /(?<![.\w])fetch\s*\(/,
+    instead: 'call World.network',
+    allowed: [...clockPlaces, sandboxClient, 'renderer/'],
+  },
+];
+
+/** Every use of something reserved, outside comments, in words that name file, line and what to do instead. */
+export function brokenReserves(files: readonly SourceFile[], table: readonly Reserve[] = reserves): string[] {
+  return files.flatMap(({ path, text }) => {
+    if (isTest(path)) return [];
+    const lines = withoutComments(text).split('\n');
+    return table.flatMap(({ what, pattern, instead, allowed }) => {
+      if (allowed.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place))) return [];
+      return lines.flatMap((line, index) =>
+        pattern.test(line) ? [`${path}:${index + 1} uses ${what}; ${instead} instead.`] : [],
+      );
+    });
+  });
+}
+
+/** The text with comments blanked, lines kept. Good enough for source that a formatter has been over. */
+function withoutComments(text: string): string {
+  return text
+    .replaceAll(/\/\*[\s\S]*?\*\//g, (comment) => comment.replaceAll(/[^\n]/g, ' '))
+    .replaceAll(/(^|[\s;{},(])\/\/[^\n]*/g, '$1');
+}

@@ -1,0 +1,130 @@
+import Router from '@koa/router';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mountAdminApi, type AdminApiParts } from '../../server/http/admin-api.ts';
+import { mountGateway, type GatewayRouteParts } from '../../server/http/gateway-routes.ts';
+import type { CallState } from '../../server/http/middleware.ts';
+import { mountOperations, type OperationsParts } from '../../server/http/operations.ts';
+import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { sourceFiles } from './source-files.ts';
+
+/**
+ * THE reviewed list of every address this server answers, and what it asks for. A new line is a decision: who may call
+ * it, with which credential, and what it may cost.
+ */
+const surface: Readonly<Record<string, 'anybody' | 'api key' | 'admin token'>> = {
+  'GET /healthz': 'anybody',
+  'GET /readyz': 'anybody',
+
+  'POST /backend-api/codex/responses': 'api key',
+  'POST /backend-api/codex/v1/responses': 'api key',
+  'POST /backend-api/codex/responses/compact': 'api key',
+  'POST /backend-api/codex/v1/responses/compact': 'api key',
+  'GET /backend-api/codex/models': 'api key',
+  'GET /backend-api/codex/v1/models': 'api key',
+  'GET /backend-api/wham/usage': 'api key',
+  'GET /backend-api/codex/usage': 'api key',
+  'GET /api/codex/usage': 'api key',
+  'GET /wham/usage': 'api key',
+
+  // They say 426 and nothing else: Codex then uses HTTP.
+  'GET /backend-api/codex/responses': 'anybody',
+  'GET /backend-api/codex/v1/responses': 'anybody',
+
+  'POST /admin/api/:name': 'admin token',
+};
+
+const statusForAnybody: Readonly<Record<string, number>> = {
+  'GET /healthz': 200,
+  'GET /readyz': 200,
+  'GET /backend-api/codex/responses': 426,
+  'GET /backend-api/codex/v1/responses': 426,
+};
+
+describe('the routes', () => {
+  it('are those of the reviewed list, no more and no fewer', () => {
+    expect(mountedRoutes()).toEqual(Object.keys(surface).toSorted());
+  });
+
+  it('are mounted in the files that this test mounts, and nowhere else', () => {
+    const server = sourceFiles().filter(({ path }) => path.startsWith('server/') && !path.endsWith('.test.ts'));
+    const mounting = server.filter(({ text }) =>
+      /\brouter\.(?:get|post|put|patch|delete|all|use|register)\(/.test(text),
+    );
+    expect(mounting.map(({ path }) => path).toSorted()).toEqual([
+      'server/http/admin-api.ts',
+      'server/http/gateway-routes.ts',
+      'server/http/operations.ts',
+    ]);
+    const app = server.find(({ path }) => path === 'server/app.ts')?.text ?? '';
+    const called = new Set([...app.matchAll(/\b(mount[A-Z]\w*)\(/g)].map(([, name]) => name));
+    expect([...called].toSorted()).toEqual(['mountAdminApi', 'mountGateway', 'mountOperations']);
+  });
+});
+
+describe('the running server', () => {
+  let gateway: GatewayUnderTest;
+  let worker: GatewayUnderTest;
+  beforeAll(async () => {
+    gateway = await gatewayUnderTest();
+    worker = await gatewayUnderTest({ env: { PHX_SERVER: 'false' } });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await worker.stop();
+  });
+
+  it.each(Object.entries(surface))('asks who calls %s: %s', async (route, who) => {
+    const status = who === 'anybody' ? statusForAnybody[route] : 401;
+    expect((await call(gateway, route)).status).toBe(status);
+    // A credential of one kind opens nothing of the other.
+    const other = who === 'admin token' ? await gateway.key({ name: `for ${route}` }) : 'not-a-key';
+    expect((await call(gateway, route, other)).status).toBe(status);
+  });
+
+  it('opens each route to the right credential', async () => {
+    const key = await gateway.key({ name: 'right' });
+    for (const [route, who] of Object.entries(surface))
+      if (who === 'api key') expect((await call(gateway, route, key)).status, route).not.toBe(401);
+  });
+
+  it('gives no method but those, and no other address', async () => {
+    const addresses = [...new Set(Object.keys(surface).map((route) => route.split(' ')[1] ?? ''))];
+    for (const address of addresses)
+      for (const method of ['PUT', 'DELETE', 'PATCH', 'GET', 'POST'].filter(
+        (each) => !(`${each} ${address}` in surface),
+      ))
+        expect((await call(gateway, `${method} ${address}`)).status, `${method} ${address}`).toBe(405);
+    for (const address of ['/', '/admin', '/v1/responses', '/metrics', '/backend-api/accounts', '/backend-api/codex'])
+      expect((await call(gateway, `GET ${address}`)).status, address).toBe(404);
+  });
+
+  it('answers only about its health when it serves no clients', async () => {
+    for (const route of Object.keys(surface)) {
+      const expected = route.endsWith('/healthz') || route.endsWith('/readyz') ? 200 : 404;
+      expect((await call(worker, route)).status, route).toBe(expected);
+    }
+  });
+});
+
+/** Mounting touches nothing of the parts: they are needed when a call comes. */
+function mountedRoutes(): string[] {
+  const router = new Router<CallState>();
+  mountOperations(router, {} as OperationsParts);
+  mountGateway(router, {} as GatewayRouteParts);
+  mountAdminApi(router, {} as AdminApiParts);
+  // The router answers HEAD wherever it answers GET.
+  return router.stack
+    .flatMap(({ methods, path }) =>
+      methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
+    )
+    .toSorted();
+}
+
+function call({ url }: GatewayUnderTest, route: string, credential?: string): Promise<Response> {
+  const [method = '', path = ''] = route.split(' ');
+  return fetch(`${url}${path.replace(':name', 'pools.list')}`, {
+    method,
+    headers: credential === undefined ? {} : { authorization: `Bearer ${credential}` },
+    ...(method === 'GET' ? {} : { body: '{}' }),
+  });
+}
