@@ -65,6 +65,25 @@ describe('one try at one account', () => {
     expect(worked.attempt.mayHaveRun).toBe(true);
   });
 
+  it("passes a stream on that fails by the request's own fault: the client knows these codes", async () => {
+    const created = sse({ type: 'response.created' });
+    const failed = sse({ type: 'response.failed', response: { error: { code: 'context_length_exceeded' } } });
+    const done = Buffer.from('data: [DONE]\n\n');
+    const { result, attempt } = await trying([wholeAnswer([created, Buffer.concat([failed, done])])]);
+    if (result.kind !== 'answer' || result.answer.kind !== 'stream') throw new Error('it was not passed on');
+    const passed: Buffer[] = [];
+    for await (const blocks of result.answer.stream.blocks()) passed.push(...blocks.map(({ bytes }) => bytes));
+    expect(Buffer.concat(passed)).toEqual(Buffer.concat([created, failed, done]));
+    expect(result.answer.stream.observer).toMatchObject({ terminal: 'failed', failureCode: 'context_length_exceeded' });
+    expect(attempt.mayHaveRun).toBe(false);
+  });
+
+  it('passes no `error` event on, which a client would take for a cut', async () => {
+    const error = sse({ type: 'error', error: { code: 'context_length_exceeded' } });
+    const { result } = await trying([wholeAnswer([error])]);
+    expect(result).toMatchObject({ kind: 'fault', fault: { kind: 'request_refused' } });
+  });
+
   it('throws why it was ended, whatever the network says', async () => {
     const reason = new Error('left');
     const trial = trying([new NetworkFault('aborted', { systemCode: 'ABORT' })], { signal: AbortSignal.abort(reason) });

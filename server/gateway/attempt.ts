@@ -170,14 +170,26 @@ async function openStream(
     onRateLimits: (event) => board.record(account.id, readRateLimitsEvent(event, clock.now())?.readings ?? []),
     onCompaction: (content) => continuity.rememberCompaction(content, account.id),
   });
+  const committed: AttemptResult = {
+    kind: 'answer',
+    answer: { kind: 'stream', status: answer.status, headers, stream },
+  };
   const held = await stream.open();
-  if (held.kind === 'committed')
-    return { kind: 'answer', answer: { kind: 'stream', status: answer.status, headers, stream } };
-  stream.cancel();
-  if (held.kind === 'ended') return faulted(plainFault('connection_lost', 'stream_ended_early'));
+  if (held.kind === 'committed') return committed;
+  if (held.kind === 'ended') {
+    stream.cancel();
+    return faulted(plainFault('connection_lost', 'stream_ended_early'));
+  }
   attempt.mayHaveRun = stream.observer.usage !== null;
-  const failure = held.failure['type'] === 'error' ? held.failure : held.failure['response'];
-  return faulted(judgeLateFailure(failure, clock.now()));
+  const isError = held.failure['type'] === 'error';
+  const fault = judgeLateFailure(isError ? held.failure : held.failure['response'], clock.now());
+  // The request's own fault: clients know these codes and show what they mean. An `error` event they would not see.
+  if (fault.kind === 'request_refused' && !isError) {
+    stream.passFailureOn();
+    return committed;
+  }
+  stream.cancel();
+  return faulted(fault);
 }
 
 /** Usage stands in the answer itself (`usage`), for compactions as for plain answers. */

@@ -9,17 +9,17 @@ import type { AttemptRow, Rejection, Reservation, Settlement } from './ledger-ro
 /** A pool or one connection of it. */
 export type Queryable = Pick<pg.Pool, 'query'>;
 
-const requestColumns = `"requestId" uuid, "poolId" uuid, "keyId" uuid, "keyName" text, "keyPrefix" text,
+export const requestColumns = `"requestId" uuid, "poolId" uuid, "keyId" uuid, "keyName" text, "keyPrefix" text,
   "processNumber" int, endpoint text, transport text, "routeClass" text, model text, "requestedTier" text,
   "reasoningEffort" text, "clientAddress" text, "clientName" text, "requestBytes" bigint, "admittedAt" timestamptz`;
-const amountColumns = `"inputTokens" bigint, "cachedTokens" bigint, "cacheWriteTokens" bigint, "outputTokens" bigint,
+export const amountColumns = `"inputTokens" bigint, "cachedTokens" bigint, "cacheWriteTokens" bigint, "outputTokens" bigint,
   "reasoningTokens" bigint, "totalTokens" bigint, "costMicros" numeric, "costStatus" text`;
-const insertRequest = `insert into requests (id, pool_id, api_key_id, api_key_name, api_key_prefix, process_number,
+export const insertRequest = `insert into requests (id, pool_id, api_key_id, api_key_name, api_key_prefix, process_number,
     endpoint, transport, route_class, model, requested_tier, reasoning_effort, client_address, client_name,
     request_bytes, admitted_at, status, usage_status, error_code, response_status, completed_at, attempt_count)
   select "requestId", "poolId", "keyId", "keyName", "keyPrefix", "processNumber", endpoint, transport, "routeClass",
     model, "requestedTier", "reasoningEffort", "clientAddress", "clientName", "requestBytes", "admittedAt"`;
-const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, account_id, model, requests, input_tokens,
+export const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, account_id, model, requests, input_tokens,
   cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens, cost_micros, cost_status, created_at`;
 
 /**
@@ -27,7 +27,7 @@ const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, acc
  * the answer it was for, while every request would pay the wait before its first byte. Its settlement does wait, and
  * carries the reservation to disk with it.
  */
-const withoutDiskWait = `unhurried as materialized (select set_config('synchronous_commit', 'off', true) as setting)`;
+export const withoutDiskWait = `unhurried as materialized (select set_config('synchronous_commit', 'off', true) as setting)`;
 
 /**
  * A key that was revoked, paused, expired or moved to a disabled Pool since it was recognised reserves nothing. What is
@@ -113,7 +113,7 @@ with item as (
     a."upstreamStatus", a."errorCode", a."retryReason", a."upstreamRequestId", a."firstByteMs", a."totalMs",
     a."startedAt", a."completedAt"
   from closed, jsonb_to_recordset(closed.attempts) as a(${attemptColumns})
-  on conflict (id) do update set status = excluded.status, upstream_status = excluded.upstream_status,
+  on conflict (request_id, number) do update set status = excluded.status, upstream_status = excluded.upstream_status,
     error_code = excluded.error_code, retry_reason = excluded.retry_reason,
     upstream_request_id = excluded.upstream_request_id, first_byte_ms = excluded.first_byte_ms,
     total_ms = excluded.total_ms, completed_at = excluded.completed_at

@@ -31,7 +31,12 @@ export type Held =
       /** The read that was under way when the hold time ended. */
       readonly pending: Promise<IteratorResult<Buffer>> | null;
     }
-  | { readonly kind: 'failed'; readonly failure: Record<string, unknown> }
+  | {
+      readonly kind: 'failed';
+      readonly failure: Record<string, unknown>;
+      /** Everything up to the failure, and what came with it. */
+      readonly blocks: readonly ObservedBlock[];
+    }
   /** The stream ended with nothing but bookkeeping. */
   | { readonly kind: 'ended' };
 
@@ -50,16 +55,16 @@ export async function holdUntilCommitted({ chunks, sse, observer, holdMs, clock 
   const holdTime = createHoldTime({ clock, holdMs });
   try {
     for (;;) {
+      // What is held here is bookkeeping: anything else ends the holding at once.
       const pending = chunks.next();
       const read = await (held.length === 0 ? pending : Promise.race([pending, holdTime.over]));
       if (read === 'over') return { kind: 'committed', blocks: held, pending };
       if (read.done) return endOf({ held, sse, observer });
-      for (const block of sse.push(read.value)) {
-        const observed = observer.observe(block);
-        if (isFailure(observed) && !held.some(isMeaningful)) return { kind: 'failed', failure: observed.event ?? {} };
-        held.push(observed);
-        heldBytes += block.length;
-      }
+      const arrived = sse.push(read.value).map((block) => observer.observe(block));
+      const first = arrived.find((block) => isFailure(block) || isMeaningful(block));
+      held.push(...arrived);
+      if (first && isFailure(first)) return { kind: 'failed', failure: first.event ?? {}, blocks: held };
+      heldBytes += arrived.reduce((sum, { bytes }) => sum + bytes.length, 0);
       if (held.some(isMeaningful) || held.length > maxHeldEvents || heldBytes > maxHeldBytes) {
         return { kind: 'committed', blocks: held, pending: null };
       }
@@ -74,9 +79,10 @@ export async function holdUntilCommitted({ chunks, sse, observer, holdMs, clock 
 function endOf({ held, sse, observer }: { held: ObservedBlock[]; sse: SseBlocks; observer: AnswerObserver }): Held {
   const rest = sse.rest();
   const last = rest.length > 0 ? observer.observe(rest) : null;
-  if (last && isFailure(last)) return { kind: 'failed', failure: last.event ?? {} };
+  const blocks = last ? [...held, last] : held;
+  if (last && isFailure(last)) return { kind: 'failed', failure: last.event ?? {}, blocks };
   if (!observer.terminal) return { kind: 'ended' };
-  return { kind: 'committed', blocks: last ? [...held, last] : held, pending: null };
+  return { kind: 'committed', blocks, pending: null };
 }
 
 function isMeaningful({ type }: ObservedBlock): boolean {

@@ -13,6 +13,8 @@ export interface UpstreamStream {
   readonly observer: AnswerObserver;
   /** Reads until the answer may be committed to this account, or has failed before. */
   open(): Promise<Held>;
+  /** Commits to an answer that failed at its start: the failure itself goes to the client. */
+  passFailureOn(): void;
   /**
    * The answer's blocks in groups as they arrive, held ones first. Ends when the provider ends it or nothing follows
    * the terminal event for a moment. Throws when the connection breaks or stays silent too long.
@@ -58,6 +60,10 @@ export function createUpstreamStream({
     return held;
   }
 
+  function passFailureOn(): void {
+    if (held?.kind === 'failed') held = { kind: 'committed', blocks: held.blocks, pending: null };
+  }
+
   async function* blocks(): AsyncGenerator<readonly ObservedBlock[]> {
     if (held?.kind !== 'committed') return;
     if (held.blocks.length > 0) yield held.blocks;
@@ -87,7 +93,7 @@ export function createUpstreamStream({
     if (observer.terminal !== null) yield [last];
   }
 
-  return { observer, open, blocks, cancel: () => answer.cancel() };
+  return { observer, open, passFailureOn, blocks, cancel: () => answer.cancel() };
 }
 
 /** Cancels the read when nothing arrives for the time watched; one timer, restarted for every chunk. */
