@@ -139,7 +139,6 @@ export interface LedgerEntries {
   costStatus: string;
   createdAt: Timestamp;
   event: string;
-  id: Generated<number>;
   inputTokens: number | null;
   model: string | null;
   outputTokens: number | null;

@@ -73,8 +73,7 @@ async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; 
   } catch (error) {
     outcome = outcomeOf(exchange, { answered, error });
     exchange.responseStatus ??= statusOf(error);
-    if (error instanceof GatewayError && exchange.attempts.length === 0)
-      throw refuse(exchange, { parts, refusal: error });
+    if (error instanceof GatewayError && !exchange.isReserved) throw refuse(exchange, { parts, refusal: error });
     if (!exchange.isCommitted) throw error;
     await endResponse(call.response);
   } finally {

@@ -87,9 +87,10 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     try {
       if (exchange.isReserved)
         return await insertAttempt(pool, { requestId: exchange.id, attempt: attemptRowOf(exchange, attempt) });
-      const isReserved = await reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
-      if (!isReserved) throw new GatewayError('api_key_revoked');
+      // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
+      exchange.isReserved = await reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      if (!exchange.isReserved) throw new GatewayError('api_key_revoked');
     } catch (error) {
       if (error instanceof GatewayError) throw error;
       log.error('reservation_failed', { requestId: exchange.id, ...errorFacts(error) });

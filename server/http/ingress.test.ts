@@ -70,10 +70,20 @@ describe('the Host header', () => {
 });
 
 describe('the Origin header', () => {
-  it.each(['http://localhost:4000', 'http://127.0.0.1', 'https://localhost', 'http://[::1]:4000'])(
-    'may be %s',
+  it.each([
+    ['localhost:4000', 'http://localhost:4000'],
+    ['127.0.0.1', 'http://127.0.0.1'],
+    ['localhost', 'https://localhost'],
+    ['[::1]:4000', 'http://[::1]:4000'],
+    ['LOCALHOST:80', 'http://localhost'],
+  ])('may be the one that the Host header %s names: %s', (host, origin) => {
+    expect(refusal({ host, origin })).toBeNull();
+  });
+
+  it.each(['http://localhost:3000', 'http://127.0.0.1:4000', 'http://localhost'])(
+    'may not be another program on this machine: %s',
     (origin) => {
-      expect(refusal({ origin })).toBeNull();
+      expect(refusal({ host: 'localhost:4000', origin })).toBe('origin_not_allowed');
     },
   );
 

@@ -36,7 +36,8 @@ export function createIngress({ bindAddress, publicHost }: IngressOptions): Ingr
     check({ host, origin, url }) {
       const hostName = hostNameOf(host);
       if (hostName === null || !isAllowed(hostName)) throw new GatewayError('host_not_allowed');
-      if (origin !== undefined && !isAllowedOrigin(origin, isAllowed)) throw new GatewayError('origin_not_allowed');
+      if (origin !== undefined && !isOwnOrigin(origin, { host, publicHost }))
+        throw new GatewayError('origin_not_allowed');
       if (hasHiddenSeparator(url)) throw new GatewayError('invalid_path');
     },
   };
@@ -47,9 +48,19 @@ function hostNameOf(host: string | undefined): string | null {
   return /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.exec(host ?? '')?.[1]?.toLowerCase() ?? null;
 }
 
-function isAllowedOrigin(origin: string, isAllowed: (host: string) => boolean): boolean {
+/**
+ * A page may call only if it came from this very server: its origin is what the request names as host, port included
+ * (another program's page on localhost is another origin), or the public host, which a proxy may have replaced.
+ */
+function isOwnOrigin(
+  origin: string,
+  { host, publicHost }: { host: string | undefined; publicHost: string | null },
+): boolean {
   if (!/^https?:\/\//.test(origin) || !URL.canParse(origin)) return false;
-  return isAllowed(new URL(origin).hostname.toLowerCase());
+  const page = new URL(origin);
+  if (publicHost !== null && page.hostname === publicHost.toLowerCase()) return true;
+  const own = `${page.protocol}//${host ?? ''}`;
+  return URL.canParse(own) && page.host !== '' && page.host === new URL(own).host;
 }
 
 /** A segment that decodes to a separator or NUL could mean another path to whoever decodes twice (gateway spec 2.1). */

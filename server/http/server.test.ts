@@ -157,6 +157,11 @@ describe('an address', () => {
     expect(answer).toContain('"code":"websocket_not_offered"');
   });
 
+  it('ignores an offer of HTTP/2 and answers the request itself', async () => {
+    const head = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, http2-settings, close\r\n';
+    expect(await raw(`${head}upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n`)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it('answers nonsense with 400 and goes on', async () => {
     expect(await raw('NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
     expect((await fetch(`http://localhost:${port}/healthz`)).status).toBe(200);

@@ -44,8 +44,11 @@ export function createHttpServer(parts: HttpServerParts): Server {
     requestTimeout: requestTimeoutMs,
     headersTimeout: headersTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
+    // Offers of another protocol (`h2c`) are ignored, as RFC 9110 §7.8 allows: the request is answered as it stands.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
   server.maxHeadersCount = maxHeaders;
+
   server.on('request', (request, response) => void handle(request, response));
   // The client may send its body only once it is known who asks; `readBody` is what makes it go on.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {

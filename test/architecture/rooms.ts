@@ -85,7 +85,7 @@ export const rooms: readonly Room[] = [
     name: 'routing',
     places: ['server/routing/'],
     // No I/O: of the accounts it knows the facts and the rules of their limits, and nothing that asks the database.
-    may: ['contract', 'server/accounts/account.ts', 'server/accounts/account-board.ts', 'server/accounts/quota.ts'],
+    may: ['contract', 'server/accounts/account.ts', 'server/accounts/account-board.ts'],
     packages: [],
   },
 

@@ -183,7 +183,10 @@ describe('the lanes', () => {
     const running = await fillSeats();
     const waiting = [await standInLine(), await standInLine()];
     expectOverload(await openCodex(gateway, key).answer);
-    const compact = await openCodex(gateway, key, { path: '/backend-api/codex/responses/compact' }).answer;
+    const compact = await openCodex(gateway, key, {
+      path: '/backend-api/codex/responses/compact',
+      body: '{"model":"gpt-5.5","input":[],"instructions":"","tools":[]}',
+    }).answer;
     expect(compact.status).toBe(200);
     // Refused by the provider, which only streams: it was asked, and that is the point.
     const plain = await openCodex(gateway, key, {
