@@ -58,6 +58,9 @@ export const environmentNames = Object.keys(schema.shape) as readonly Name[];
 /** Names of the seed that mean something to Compose or to its runtime, and nothing to this process. */
 const elsewhereNames = /^CODEX_POOLER_(IMAGE|IMAGE_TAG|HTTP_PORT|WEBSOCKET_OWNER_FORWARDING|MEMORY_SAMPLER_[A-Z_]+)$/;
 
+/** Names that our clients read (`env_key` of the Codex snippet), set in the same shell as often as not. */
+const clientNames = new Set(['CODEX_POOLER_API_KEY']);
+
 export interface Config {
   readonly port: number;
   readonly bindAddress: string;
@@ -255,6 +258,6 @@ function strayNames(env: EnvironmentSource['env']): Pick<Config, 'ignoredNames' 
   );
   return {
     ignoredNames: ours.filter((name) => elsewhereNames.test(name)).toSorted(),
-    unknownNames: ours.filter((name) => !elsewhereNames.test(name)).toSorted(),
+    unknownNames: ours.filter((name) => !elsewhereNames.test(name) && !clientNames.has(name)).toSorted(),
   };
 }

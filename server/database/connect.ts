@@ -50,13 +50,16 @@ export function connectDatabase(options: DatabaseAddress & { poolSize: number; l
     // An idle pool must not keep a stopping process alive.
     allowExitOnIdle: true,
   });
+  let stopping: Promise<void> | undefined;
   // Without a listener an idle connection that breaks (Postgres restarts) would end the process.
-  pool.on('error', (error) => options.log.warn('database_connection_lost', { sqlState: sqlStateOf(error) }));
+  pool.on('error', (error) => {
+    // While stopping, Postgres may say goodbye first; that is no loss.
+    if (!stopping) options.log.warn('database_connection_lost', { sqlState: sqlStateOf(error) });
+  });
   const db = new Kysely<DB>({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
   });
-  let stopping: Promise<void> | undefined;
   return { db, pool, stop: () => (stopping ??= db.destroy()) };
 }
 

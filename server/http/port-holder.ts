@@ -1,10 +1,11 @@
 /** Finds out which program listens on a port of this machine, for an error message a person can act on. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { runProgram } from '../database/run-program.ts';
 
 export interface PortHolder {
   readonly pid: number;
-  /** The program's short name, as the system shows it. */
+  /** The program's name; for an interpreter also its script. */
   readonly program: string;
 }
 
@@ -33,10 +34,24 @@ async function findByProc(port: number): Promise<PortHolder | undefined> {
   if (numbers.size === 0) return undefined;
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     if (await holdsOneOf(pid, numbers)) {
-      return { pid: Number(pid), program: (await readFile(`/proc/${pid}/comm`, 'utf8')).trim() };
+      return { pid: Number(pid), program: await programOf(pid) };
     }
   }
   return undefined;
+}
+
+const interpreters = new Set(['node', 'bun', 'deno', 'python', 'python3', 'ruby', 'java', 'php']);
+
+/**
+ * The program's name and, for an interpreter, the script it runs: `node server/main.ts`. Other arguments are left out,
+ * they may hold secrets. The system's own short name is a thread's, which for Node says nothing.
+ */
+async function programOf(pid: string): Promise<string> {
+  const [path = '', script = ''] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+  const name = basename(path);
+  if (name === '') return (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
+  if (!interpreters.has(name) || script === '' || script.startsWith('-')) return name;
+  return `${name} ${script.split('/').slice(-2).join('/')}`;
 }
 
 async function holdsOneOf(pid: string, sockets: ReadonlySet<string>): Promise<boolean> {
