@@ -58,7 +58,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 async function assemble(storage: Storage, { config, world }: AppOptions): Promise<App> {
   const { clock, log } = world;
   const { db, pool } = storage.database;
-  const books = await openBooks(storage, { config, world });
+  const books = await openBooks(storage, world);
   const provider = createProvider(storage, { config, world, books });
   const engine = createEngine(storage, { world, books, provider });
   const dispatch = createAdministrator(storage, { world, books, provider });
@@ -116,7 +116,6 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     await engine.records.flush(limit.signal);
     timer.stop();
     await books.saveReadings().catch((error: unknown) => log.warn('readings_not_saved', errorFacts(error)));
-    await books.changes.stop();
     await storage.stop();
   }
 

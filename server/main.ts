@@ -1,5 +1,8 @@
 /** The entry of the headless server. */
-import { readProcessEnvironment } from './read-process-environment.ts';
-import { runServer } from './run-server.ts';
+import { keepCompiledCode } from './compile-cache.ts';
+
+keepCompiledCode();
+const { readProcessEnvironment } = await import('./read-process-environment.ts');
+const { runServer } = await import('./run-server.ts');
 
 process.exitCode = await runServer(readProcessEnvironment());

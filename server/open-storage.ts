@@ -2,6 +2,7 @@
 import { claimDataFolder, type DataFolderClaim } from './data-folder/instance-lock.ts';
 import { openAdminToken } from './data-folder/admin-token.ts';
 import { openDataFolder } from './data-folder/open-data-folder.ts';
+import { createChangeFeed, type ChangeFeed } from './database/change-feed.ts';
 import { awaitDatabase } from './database/await-database.ts';
 import { connectDatabase, type Database } from './database/connect.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './database/embedded.ts';
@@ -17,7 +18,8 @@ export interface Storage {
   readonly claim: DataFolderClaim;
   readonly keys: RootKeys;
   readonly database: Database;
-  readonly databaseUrl: string;
+  /** Live: tells of every change from here on. */
+  readonly changes: ChangeFeed;
   stop(): Promise<void>;
 }
 
@@ -58,7 +60,10 @@ export async function openStorage({ config, secrets, world }: StorageOptions): P
     await awaitDatabase({ pool: database.pool, url: databaseUrl, clock });
     await migrate(database.db, { log });
     await checkRootKeys({ database, keys, secrets, random, dataFolder: folder.path });
-    return { instanceId: folder.instanceId, adminToken, claim, keys, database, databaseUrl, stop };
+    const changes = createChangeFeed({ address: { url: databaseUrl, ipv6: config.databaseIpv6 }, clock, log });
+    closers.push(() => changes.stop());
+    await changes.start();
+    return { instanceId: folder.instanceId, adminToken, claim, keys, database, changes, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -6,8 +6,6 @@ import { loadQuotaReadings, saveQuotaReadings } from '../accounts/quota-store.ts
 import { createKeyBook, type KeyBook } from '../api-keys/key-book.ts';
 import { createCatalog, type Catalog } from '../catalog/catalog.ts';
 import type { ChangeTopic } from '../contract/vocabulary.ts';
-import { createChangeFeed, type ChangeFeed } from '../database/change-feed.ts';
-import type { Config } from '../environment.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Storage } from '../open-storage.ts';
 import { ensureDefaultPool } from '../pools/pool-store.ts';
@@ -21,18 +19,17 @@ export interface Books {
   readonly catalog: Catalog;
   readonly accounts: AccountBook;
   readonly board: AccountBoard;
-  readonly changes: ChangeFeed;
   /** This process's number: rows of running requests carry it, and its lock shows that it lives. */
   readonly processNumber: number;
   /** Stores the quota readings that changed. */
   saveReadings(): Promise<void>;
 }
 
-/** Opens every book, filled, and keeps it current until the change feed stops. */
-export async function openBooks(storage: Storage, { config, world }: { config: Config; world: World }): Promise<Books> {
+/** Opens every book, filled, and keeps it current until the storage closes. */
+export async function openBooks(storage: Storage, world: World): Promise<Books> {
   const { clock, random, log } = world;
+  const { changes } = storage;
   const { db } = storage.database;
-  const changes = createChangeFeed({ address: { url: storage.databaseUrl, ipv6: config.databaseIpv6 }, clock, log });
   const settings = createSettingsBook({ db, log });
   const keys = createKeyBook({ db, clock });
   const catalog = createCatalog({ db, log });
@@ -41,7 +38,6 @@ export async function openBooks(storage: Storage, { config, world }: { config: C
 
   await ensureDefaultPool(db, { id: random.id(), now: clock.now() });
   const processNumber = await registerProcess(storage);
-  await changes.start();
   await changes.holdProcessLock(processNumber);
   board.restore(await loadQuotaReadings(db), clock.now());
 
@@ -69,7 +65,7 @@ export async function openBooks(storage: Storage, { config, world }: { config: C
     });
   }
 
-  return { settings, keys, catalog, accounts, board, changes, processNumber, saveReadings };
+  return { settings, keys, catalog, accounts, board, processNumber, saveReadings };
 }
 
 async function registerProcess({ database, instanceId }: Storage): Promise<number> {

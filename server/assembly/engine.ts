@@ -42,9 +42,12 @@ export function createEngine(
     },
     onModelsEtag: (accountId, etag) => provider.freshness.noticed(accountId, etag),
     onAccountDead(id, reason) {
-      markAccountClosed(db, { id, reason, at: clock.now() }).catch((error: unknown) =>
-        log.error('account_not_closed', { accountId: id, ...errorFacts(error) }),
-      );
+      markAccountClosed(db, { id, reason, at: clock.now() })
+        .then(() => book.reload())
+        .then(
+          () => log.warn('account_closed', { accountId: id, reason }),
+          (error: unknown) => log.error('account_not_closed', { accountId: id, ...errorFacts(error) }),
+        );
     },
     readBody: (request, current) =>
       readBody(request, {

@@ -102,9 +102,16 @@ export function createContinuity({ db, clock, log }: { db: Kysely<DB>; clock: Cl
   };
 }
 
-/** Scoped to the key: another client cannot find, or steer, my conversations. */
-function threadKeys({ client, ask }: Exchange): string[] {
-  return ask.threadAnchors.map((anchor) => fingerprintOf(`${client.keyId}\n${anchor}`));
+const threadKeysOf = new WeakMap<Exchange, readonly string[]>();
+
+/** Scoped to the key: another client cannot find, or steer, my conversations. Hashed once per exchange. */
+function threadKeys(exchange: Exchange): readonly string[] {
+  const known = threadKeysOf.get(exchange);
+  if (known) return known;
+  const { client, ask } = exchange;
+  const keys = ask.threadAnchors.map((anchor) => fingerprintOf(`${client.keyId}\n${anchor}`));
+  threadKeysOf.set(exchange, keys);
+  return keys;
 }
 
 function fingerprintOf(text: string): string {

@@ -7,7 +7,7 @@ import type { Fault } from './faults.ts';
 const defaultCoolDownMs = 5_000;
 /** A wait this long is a limit, not a speed bump; the next answer will tell more. */
 const longestCoolDownMs = 10 * 60_000;
-/** A fresh token was refused, or none could be had: each further try would cost a refused call. */
+/** A fresh token was refused, or none could be had, or the account is closed: a further try would only cost a call. */
 const tokenCoolDownMs = 30_000;
 /** The edge refuses the machine, not the account: a short pause for all (wire spec B15). */
 const edgeBackOffMs = 5_000;
@@ -28,6 +28,7 @@ export function noteFault(board: AccountBoard, { accountId, model, fault, now }:
       return board.coolDown(accountId, after(Math.min(fault.retryAfterMs ?? defaultCoolDownMs, longestCoolDownMs)));
     case 'token_rejected':
     case 'token_unavailable':
+    case 'account_dead':
       return board.coolDown(accountId, after(tokenCoolDownMs));
     case 'edge_blocked':
       return board.backOffEdge(after(fault.retryAfterMs ?? edgeBackOffMs));

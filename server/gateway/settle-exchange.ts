@@ -39,7 +39,7 @@ export function requestRowOf(exchange: Exchange, processNumber: number): Request
     endpoint: exchange.endpoint,
     transport: exchange.transport,
     routeClass: exchange.routeClass,
-    model: ask.model,
+    model: nameOrNull(ask.model),
     requestedTier: ask.requestedTier,
     reasoningEffort: ask.reasoningEffort,
     clientAddress: exchange.clientAddress,
@@ -47,6 +47,11 @@ export function requestRowOf(exchange: Exchange, processNumber: number): Request
     requestBytes: ask.body.length,
     admittedAt: exchange.admittedAt,
   };
+}
+
+/** A model's name goes into records; what is no name could be anything somebody wrote. */
+function nameOrNull(model: string): string | null {
+  return /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$/.test(model) ? model : null;
 }
 
 export function reservationOf(

@@ -22,14 +22,14 @@ export function readChunks(
 ): AsyncIterableIterator<Buffer> {
   let pieces: Buffer[] = [];
   let bytes = 0;
-  let end: { readonly error: unknown } | 'ended' | null = null;
+  let end: { readonly error: unknown } | 'ended' | 'closed' | null = null;
   let wake: (() => void) | null = null;
 
   const notify = () => {
     wake?.();
     wake = null;
   };
-  const finish = (how: { readonly error: unknown } | 'ended') => {
+  const finish = (how: { readonly error: unknown } | 'ended' | 'closed') => {
     end ??= how;
     notify();
   };
@@ -41,7 +41,7 @@ export function readChunks(
   });
   stream.once('end', () => finish('ended'));
   stream.once('error', (error) => finish({ error }));
-  stream.once('close', () => finish({ error: new ClosedEarly() }));
+  stream.once('close', () => finish('closed'));
 
   function take(): Buffer {
     const chunk = pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, bytes);
@@ -55,7 +55,7 @@ export function readChunks(
     for (;;) {
       if (bytes > 0) return { done: false, value: take() };
       if (end === 'ended') return { done: true, value: undefined };
-      if (end) throw toFault(end.error);
+      if (end) throw toFault(end === 'closed' ? new ClosedEarly() : end.error);
       await new Promise<void>((resolve) => (wake = resolve));
     }
   }

@@ -1,0 +1,219 @@
+/**
+ * Nothing a user writes and no secret may be kept: canaries are planted in every place a person or a provider can write
+ * to, every path is driven, and then the log, the whole database, the data folder and our own errors are searched.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLog } from '../../server/observe/log.ts';
+import { askCodex } from '../support/codex-request.ts';
+import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+
+const planted = {
+  prompt: 'canary-prompt-5b1f',
+  answer: 'canary-answer-77ad',
+  fileName: 'canary-file-name-0c2e.txt',
+  cookie: 'canary-cookie-91aa',
+  header: 'canary-header-3d3d',
+  turnMetadata: 'canary-turn-metadata-8c8c',
+  thread: 'canary-thread-1e1e',
+  userAgent: 'canary-user-agent-4f4f',
+  model: 'canary model 6a6a',
+  tier: 'canary tier 2b2b',
+  providerMessage: 'canary-provider-message-aa01',
+  wrongKey: 'sk-cxp-0123456789ab-canaryWrongSecretcanaryWrongSecretcanaryWro',
+  wrongToken: 'canary-admin-token-ff00',
+  junk: 'canary-junk-body-dd22',
+};
+
+let gateway: GatewayUnderTest;
+let secrets: Record<string, string>;
+const ownErrors: string[] = [];
+
+beforeAll(async () => {
+  gateway = await gatewayUnderTest();
+  const anna = await gateway.link('anna', { percentPerAnswer: 0 });
+  const ben = await gateway.link('ben', { percentPerAnswer: 0 });
+  const key = await gateway.key();
+  const narrow = await gateway.key({ allowedModels: ['gpt-6-luna'] });
+  const file = JSON.parse(anna.authJson()) as { tokens: Record<string, string> };
+  secrets = {
+    key: key.slice('sk-cxp-0123456789ab-'.length),
+    narrowKey: narrow.slice('sk-cxp-0123456789ab-'.length),
+    adminToken: (await readFile(join(gateway.dataFolder, 'admin-token'), 'utf8')).trim(),
+    ...Object.fromEntries(
+      gateway.sandbox.requests.flatMap(({ headers }, index) =>
+        headers
+          .filter(([name]) => name.toLowerCase() === 'authorization')
+          .map(([, value]) => [`bearer ${index}`, value.slice(7)]),
+      ),
+    ),
+    newAccessToken: file.tokens['access_token'] ?? '',
+    newRefreshToken: file.tokens['refresh_token'] ?? '',
+  };
+  await driveEveryPath({ anna, ben, key, narrow });
+});
+afterAll(() => gateway.stop());
+
+interface Players {
+  readonly anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
+  readonly ben: Players['anna'];
+  readonly key: string;
+  readonly narrow: string;
+}
+
+async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void> {
+  const headers = {
+    cookie: planted.cookie,
+    'x-custom': planted.header,
+    'x-codex-turn-metadata': JSON.stringify({ sandbox: planted.turnMetadata }),
+    'user-agent': planted.userAgent,
+  };
+  const items = [
+    { type: 'message', role: 'user', content: [{ type: 'input_file', filename: planted.fileName, file_data: 'x' }] },
+  ];
+  const ask = { text: planted.prompt, thread: planted.thread, headers, items };
+  const own = async (answer: Response) => void ownErrors.push(await answer.text());
+
+  anna.always(planted.answer);
+  ben.always(planted.answer);
+  expect(await (await askCodex(gateway, key, ask)).text()).toContain(planted.answer);
+  anna.answers({ behaviour: 'F4', kind: 'server_error' });
+  await (await askCodex(gateway, key, ask)).text();
+  for (const account of [anna, ben]) account.answers({ behaviour: 'F9', at: 'item_done', how: 'reset' });
+  await (await askCodex(gateway, key, ask)).text().catch(() => undefined);
+  await (await askCodex(gateway, key, ask)).text().catch(() => undefined);
+  for (const account of [anna, ben]) account.forgetScript();
+  for (const body of [
+    {
+      error: {
+        message: planted.providerMessage,
+        type: planted.providerMessage,
+        code: `code ${planted.providerMessage}`,
+      },
+    },
+    { detail: planted.providerMessage },
+  ]) {
+    for (const status of [400, 403, 404, 429, 500]) {
+      for (const account of [anna, ben])
+        account.answers({
+          behaviour: 'raw',
+          status,
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        } as never);
+      await (await askCodex(gateway, key, ask)).text();
+      for (const account of [anna, ben]) account.forgetScript();
+      gateway.clock.advance(120_000);
+    }
+  }
+  const leaver = new AbortController();
+  anna.answers({ behaviour: 'F8', at: 'created' });
+  ben.answers({ behaviour: 'F8', at: 'created' });
+  const arrived = gateway.sandbox.nextRequest();
+  const left = askCodex(gateway, key, { ...ask, signal: leaver.signal }).then((answer) => answer.text());
+  await arrived;
+  leaver.abort();
+  await left.catch(() => undefined);
+  for (const account of [anna, ben]) account.forgetScript();
+
+  await own(await askCodex(gateway, narrow, ask));
+  await own(await askCodex(gateway, key, { ...ask, model: planted.model }));
+  await own(await askCodex(gateway, planted.wrongKey, ask));
+  await own(await askCodex(gateway, key, { ...ask, body: `{"model":"gpt-5.5","input":"${planted.junk}` }));
+  await own(await askCodex(gateway, key, { ...ask, body: `{"model":["${planted.junk}"]}` }));
+  await own(await askCodex(gateway, key, { ...ask, body: planted.junk, headers: { 'content-encoding': 'zstd' } }));
+  // The provider refuses this in its own words, and they are the client's to read.
+  const body = {
+    model: 'gpt-5.5',
+    service_tier: planted.tier,
+    reasoning: { effort: planted.tier },
+    stream: true,
+    store: false,
+    input: [],
+  };
+  await (await askCodex(gateway, key, { ...ask, body: JSON.stringify(body) })).text();
+  await own(await askCodex(gateway, key, { ...ask, path: `/backend-api/codex/${planted.junk}` }));
+  const admin = (token: string, name: string, input: unknown) =>
+    fetch(`${gateway.url}/admin/api/${name}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: typeof input === 'string' ? input : JSON.stringify(input),
+    });
+  const token = secrets['adminToken'] ?? '';
+  await own(await admin(planted.wrongToken, 'accounts.list', {}));
+  await own(await admin(token, 'accounts.import', { authJson: `{"tokens":{"refresh_token":"${planted.junk}"}}` }));
+  await own(await admin(token, 'accounts.import', `{"authJson": "${planted.junk}`));
+  await own(await admin(token, 'settings.change', { name: planted.junk, value: 1 }));
+  await own(await admin(token, 'accounts.list', {}));
+  await own(await admin(token, 'api-keys.list', {}));
+  anna.answers({ behaviour: 'A3', kind: 'server_error' });
+  await own(await admin(token, 'accounts.refresh', { account: 'anna' }));
+  anna.expireAccessTokens();
+  await (await askCodex(gateway, key, ask)).text();
+  // Last, because it signs the accounts out.
+  for (const account of [anna, ben]) account.answers({ behaviour: 'F2', kind: 'deactivated_workspace' });
+  await own(await askCodex(gateway, key, ask));
+}
+
+/** Everything that must be found nowhere. */
+function needles(): [string, string][] {
+  return [...Object.entries(planted), ...Object.entries(secrets)].filter(([, text]) => text !== '');
+}
+
+function hits(haystack: string): string[] {
+  return needles().flatMap(([name, text]) => (haystack.includes(text) ? [name] : []));
+}
+
+describe('after every path was driven', () => {
+  it('the search itself finds what is there', () => {
+    expect(hits(`… ${planted.prompt} … ${secrets['key']}`)).toEqual(['prompt', 'key']);
+    expect(gateway.sandbox.requests.some(({ body }) => body.includes(planted.prompt))).toBe(true);
+  });
+
+  it('the log holds none of it, as facts and as written lines', () => {
+    expect(gateway.log.length).toBeGreaterThan(50);
+    expect(hits(JSON.stringify(gateway.log))).toEqual([]);
+    const written: string[] = [];
+    const destination = new Writable({
+      write: (chunk: Buffer, _encoding, done) => (written.push(chunk.toString()), done()),
+    });
+    const log = createLog({ level: 'debug', format: 'json', destination });
+    for (const { event, facts } of gateway.log) log.info(event, facts);
+    expect(written.length).toBe(gateway.log.length);
+    expect(hits(written.join(''))).toEqual([]);
+  });
+
+  it('no table of the database holds any of it', async () => {
+    const { db } = gateway.database;
+    const tables = await sql<{
+      name: string;
+    }>`select tablename as name from pg_tables where schemaname = 'public'`.execute(db);
+    expect(tables.rows.length).toBeGreaterThan(15);
+    for (const { name } of tables.rows) {
+      const { rows } = await sql<{ text: string }>`select t::text as text from ${sql.table(name)} t`.execute(db);
+      expect([name, hits(rows.map(({ text }) => text).join('\n'))]).toEqual([name, []]);
+      // A bytea prints as hexadecimal.
+      const hex = rows.map(({ text }) => text).join('\n');
+      expect([
+        name,
+        needles().flatMap(([what, text]) => (hex.includes(Buffer.from(text).toString('hex')) ? [what] : [])),
+      ]).toEqual([name, []]);
+    }
+  });
+
+  it('no file of the data folder holds any of it, but the admin token its own', async () => {
+    for (const name of await readdir(gateway.dataFolder)) {
+      if (name.endsWith('.sock')) continue;
+      const found = hits(await readFile(join(gateway.dataFolder, name), 'latin1'));
+      expect([name, found]).toEqual([name, name === 'admin-token' ? ['adminToken'] : []]);
+    }
+  });
+
+  it('none of our own answers repeats what was sent', () => {
+    expect(ownErrors.length).toBeGreaterThan(10);
+    for (const text of ownErrors) expect(hits(text)).toEqual([]);
+  });
+});
