@@ -138,7 +138,12 @@ export const rooms: readonly Room[] = [
     may: ['*'],
     packages: ['kysely'],
   },
-  { name: 'entry', places: ['server/main.ts'], may: ['assembly', 'environment'], packages: [] },
+  {
+    name: 'entry',
+    places: ['server/main.ts', 'server/compile-cache.ts'],
+    may: ['assembly', 'environment'],
+    packages: [],
+  },
   {
     name: 'cli',
     places: ['server/cli/'],
