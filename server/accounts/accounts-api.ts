@@ -34,12 +34,14 @@ export interface AccountsApiParts {
   readonly board: Pick<AccountBoard, 'readings' | 'forget'>;
   readonly keeper: Pick<TokenKeeper, 'renew'>;
   readonly reader: AccountReader;
+  /** Forgets what attempts taught of an account. */
+  readonly startAnew: (accountId: string) => void;
   readonly models: AccountModels;
 }
 
-/** @example const handlers = createAccountsApi({ db, vault, clock, random, log, book, board, keeper, reader, models }); */
+/** @example const handlers = createAccountsApi({ db, vault, clock, random, log, book, board, keeper, reader, startAnew, models }); */
 export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof accounts> {
-  const { db, vault, clock, random, log, book, board, keeper, reader, models } = parts;
+  const { db, vault, clock, random, log, book, board, keeper, reader, startAnew, models } = parts;
 
   /** So that what was just changed holds for this process's next request too, without waiting for the change feed. */
   async function reload(): Promise<void> {
@@ -83,6 +85,7 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
       const signIn = readAuthJson(authJson);
       const ask = { signIn, pool, label, newId: random.id(), now: clock.now() };
       const { accountId, outcome } = await importAccount(db, { vault, ask });
+      startAnew(accountId);
       log.info('account_imported', { accountId, outcome });
       await reload();
       return { ...(await readAndShow(accountId)), wasKnown: outcome !== 'new' };
@@ -115,6 +118,7 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
       });
       if (!isRemoved) throw new GatewayError('account_not_found', { param: 'account' });
       board.forget(accountId);
+      startAnew(accountId);
       log.info('account_removed', { accountId });
       await reload();
       return { account: { id, label } };

@@ -1,15 +1,17 @@
 /** Every admin endpoint with its handler. */
 import { createAccountsApi } from '../accounts/accounts-api.ts';
+import { createMembershipsApi } from '../accounts/memberships-api.ts';
 import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
 import { accounts } from '../contract/accounts.ts';
 import { apiKeys } from '../contract/api-keys.ts';
-import { pools } from '../contract/pools.ts';
+import { memberships } from '../contract/memberships.ts';
+import { pools, routing } from '../contract/pools.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
 import { system } from '../contract/system.ts';
 import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
 import type { Storage } from '../open-storage.ts';
 import { poolIdBySlug } from '../pools/pool-store.ts';
-import { createPoolsApi } from '../pools/pools-api.ts';
+import { createPoolsApi, createRoutingApi } from '../pools/pools-api.ts';
 import { createSettingsApi } from '../settings/settings-api.ts';
 import { createSystemApi } from '../system/system-api.ts';
 import { version } from '../version.ts';
@@ -23,18 +25,26 @@ export function createAdministrator(
 ): AdminDispatch {
   const { clock, random, log } = world;
   const { db } = database;
-  const { settings, keys, catalog, accounts: book, board } = books;
+  const { settings, keys, pools: poolBook, catalog, accounts: book, board, health, successes } = books;
   const { vault, tokens: keeper, reader } = provider;
+  /** What attempts taught of an account is void once it signed in anew or went away. */
+  const startAnew = (accountId: string) => {
+    health.forget(accountId);
+    successes.forget(accountId);
+  };
   const findPool = (slug: string) => poolIdBySlug(db, slug);
-  const accountParts = { db, vault, clock, random, log, book, board, keeper, reader, models: catalog };
+  const accountParts = { db, vault, clock, random, log, book, board, keeper, reader, startAnew, models: catalog };
+  const reloadPools = () => Promise.all([poolBook.reload(), keys.reload()]);
   return createAdminDispatch({
     db,
     clock,
     random,
     endpoints: [
-      ...bind(pools, createPoolsApi({ db })),
+      ...bind(pools, createPoolsApi({ db, clock, random, reload: reloadPools })),
+      ...bind(routing, createRoutingApi({ db, reload: reloadPools })),
       ...bind(apiKeys, createApiKeysApi({ db, clock, random, book: keys, poolIdBySlug: findPool })),
       ...bind(accounts, createAccountsApi(accountParts)),
+      ...bind(memberships, createMembershipsApi({ db, clock, book })),
       ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
       ...bind(system, createSystemApi({ db, clock, version, settings: () => settings.current() })),
     ],

@@ -8,7 +8,11 @@ import { createCatalog, type Catalog } from '../catalog/catalog.ts';
 import type { ChangeTopic } from '../contract/vocabulary.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Storage } from '../open-storage.ts';
+import { createAttemptHealth, type AttemptHealth } from '../gateway/attempt-health.ts';
+import { createPoolBook, type PoolBook } from '../pools/pool-book.ts';
 import { ensureDefaultPool } from '../pools/pool-store.ts';
+import { createLastSuccesses, type LastSuccesses } from '../routing/last-successes.ts';
+import { selectLastSuccesses } from '../usage/last-success-store.ts';
 import { createSettingsBook, type SettingsBook } from '../settings/settings.ts';
 import { version } from '../version.ts';
 import type { World } from '../world/world.ts';
@@ -16,9 +20,14 @@ import type { World } from '../world/world.ts';
 export interface Books {
   readonly settings: SettingsBook;
   readonly keys: KeyBook;
+  readonly pools: PoolBook;
   readonly catalog: Catalog;
   readonly accounts: AccountBook;
   readonly board: AccountBoard;
+  /** What attempts taught of accounts: circuits, demotions, refused models, a machine without network. */
+  readonly health: AttemptHealth;
+  /** When each account last served. */
+  readonly successes: LastSuccesses;
   /** This process's number: rows of running requests carry it, and its lock shows that it lives. */
   readonly processNumber: number;
   /** Stores the quota readings that changed. */
@@ -32,23 +41,27 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const { db } = storage.database;
   const settings = createSettingsBook({ db, log });
   const keys = createKeyBook({ db, clock });
+  const pools = createPoolBook({ db });
   const catalog = createCatalog({ db, log });
   const accounts = createAccountBook({ db, modelsOf: (accountId) => catalog.slugsOf(accountId) });
   const board = createAccountBoard();
+  const health = createAttemptHealth({ clock, log });
+  const successes = createLastSuccesses();
 
   await ensureDefaultPool(db, { id: random.id(), now: clock.now() });
   const processNumber = await registerProcess(storage);
   await changes.holdProcessLock(processNumber);
   board.restore(await loadQuotaReadings(db), clock.now());
+  successes.restore(await selectLastSuccesses(db));
 
   const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
     settings: () => settings.reload(),
     api_keys: () => keys.reload(),
-    pools: () => Promise.all([keys.reload(), accounts.reload()]),
+    pools: () => Promise.all([pools.reload(), keys.reload(), accounts.reload()]),
     catalog: () => catalog.reload().then(() => accounts.reload()),
     accounts: () => catalog.reload().then(() => accounts.reload()),
   };
-  await Promise.all([reloads.settings(), reloads.api_keys(), reloads.catalog()]);
+  await Promise.all([reloads.settings(), reloads.api_keys(), reloads.catalog(), pools.reload()]);
   for (const topic of Object.keys(reloads) as ChangeTopic[]) {
     changes.subscribe(topic, () => {
       reloads[topic]().catch((error: unknown) => log.error('reload_failed', { topic, ...errorFacts(error) }));
@@ -65,7 +78,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     });
   }
 
-  return { settings, keys, catalog, accounts, board, processNumber, saveReadings };
+  return { settings, keys, pools, catalog, accounts, board, health, successes, processNumber, saveReadings };
 }
 
 async function registerProcess({ database, instanceId }: Storage): Promise<number> {

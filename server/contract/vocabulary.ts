@@ -91,8 +91,22 @@ export type CostStatus = keyof typeof costStatuses;
 /** Strategies a Pool may route by. A word here needs a file in `routing/strategies/`. */
 export const strategies = {
   bridge_ring: 'Spread conversations evenly, keep each with its account',
+  deterministic_rotation: 'Go round the accounts from oldest to newest, each conversation from its own start',
+  least_recent_success: 'Prefer the account that has not served for longest',
+  quota_first: 'Prefer the account with most of its limits left',
+  soonest_reset: 'Spend first what would be lost first: the weekly limit that resets soonest',
 } as const;
 export type StrategyName = keyof typeof strategies;
+export const StrategyName = wordsOf(strategies);
+
+/** How a Pool has one model served; `auto` does what the model list says (gateway spec 2.7). */
+export const servingModes = {
+  auto: 'As the model list says',
+  lite: 'Always lite',
+  full: 'Always full; the provider may refuse it',
+} as const;
+export type ServingMode = keyof typeof servingModes;
+export const ServingMode = wordsOf(servingModes);
 
 /** Where a quota reading came from. */
 export const quotaSources = {

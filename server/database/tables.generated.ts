@@ -160,9 +160,24 @@ export interface PoolAccounts {
 export interface Pools {
   createdAt: Timestamp;
   disabledAt: Timestamp | null;
+  floorPercent: Generated<number>;
   id: string;
+  imageGeneration: Generated<boolean>;
   name: string;
+  promptCacheAffinity: Generated<boolean>;
+  requestCompression: Generated<boolean>;
+  ringSize: Generated<number>;
   slug: string;
+  stickyHttp: Generated<boolean>;
+  stickyWebsocket: Generated<boolean>;
+  strategy: Generated<string>;
+  v1Compatibility: Generated<boolean>;
+}
+
+export interface PoolServingModes {
+  mode: string;
+  model: string;
+  poolId: string;
 }
 
 export interface QuotaWindows {
@@ -264,6 +279,7 @@ export interface DB {
   ledgerEntries: LedgerEntries;
   poolAccounts: PoolAccounts;
   pools: Pools;
+  poolServingModes: PoolServingModes;
   quotaWindows: QuotaWindows;
   requests: Requests;
   rootKeyCanaries: RootKeyCanaries;

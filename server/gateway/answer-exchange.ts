@@ -1,14 +1,18 @@
 /** The attempt loop: choose an account, try it, and decide whether another may follow. */
+import { accountMeter } from '../accounts/quota.ts';
 import type { AccountBook } from '../accounts/account-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
+import type { PoolBook } from '../pools/pool-book.ts';
 import { chooseAccount, type Choice } from '../routing/choose-account.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
+import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Random } from '../world/world.ts';
 import type { Answer } from './answer.ts';
 import { tryAccount, type AttemptParts } from './attempt.ts';
 import type { Attempt, Exchange } from './exchange.ts';
 import { faultRow, type Fault } from './faults.ts';
 import { passesOn } from './judge-response.ts';
+import type { HealthScope, AttemptHealth, AttemptPass } from './attempt-health.ts';
 import { mayRetry } from './may-retry.ts';
 import { noteFault } from './note-fault.ts';
 import type { RecordKeeper } from './record-keeper.ts';
@@ -16,6 +20,9 @@ import { refusalOf } from './refusal.ts';
 
 export interface EngineParts extends AttemptParts {
   readonly book: AccountBook;
+  readonly pools: PoolBook;
+  readonly health: AttemptHealth;
+  readonly successes: LastSuccesses;
   readonly records: RecordKeeper;
   readonly random: Random;
   /** The provider says an account is closed for good. */
@@ -27,6 +34,8 @@ export interface Answered {
   readonly answer: Answer;
   /** Call when the answer's last byte is sent or lost: the account's place is free again. */
   readonly leaveAccount: () => void;
+  /** Tell it how the answer ended, before leaving the account. */
+  readonly pass: AttemptPass;
 }
 
 /** The provider refused and its own words go to the client. */
@@ -54,6 +63,12 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
       const choice = choose(exchange, { parts, pinnedTo, tried });
       if (choice.kind === 'none') throw finalRefusal(exchange, { parts, pinnedTo, exclusions: choice.exclusions });
       const { account } = choice;
+      const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
+      if (admission.kind === 'refused') {
+        tried.add(account.id);
+        continue;
+      }
+      const { pass } = admission;
       const leaveAccount = parts.board.enter(account.id);
       const attempt = beginAttempt(exchange, { parts, account });
       try {
@@ -64,10 +79,12 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
           deadline.stop();
           parts.continuity.rememberThread(exchange, account.id);
           attempt.firstByteMs = parts.clock.monotonicMs() - attempt.startedMs;
-          return { answer: result.answer, leaveAccount };
+          pass.answerBegan();
+          return { answer: result.answer, leaveAccount, pass };
         }
         leaveAccount();
         tried.add(account.id);
+        pass.failed(result.fault);
         learn(exchange, { parts, attempt, fault: result.fault });
         const decision = mayRetry({
           isCommitted: exchange.isCommitted,
@@ -85,6 +102,8 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
         if (!decision.retry) throw finalRefusal(exchange, { parts, pinnedTo, exclusions: [] });
       } catch (error) {
         leaveAccount();
+        const now = parts.clock.now();
+        pass.ended({ terminal: null, failureCode: null, error, abortReason: null, now });
         throw deadline.isOver && !exchange.signal.aborted
           ? new GatewayError('upstream_timeout', { retryAfterMs: 2_000 })
           : error;
@@ -100,19 +119,31 @@ function choose(
   { parts, pinnedTo, tried }: { parts: EngineParts; pinnedTo: string | null; tried: ReadonlySet<string> },
 ): Choice {
   const now = parts.clock.now();
+  const { routing } = exchange;
   const { model, threadAnchors } = exchange.ask;
-  const candidates = parts.book
-    .inPool(exchange.client.poolId)
-    .map((account) => ({ account, unavailability: parts.board.unavailability(account.id, { model, now }) }));
+  const view = parts.health.look(scopeOf(exchange), now);
+  const candidates = parts.book.inPool(exchange.client.poolId).map((account) => ({
+    account,
+    unavailability: parts.board.unavailability(account.id, { model, now }) ?? view.blocked(account.id),
+  }));
   return chooseAccount(candidates, {
     model,
     now,
     pinnedTo,
     tried,
-    strategy: 'bridge_ring',
+    strategy: routing.strategy,
+    ringSize: routing.ringSize,
+    floorPercent: routing.floorPercent,
     seed: `${exchange.client.keyId}:${threadAnchors[0] ?? exchange.id}`,
     prefers: parts.continuity.preferredAccount(exchange),
+    demoted: view.demoted,
+    quota: (accountId) => parts.board.readings(accountId).filter(({ meter }) => meter === accountMeter),
+    lastSuccessAt: (accountId) => parts.successes.lastSuccessAt(accountId),
   });
+}
+
+function scopeOf({ client, ask, routeClass }: Exchange): Omit<HealthScope, 'accountId'> {
+  return { poolId: client.poolId, keyId: client.keyId, model: ask.model, routeClass };
 }
 
 function beginAttempt(

@@ -3,6 +3,7 @@
  * subject that the engine works on.
  */
 import type { Client } from '../api-keys/key-book.ts';
+import type { PoolRouting } from '../contract/pools.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { AttemptStatus, RouteClass, Transport } from '../contract/vocabulary.ts';
 import type { Usage } from '../usage/usage.ts';
@@ -63,8 +64,10 @@ export interface Exchange {
   readonly endpoint: string;
   readonly routeClass: RouteClass;
   readonly transport: Transport;
-  /** Frozen at the start: a change of settings does not reach a running request. */
+  /** Frozen at the start: a change of settings does not reach a running request, nor its retries. */
   readonly settings: Settings;
+  /** How its Pool routes, frozen likewise. */
+  readonly routing: PoolRouting;
   readonly clientAddress: string | null;
   readonly clientName: string | null;
   readonly admittedAt: Date;

@@ -13,6 +13,7 @@ import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import { currentAttempt, type Ask, type Exchange, type Outcome } from './exchange.ts';
 import { judgeLateFailure } from './judge-response.ts';
 import { noteFault } from './note-fault.ts';
+import type { EndingFacts } from './outcome-of-fault.ts';
 import type { GatewayRoute } from './routes.ts';
 import { ClientLeft, type RunningExchange, type RunningExchanges } from './running-exchanges.ts';
 import { SseBlockTooLarge } from './stream/sse-blocks.ts';
@@ -70,8 +71,10 @@ async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; 
     await sendAnswer(answered.answer, { response: call.response, exchange, clock: parts.clock });
     await endResponse(call.response);
     outcome = outcomeOf(exchange, { answered, error: null });
+    answered.pass.ended(endingOf(exchange, { parts, answered, error: null }));
   } catch (error) {
     outcome = outcomeOf(exchange, { answered, error });
+    if (answered) answered.pass.ended(endingOf(exchange, { parts, answered, error }));
     exchange.responseStatus ??= statusOf(error);
     if (error instanceof GatewayError && !exchange.isReserved) throw refuse(exchange, { parts, refusal: error });
     if (!exchange.isCommitted) throw error;
@@ -79,6 +82,8 @@ async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; 
   } finally {
     leaveSeat();
     answered?.leaveAccount();
+    // Only counts when nothing was said before: a try that is never given back would keep its account out.
+    answered?.pass.release();
     finish(exchange, { parts, answered, outcome });
   }
 }
@@ -108,6 +113,7 @@ function finish(
       status: outcome.kind,
       errorCode: outcome.kind === 'succeeded' ? null : outcome.errorCode,
     });
+  if (attempt && outcome.kind === 'succeeded') parts.successes.note(attempt.accountId, parts.clock.now());
   parts.records.settle(exchange, outcome);
 }
 
@@ -122,6 +128,17 @@ function noteFailureInStream(
   const now = parts.clock.now();
   const fault = judgeLateFailure({ error: { code: failureCode } }, now);
   noteFault(parts.board, { accountId: attempt.accountId, model: exchange.ask.model, fault, now });
+}
+
+/** What the end of the answer tells of its circuit. A whole body is complete once it is read. */
+function endingOf(
+  { signal }: Exchange,
+  { parts, answered: { answer }, error }: { parts: GatewayParts; answered: Answered; error: unknown },
+): EndingFacts {
+  const { terminal, failureCode } =
+    answer.kind === 'stream' ? answer.stream.observer : ({ terminal: 'completed', failureCode: null } as const);
+  const abortReason: unknown = signal.aborted ? signal.reason : null;
+  return { terminal, failureCode, error, abortReason, now: parts.clock.now() };
 }
 
 /** A terminal event decides, whatever happens to the connection afterwards (gateway spec 7.1). */
@@ -164,6 +181,7 @@ function openExchange(
     routeClass: ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http',
     transport: ask.wantsStream ? 'http_sse' : 'http_json',
     settings,
+    routing: parts.pools.routingOf(client.poolId),
     clientAddress,
     clientName: readClientName(request.headers['user-agent']),
     admittedAt: parts.clock.now(),

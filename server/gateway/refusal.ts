@@ -34,7 +34,7 @@ export function refusalOf(facts: RefusalFacts): GatewayError {
   }
   if (newest && faults.some(({ kind }) => kind !== 'usage_exhausted')) return refusalOfFault(trouble ?? newest, facts);
   if (pinnedTo !== null && waiting.length === 0) return refusalOfPin(exclusions, pinnedTo);
-  if (exclusions.length > 0 && exclusions.every(({ reason }) => reason === 'model_not_offered'))
+  if (exclusions.length > 0 && exclusions.every(({ reason }) => aboutModel.has(reason)))
     return new GatewayError('invalid_model', { param: 'model' });
   if (exclusions.length === 0 && !newest) return new GatewayError('pool_has_no_accounts');
   // Without a wait the client gives up after seconds and shows the sentence: what lasts is not worth waiting for.
@@ -54,7 +54,18 @@ function boundedWait(until: Date | null, now: Date): number {
 const passingSubjects = new Set<FaultRow['subject']>(['edge', 'provider']);
 
 /** Reasons that end by themselves soon. */
-const passing = new Set<ExclusionReason>(['cooling_down', 'edge_back_off', 'account_token_expired']);
+const passing = new Set<ExclusionReason>([
+  'cooling_down',
+  'edge_back_off',
+  'circuit_open',
+  'circuit_probing',
+  'network_down',
+  'account_token_expired',
+  'outside_ring',
+]);
+
+/** Reasons that no account serves the model, whatever else is wrong. */
+const aboutModel = new Set<ExclusionReason>(['model_not_offered', 'model_refused']);
 
 function refusalOfPin(exclusions: readonly Exclusion[], pinnedTo: string): GatewayError {
   const holder = exclusions.find(({ accountId }) => accountId === pinnedTo);

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { accountFacts, testNow as now } from '../../test/support/account-facts.ts';
 import type { AccountFacts } from '../accounts/account.ts';
+import { strategies, type StrategyName } from '../contract/vocabulary.ts';
 import { chooseAccount, type ChoiceQuestion } from './choose-account.ts';
 import type { Candidate } from './eligibility.ts';
 
-const now = new Date('2026-11-23T12:00:00Z');
 const ids = fc.uniqueArray(fc.uuid(), { minLength: 1, maxLength: 12 });
 
 describe('choosing an account', () => {
@@ -90,6 +91,54 @@ describe('choosing an account', () => {
     expect(chosenId(chooseAccount(accounts, question({ pinnedTo: 'b', prefers: 'a' })))).toBe('b');
     expect(chooseAccount(accounts, question({ pinnedTo: 'gone' })).kind).toBe('none');
   });
+
+  it('tries as many accounts as the ring has, the tried ones counted in', () => {
+    const accounts = ['a', 'b', 'c', 'd', 'e'].map((id) => candidate(id));
+    const tried = new Set<string>();
+    const served: string[] = [];
+    for (let left = 3; left > 0; left -= 1) {
+      const choice = chooseAccount(accounts, question({ ringSize: 3, tried }));
+      if (choice.kind !== 'chosen') throw new Error('the ring ended too soon');
+      expect([choice.tryList.length, choice.tryList[0]]).toEqual([left, choice.account]);
+      tried.add(choice.account.id);
+      served.push(choice.account.id);
+    }
+    const whole = chooseAccount(accounts, question({ ringSize: 5 }));
+    expect(whole.kind === 'chosen' && whole.tryList.slice(0, 3).map(({ id }) => id)).toEqual(served);
+    const over = chooseAccount(accounts, question({ ringSize: 3, tried }));
+    expect(over.kind).toBe('none');
+    expect(over.exclusions.map(({ reason }) => reason).toSorted()).toEqual([
+      ...Array.from({ length: 3 }, () => 'already_tried'),
+      ...Array.from({ length: 2 }, () => 'outside_ring'),
+    ]);
+  });
+
+  it('cuts the ring after preference and demotion were heard', () => {
+    const accounts = ['a', 'b', 'c', 'd', 'e'].map((id) => candidate(id));
+    const tryList = (overrides: Partial<ChoiceQuestion>) => {
+      const choice = chooseAccount(accounts, question({ ringSize: 2, ...overrides }));
+      return choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
+    };
+    const usual = tryList({ ringSize: 5 });
+    const last = usual[4]!;
+    expect(tryList({ prefers: last })).toEqual([last, usual[0]]);
+    expect(tryList({ prefers: last, demoted: new Set([last]) })).toEqual(usual.slice(0, 2));
+    expect(tryList({ demoted: new Set(usual.slice(0, 4)) })).toEqual([last, usual[0]]);
+  });
+
+  it('tries one account even where the ring says none', () => {
+    expect(chooseAccount([candidate('a')], question({ ringSize: 0 })).kind).toBe('chosen');
+  });
+
+  it('routes by every strategy, and none brings an excluded account back', () => {
+    const open = ['a', 'b'].map((id) => candidate(id));
+    const closed = ['c', 'd'].map((id) => candidate(id, { status: 'paused' }));
+    for (const strategy of Object.keys(strategies) as StrategyName[]) {
+      const choice = chooseAccount([...open, ...closed], question({ strategy, prefers: 'c' }));
+      const named = choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
+      expect(named.toSorted(), strategy).toEqual(['a', 'b']);
+    }
+  });
 });
 
 function question(overrides: Partial<ChoiceQuestion> = {}): ChoiceQuestion {
@@ -106,26 +155,7 @@ function question(overrides: Partial<ChoiceQuestion> = {}): ChoiceQuestion {
 }
 
 function candidate(id: string, overrides: Partial<AccountFacts> | number = {}): Candidate {
-  const account: AccountFacts = {
-    id,
-    label: id,
-    email: null,
-    plan: null,
-    status: 'active',
-    statusReason: null,
-    chatgptAccountId: id,
-    residency: null,
-    isFedramp: false,
-    backendOrigin: null,
-    routingOverride: null,
-    accessTokenExpiresAt: null,
-    credentialEpoch: 1,
-    createdAt: now,
-    poolIds: [],
-    models: null,
-    ...(typeof overrides === 'object' ? overrides : {}),
-  };
-  return { account, unavailability: null };
+  return { account: accountFacts(id, typeof overrides === 'object' ? overrides : {}), unavailability: null };
 }
 
 function chosenId(choice: ReturnType<typeof chooseAccount>): string | null {

@@ -1,5 +1,4 @@
 /** Every reason an account may not serve a request, as named words. Pure functions of facts and one clock reading. */
-import type { Unavailability } from '../accounts/account-board.ts';
 import type { AccountFacts } from '../accounts/account.ts';
 
 /** Why an account was left out; records and refusals count these. */
@@ -12,8 +11,13 @@ export const exclusionReasons = {
   usage_limit_reached: 'has used up its limit',
   cooling_down: 'was asked to slow down',
   edge_back_off: "is waiting for the provider's network edge",
+  circuit_open: 'failed several times and is left alone for a moment',
+  circuit_probing: 'failed several times and is being tried again',
+  network_down: 'cannot be reached from this machine now',
+  model_refused: 'was refused the model by the provider',
   pinned_elsewhere: "does not hold this conversation's compacted history",
   already_tried: 'was tried already',
+  outside_ring: 'was not among those that one request may try',
 } as const;
 export type ExclusionReason = keyof typeof exclusionReasons;
 
@@ -26,8 +30,8 @@ export interface Exclusion {
 
 export interface Candidate {
   readonly account: AccountFacts;
-  /** What the board says of it for this model at this moment. */
-  readonly unavailability: Unavailability | null;
+  /** What the board, or what attempts taught of its circuit, says against it at this moment. */
+  readonly unavailability: { readonly code: ExclusionReason; readonly until: Date | null } | null;
 }
 
 export interface RoutingQuestion {
@@ -39,24 +43,25 @@ export interface RoutingQuestion {
   readonly tried: ReadonlySet<string>;
 }
 
-/** The first reason that keeps this account out, or null when it may serve. Lasting reasons come first. */
+/** The first reason that keeps this account out, or null when it may serve. */
 export function exclusionOf(candidate: Candidate, question: RoutingQuestion): Exclusion | null {
   const { account, unavailability } = candidate;
-  const because = (reason: ExclusionReason, until: Date | null = null): Exclusion => ({
-    accountId: account.id,
-    reason,
-    until,
-  });
-  if (account.status === 'deleted') return because('account_removed');
-  if (account.status === 'paused') return because('account_paused');
-  if (account.status === 'reauth_required') return because('account_signed_out');
-  if (question.pinnedTo !== null && question.pinnedTo !== account.id) return because('pinned_elsewhere');
-  if (account.models !== null && !account.models.has(question.model)) return because('model_not_offered');
-  if (account.status === 'refresh_failed' && isTokenExpired(account, question.now))
-    return because('account_token_expired');
-  if (unavailability) return because(unavailability.code, unavailability.until);
-  if (question.tried.has(account.id)) return because('already_tried');
-  return null;
+  const reason = reasonAgainst(candidate, question);
+  if (reason === null) return null;
+  const until = unavailability?.code === reason ? unavailability.until : null;
+  return { accountId: account.id, reason, until };
+}
+
+/** Lasting reasons come first. Makes nothing: most accounts may serve, and all are asked for every request. */
+function reasonAgainst({ account, unavailability }: Candidate, question: RoutingQuestion): ExclusionReason | null {
+  if (account.status === 'deleted') return 'account_removed';
+  if (account.status === 'paused') return 'account_paused';
+  if (account.status === 'reauth_required') return 'account_signed_out';
+  if (question.pinnedTo !== null && question.pinnedTo !== account.id) return 'pinned_elsewhere';
+  if (account.models !== null && !account.models.has(question.model)) return 'model_not_offered';
+  if (account.status === 'refresh_failed' && isTokenExpired(account, question.now)) return 'account_token_expired';
+  if (unavailability) return unavailability.code;
+  return question.tried.has(account.id) ? 'already_tried' : null;
 }
 
 /** A failed refresh stops an account only once its old token has run out. */

@@ -51,7 +51,7 @@ export const rooms: readonly Room[] = [
 
   // floor 1: the records of the product. A neighbour's plain rules may be used, never its SQL.
   { name: 'audit', places: ['server/audit/'], may: [...ground], packages: ['kysely'] },
-  { name: 'pools', places: ['server/pools/'], may: [...ground], packages: ['kysely'] },
+  { name: 'pools', places: ['server/pools/'], may: [...ground], packages: ['kysely', 'zod'] },
   { name: 'api-keys', places: ['server/api-keys/'], may: [...ground], packages: ['kysely'] },
   {
     name: 'accounts',
@@ -85,7 +85,7 @@ export const rooms: readonly Room[] = [
     name: 'routing',
     places: ['server/routing/'],
     // No I/O: of the accounts it knows the facts and the rules of their limits, and nothing that asks the database.
-    may: ['contract', 'server/accounts/account.ts', 'server/accounts/account-board.ts'],
+    may: ['contract', 'server/accounts/account.ts', 'server/accounts/quota.ts'],
     packages: [],
   },
 
@@ -98,6 +98,7 @@ export const rooms: readonly Room[] = [
       'accounts',
       'api-keys',
       'catalog',
+      'pools',
       'routing',
       'upstream',
       'usage',

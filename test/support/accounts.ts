@@ -101,7 +101,19 @@ export function accountRooms({
       },
     },
   });
-  const api = createAccountsApi({ db, vault, clock, random, log, book, board, keeper, reader, models: catalog });
+  const api = createAccountsApi({
+    db,
+    vault,
+    clock,
+    random,
+    log,
+    book,
+    board,
+    keeper,
+    reader,
+    startAnew: () => undefined,
+    models: catalog,
+  });
   const stop = async (): Promise<void> => {
     await keeper.stop();
     await network.stop();

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AccountFacts } from '../../server/accounts/account.ts';
 import type { Client } from '../../server/api-keys/key-book.ts';
+import { defaultPoolRouting } from '../../server/contract/pools.ts';
 import { defaultSettings } from '../../server/contract/settings.ts';
 import type { Ask, Attempt, Exchange } from '../../server/gateway/exchange.ts';
 
@@ -45,6 +46,7 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     routeClass: 'proxy_stream',
     transport: 'http_sse',
     settings: defaultSettings,
+    routing: defaultPoolRouting,
     clientAddress: '127.0.0.1',
     clientName: 'codex_exec/0.169.0',
     admittedAt: beginning,

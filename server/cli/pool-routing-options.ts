@@ -1,0 +1,41 @@
+/** The options by which `pool create` and `pool set` name what a Pool routes by, one per field of its routing. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { PoolRouting } from '../contract/pools.ts';
+import { strategies } from '../contract/vocabulary.ts';
+
+/** What the engine goes by today; a field that nothing reads yet is not offered. */
+type RoutingField = 'strategy' | 'ringSize' | 'floorPercent';
+
+/** What each field is, in the order in which help and `pool show` name them. */
+export const routingLabels: Readonly<Record<RoutingField, string>> = {
+  strategy: 'which account comes first',
+  ringSize: 'accounts that one request may try',
+  floorPercent: 'percent of its limits that soonest_reset leaves to an account',
+};
+
+const fields = Object.keys(routingLabels) as RoutingField[];
+
+/** Adds `--strategy`, `--ring-size`, … to a command. */
+export function addRoutingOptions(command: Command): Command {
+  for (const field of fields) command.addOption(optionOf(field));
+  return command;
+}
+
+/** The fields that were named on the command line. */
+export function routingOf(options: Readonly<Record<string, unknown>>): Partial<PoolRouting> {
+  return Object.fromEntries(fields.flatMap((field) => (field in options ? [[field, options[field]]] : [])));
+}
+
+function optionOf(field: RoutingField): Option {
+  const name = `--${field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const option = (value: string) => new Option(`${name} <${value}>`, routingLabels[field]);
+  if (field === 'strategy') return option('word').choices(Object.keys(strategies));
+  return option('number').argParser((text) => readNumber(text, field));
+}
+
+function readNumber(text: string, field: 'ringSize' | 'floorPercent'): number {
+  const { minValue, maxValue } = PoolRouting.shape[field];
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (PoolRouting.shape[field].safeParse(number).success) return number;
+  throw new InvalidArgumentError(`It is a whole number from ${minValue} to ${maxValue}.`);
+}

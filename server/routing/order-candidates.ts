@@ -1,0 +1,85 @@
+/**
+ * The order in which a request tries the accounts that may serve it: what the strategy says, the conversation's own
+ * account to the front, whoever just failed to the end, cut to the Pool's ring (gateway spec 4.1). Pure.
+ */
+import type { AccountFacts } from '../accounts/account.ts';
+import type { StrategyName } from '../contract/vocabulary.ts';
+import { affinityScore, fingerprintOf } from './rendezvous.ts';
+import { strategyByName } from './strategies/index.ts';
+import { reserveKey, type StrategyFacts } from './strategies/strategy.ts';
+
+export interface OrderQuestion extends StrategyFacts {
+  readonly strategy: StrategyName;
+  /** The account that served this conversation last: to the front. */
+  readonly prefers: string | null;
+  /** Accounts that failed this conversation's kind of request just now: to the end, whoever prefers them. */
+  readonly demoted: ReadonlySet<string>;
+  /** How many accounts to name at most. */
+  readonly limit: number;
+}
+
+/**
+ * Where an account stands before its strategy's key is looked at, as a sum; the lowest comes first. So demotion wins
+ * over preference, and what a strategy keeps in reserve comes after everything else.
+ */
+const tiers = { notPreferred: 1, demoted: 2, reserve: 4 } as const;
+
+interface Standing {
+  readonly account: AccountFacts;
+  readonly tier: number;
+  readonly key: number;
+  readonly score: number;
+}
+
+/**
+ * The first `limit` accounts, in order; does not depend on the order in which they are given.
+ *
+ * @example orderCandidates(eligible, { ...facts, strategy: 'bridge_ring', prefers: null, demoted: new Set(), limit: 3 })
+ */
+export function orderCandidates(accounts: readonly AccountFacts[], question: OrderQuestion): AccountFacts[] {
+  const { limit } = question;
+  const keyOf = strategyByName[question.strategy].keysFor(accounts, question);
+  const tierOf = tiersFor(question);
+  const seed = fingerprintOf(question.seed);
+  // A ring names few of many: keeping the best few sorted beats sorting all, and most accounts cost one comparison.
+  const best: Standing[] = [];
+  for (const account of limit < 1 ? [] : accounts) {
+    const key = keyOf(account);
+    const tier = tierOf(account.id, key);
+    const last = best.length < limit ? undefined : best[limit - 1]!;
+    // Scored only where tier and key leave it open.
+    if (last && (tier > last.tier || (tier === last.tier && key > last.key))) continue;
+    const score = affinityScore(seed, account);
+    if (last && tier === last.tier && key === last.key && score < last.score) continue;
+    insert(best, { account, tier, key, score });
+    if (best.length > limit) best.pop();
+  }
+  return best.map(({ account }) => account);
+}
+
+/** The tier of an account with this key. */
+function tiersFor({ prefers, demoted }: OrderQuestion): (id: string, key: number) => number {
+  return (id, key) => {
+    let tier = id === prefers ? 0 : tiers.notPreferred;
+    if (demoted.size > 0 && demoted.has(id)) tier += tiers.demoted;
+    return key >= reserveKey ? tier + tiers.reserve : tier;
+  };
+}
+
+/** Puts one more where it belongs, found by halving. */
+function insert(best: Standing[], standing: Standing): void {
+  let from = 0;
+  let to = best.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (comesBefore(standing, best[middle]!)) to = middle;
+    else from = middle + 1;
+  }
+  best.splice(from, 0, standing);
+}
+
+/** By tier, then the strategy's key, then rendezvous, then id, so no two accounts are equal. */
+function comesBefore(a: Standing, b: Standing): boolean {
+  const difference = a.tier - b.tier || a.key - b.key || b.score - a.score;
+  return difference === 0 ? a.account.id < b.account.id : difference < 0;
+}

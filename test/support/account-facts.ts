@@ -1,0 +1,44 @@
+/** Accounts and readings as routing knows them, for tests of the choice. */
+import type { AccountFacts } from '../../server/accounts/account.ts';
+import { accountMeter, type QuotaReading } from '../../server/accounts/quota.ts';
+
+/** The moment at which these tests take place. */
+export const testNow = new Date('2026-11-23T12:00:00Z');
+
+/** An account that may serve everything. */
+export function accountFacts(id: string, overrides: Partial<AccountFacts> = {}): AccountFacts {
+  return {
+    id,
+    label: id,
+    email: null,
+    plan: null,
+    status: 'active',
+    statusReason: null,
+    chatgptAccountId: id,
+    residency: null,
+    isFedramp: false,
+    backendOrigin: null,
+    routingOverride: null,
+    accessTokenExpiresAt: null,
+    credentialEpoch: 1,
+    createdAt: testNow,
+    poolIds: [],
+    models: null,
+    ...overrides,
+  };
+}
+
+/** A reading of the account's own limit. `resetsInMs` counts from `testNow`; null when the provider did not say. */
+export function quotaReading(
+  windowMinutes: number,
+  { usedPercent = 50, resetsInMs = windowMinutes * 60_000 }: { usedPercent?: number; resetsInMs?: number | null } = {},
+): QuotaReading {
+  return {
+    meter: accountMeter,
+    windowMinutes,
+    usedPercent,
+    resetAt: resetsInMs === null ? null : new Date(testNow.getTime() + resetsInMs),
+    observedAt: testNow,
+    source: 'response_headers',
+  };
+}
