@@ -25,7 +25,8 @@ export async function readSettledRequests(pool: pg.Pool): Promise<SettledRequest
   const { rows } = await pool.query<SettledRequest>(`
     select request.status, request.usage_status as "usageStatus", request.error_code as "errorCode",
       request.account_label as account, request.attempt_count as attempts, request.endpoint,
-      array(select event from ledger_entries where request_id = request.id order by id) as ledger,
+      array(select event from ledger_entries where request_id = request.id
+        order by array_position(array['reservation', 'settlement', 'release'], event)) as ledger,
       input_tokens::int as "inputTokens", cached_tokens::int as "cachedTokens", output_tokens::int as "outputTokens",
       reasoning_tokens::int as "reasoningTokens", total_tokens::int as "totalTokens",
       cost_micros::float as "costMicros", cost_status as "costStatus"
