@@ -64,12 +64,13 @@ export async function handleRequest(call: IncomingCall, parts: GatewayParts): Pr
 async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; parts: GatewayParts }): Promise<void> {
   const { settings, signal } = exchange;
   const leaveSeat = await parts.admission.enter(exchange.routeClass, { settings, signal });
+  const carrier = { response: call.response, exchange, clock: parts.clock };
   let answered: Answered | null = null;
   let outcome: Outcome = { kind: 'failed', errorCode: 'internal_error' };
   try {
     answered = await answerExchange(exchange, parts);
-    await sendAnswer(answered.answer, { response: call.response, exchange, clock: parts.clock });
-    await endResponse(call.response);
+    await sendAnswer(answered.answer, carrier);
+    await endResponse(carrier);
     outcome = outcomeOf(exchange, { answered, error: null });
     answered.pass.ended(endingOf(exchange, { parts, answered, error: null }));
   } catch (error) {
@@ -78,7 +79,7 @@ async function serve(exchange: Exchange, { call, parts }: { call: IncomingCall; 
     exchange.responseStatus ??= statusOf(error);
     if (error instanceof GatewayError && !exchange.isReserved) throw refuse(exchange, { parts, refusal: error });
     if (!exchange.isCommitted) throw error;
-    await endResponse(call.response);
+    await endResponse(carrier);
   } finally {
     leaveSeat();
     answered?.leaveAccount();

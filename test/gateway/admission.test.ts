@@ -62,6 +62,13 @@ async function finishStreams(calls: readonly RawCall[]): Promise<void> {
     expect(typesOf((await call.answer).body.toString('utf8')).at(-1)).toBe('response.completed');
 }
 
+/** Leaves in the middle of a stream, and waits until the provider has noticed. */
+async function leave(call: RawCall | undefined): Promise<void> {
+  const ended = installation.sandbox.nextStreamEnd({ outcome: 'left' });
+  call?.leave();
+  await ended;
+}
+
 /** The provider has begun this many streams and pauses in each. */
 async function untilPaused(count: number): Promise<void> {
   expect(anna.counters.openStreams).toBe(count);
@@ -94,11 +101,11 @@ describe('streams beyond the seats', () => {
     const early = await standInLine({ thread: 'early' });
     const late = await standInLine({ thread: 'late' });
     const arrived = installation.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
-    running[0]?.leave();
+    await leave(running[0]);
     expect((await arrived).header('thread-id')).toBe('early');
     await early.until(isStreaming);
     expect(late.received()).toHaveLength(0);
-    running[1]?.leave();
+    await leave(running[1]);
     await late.until(isStreaming);
     const rest = [running[2], early, late].filter((call) => call !== undefined);
     await finishStreams(rest);

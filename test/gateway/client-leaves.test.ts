@@ -11,6 +11,7 @@ import { threadOf } from '../support/thread-of.ts';
 /** A time nobody else waits for, so that a timer of it shows a request in the line. */
 const queueWaitMs = 599_993;
 const holdMs = 60_013;
+const idleMs = 299_993;
 
 let installation: Installation;
 let gateway: GatewayUnderTest;
@@ -172,6 +173,23 @@ describe('a client that leaves', () => {
     call.leave();
     expect(await newRow(gateway, known)).toMatchObject({ status: 'succeeded', usageStatus: 'usage_known' });
     await expectFree();
+  });
+
+  it('without closing its connection, by reading no more, loses its seat in the time a silent provider has', async () => {
+    await gateway.change({ 'gateway.stream_idle_timeout_ms': idleMs });
+    // More than the system buffers for a connection: its end cannot be sent.
+    const body = JSON.stringify({ object: 'response', text: 'x'.repeat(14 * 2 ** 20) });
+    anna.answers({ behaviour: 'raw', status: 200, headers: { 'content-type': 'application/json' }, body });
+    const known = await requestIds(gateway);
+    const call = openCodex(gateway, key);
+    await call.status;
+    call.stopReading();
+    await installation.clock.timersOf(idleMs, 1);
+    gateway.clock.advance(idleMs);
+    expect(await newRow(gateway, known)).toMatchObject({ responseStatus: 200, usageStatus: 'usage_unknown' });
+    await expectFree();
+    call.leave();
+    await gateway.change({ 'gateway.stream_idle_timeout_ms': 300_000 });
   });
 
   it('in the middle of its own body leaves nothing at all', async () => {

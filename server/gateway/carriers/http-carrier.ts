@@ -45,12 +45,32 @@ export async function sendAnswer(answer: Answer, options: SendOptions): Promise<
   exchange.signal.throwIfAborted();
 }
 
-/** Ends the response and waits until its bytes are handed to the system. */
-export function endResponse(response: ServerResponse): Promise<void> {
+/** Once nobody is to be waited for any more, what is left has this long to reach the client. */
+const lastBytesMs = 1_000;
+
+/**
+ * Ends the response and waits until its bytes are handed to the system. A client that does not take them in the time a
+ * silent provider has is cut off, and at once when the gateway stops: it would hold its seat, and the stop, for ever.
+ */
+export function endResponse({ response, exchange, clock }: SendOptions): Promise<void> {
   if (response.destroyed || response.writableFinished) return Promise.resolve();
+  const { signal, settings } = exchange;
   return new Promise((resolve) => {
-    response.once('close', resolve);
-    response.end(resolve);
+    const cutOffAfter = (ms: number) => clock.timer(ms, () => response.destroy());
+    let limit = cutOffAfter(settings['gateway.stream_idle_timeout_ms']);
+    const hurry = () => {
+      limit.stop();
+      limit = cutOffAfter(lastBytesMs);
+    };
+    const finish = () => {
+      limit.stop();
+      signal.removeEventListener('abort', hurry);
+      resolve();
+    };
+    response.once('close', finish);
+    response.end(finish);
+    if (signal.aborted) hurry();
+    else signal.addEventListener('abort', hurry, { once: true });
   });
 }
 
