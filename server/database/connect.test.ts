@@ -57,3 +57,16 @@ describe('a session', () => {
     await other.stop();
   });
 });
+
+describe('a connection that breaks while it is held', () => {
+  it('fails what is asked of it, and leaves the process and the next query alone', async () => {
+    const held = await database.pool.connect();
+    const { rows } = await held.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const broken = new Promise((resolve) => held.once('end', () => resolve('broken')));
+    await sql`select pg_terminate_backend(${rows[0]?.pid}::int)`.execute(database.db);
+    await expect(broken).resolves.toBe('broken');
+    await expect(held.query('select 1')).rejects.toThrow();
+    held.release(true);
+    await expect(sql`select 1 as n`.execute(database.db)).resolves.toMatchObject({ rows: [{ n: 1 }] });
+  });
+});

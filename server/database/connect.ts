@@ -56,6 +56,9 @@ export function connectDatabase(options: DatabaseAddress & { poolSize: number; l
     // While stopping, Postgres may say goodbye first; that is no loss.
     if (!stopping) options.log.warn('database_connection_lost', { sqlState: sqlStateOf(error) });
   });
+  // A connection in use that breaks fails its query, which says all there is to say; unheard, its error would end the
+  // process as well.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   const db = new Kysely<DB>({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
