@@ -7,16 +7,21 @@ import type { Clock } from '../../world/world.ts';
 import type { Answer } from '../answer.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ObservedBlock } from '../stream/observe-answer.ts';
+import type { Carrier } from './carrier.ts';
 import { codexKeepAlive, createKeepAlive } from './keep-alive.ts';
 
-export interface SendOptions {
+interface SendOptions {
   readonly response: ServerResponse;
   readonly exchange: Exchange;
   readonly clock: Clock;
 }
 
-/** Resolves when the answer is through; rejects when the provider's stream breaks or the client leaves. */
-export async function sendAnswer(answer: Answer, options: SendOptions): Promise<void> {
+/** Carries one answer over one HTTP response. */
+export function createHttpCarrier(options: SendOptions): Carrier {
+  return { send: (answer) => sendAnswer(answer, options), end: () => endResponse(options) };
+}
+
+async function sendAnswer(answer: Answer, options: SendOptions): Promise<void> {
   const { response, exchange, clock } = options;
   exchange.isCommitted = true;
   exchange.responseStatus = answer.status;
@@ -52,7 +57,7 @@ const lastBytesMs = 1_000;
  * Ends the response and waits until its bytes are handed to the system. A client that does not take them in the time a
  * silent provider has is cut off, and at once when the gateway stops: it would hold its seat, and the stop, for ever.
  */
-export function endResponse({ response, exchange, clock }: SendOptions): Promise<void> {
+function endResponse({ response, exchange, clock }: SendOptions): Promise<void> {
   if (response.destroyed || response.writableFinished) return Promise.resolve();
   const { signal, settings } = exchange;
   return new Promise((resolve) => {

@@ -1,0 +1,9 @@
+/** How an answer reaches its client: the engine serves an exchange, a carrier knows the connection. */
+import type { Answer } from '../answer.ts';
+
+export interface Carrier {
+  /** Resolves when the answer is through; rejects when the provider's stream breaks or the client leaves. */
+  send(answer: Answer): Promise<void>;
+  /** Says that nothing more follows, and waits until what was sent is handed over. Never rejects. */
+  end(): Promise<void>;
+}

@@ -1,0 +1,135 @@
+/** Serves one exchange: a seat, an answer, the way to the client, and whatever happened, one settlement. */
+import { GatewayError } from '../contract/gateway-error.ts';
+import { NetworkFault } from '../world/world.ts';
+import type { Admission } from './admission.ts';
+import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
+import type { Carrier } from './carriers/carrier.ts';
+import { nativeStatusOf } from './dialects/codex/render-error.ts';
+import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';
+import { judgeLateFailure } from './judge-response.ts';
+import { noteFault } from './note-fault.ts';
+import type { EndingFacts } from './outcome-of-fault.ts';
+import { ClientLeft } from './running-exchanges.ts';
+import { SseBlockTooLarge } from './stream/sse-blocks.ts';
+import { StreamIdle } from './stream/upstream-stream.ts';
+
+export interface ServingParts extends EngineParts {
+  readonly admission: Admission;
+}
+
+/**
+ * @throws {GatewayError} or {@link RefusedByProvider} while nothing has been sent; afterwards it only ends the answer.
+ */
+export async function serveExchange(
+  exchange: Exchange,
+  { carrier, parts }: { carrier: Carrier; parts: ServingParts },
+): Promise<void> {
+  const { settings, signal } = exchange;
+  const leaveSeat = await parts.admission.enter(exchange.routeClass, { settings, signal });
+  let answered: Answered | null = null;
+  let outcome: Outcome = { kind: 'failed', errorCode: 'internal_error' };
+  try {
+    answered = await answerExchange(exchange, parts);
+    await carrier.send(answered.answer);
+    await carrier.end();
+    outcome = outcomeOf(exchange, { answered, error: null });
+    answered.pass.ended(endingOf(exchange, { parts, answered, error: null }));
+  } catch (error) {
+    outcome = outcomeOf(exchange, { answered, error });
+    if (answered) answered.pass.ended(endingOf(exchange, { parts, answered, error }));
+    exchange.responseStatus ??= statusOf(error);
+    if (error instanceof GatewayError && !exchange.isReserved) throw refuse(exchange, { parts, refusal: error });
+    if (!exchange.isCommitted) throw error;
+    await carrier.end();
+  } finally {
+    leaveSeat();
+    answered?.leaveAccount();
+    // Only counts when nothing was said before: a try that is never given back would keep its account out.
+    answered?.pass.release();
+    finish(exchange, { parts, answered, outcome });
+  }
+}
+
+/** The status the client will get for an error that nothing was sent before; null when it left. */
+function statusOf(error: unknown): number | null {
+  if (error instanceof RefusedByProvider) return error.fault.upstreamStatus;
+  if (error instanceof GatewayError) return nativeStatusOf(error);
+  return error instanceof ClientLeft ? null : 500;
+}
+
+/** Every path ends here, once: usage, attempt and request are closed together. */
+function finish(
+  exchange: Exchange,
+  { parts, answered, outcome }: { parts: ServingParts; answered: Answered | null; outcome: Outcome },
+): void {
+  if (answered?.answer.kind === 'stream') {
+    const { observer } = answered.answer.stream;
+    exchange.usage = observer.usage;
+    exchange.servedTier = observer.servedTier;
+  }
+  const attempt = currentAttempt(exchange);
+  noteFailureInStream(exchange, { parts, answered });
+  if (attempt)
+    endAttempt(attempt, {
+      parts,
+      status: outcome.kind,
+      errorCode: outcome.kind === 'succeeded' ? null : outcome.errorCode,
+    });
+  if (attempt && outcome.kind === 'succeeded') parts.successes.note(attempt.accountId, parts.clock.now());
+  parts.records.settle(exchange, outcome);
+}
+
+/** A limit that shows only after the commit cannot move this request any more, but it is known for the next one. */
+function noteFailureInStream(
+  exchange: Exchange,
+  { parts, answered }: { parts: ServingParts; answered: Answered | null },
+): void {
+  const attempt = currentAttempt(exchange);
+  const failureCode = answered?.answer.kind === 'stream' ? answered.answer.stream.observer.failureCode : null;
+  if (!attempt || failureCode === null) return;
+  const now = parts.clock.now();
+  const fault = judgeLateFailure({ error: { code: failureCode } }, now);
+  noteFault(parts.board, { accountId: attempt.accountId, model: exchange.ask.model, fault, now });
+}
+
+/** What the end of the answer tells of its circuit. A whole body is complete once it is read. */
+function endingOf(
+  { signal }: Exchange,
+  { parts, answered: { answer }, error }: { parts: ServingParts; answered: Answered; error: unknown },
+): EndingFacts {
+  const { terminal, failureCode } =
+    answer.kind === 'stream' ? answer.stream.observer : ({ terminal: 'completed', failureCode: null } as const);
+  const abortReason: unknown = signal.aborted ? signal.reason : null;
+  return { terminal, failureCode, error, abortReason, now: parts.clock.now() };
+}
+
+/** A terminal event decides, whatever happens to the connection afterwards (gateway spec 7.1). */
+function outcomeOf(exchange: Exchange, { answered, error }: { answered: Answered | null; error: unknown }): Outcome {
+  const terminal = answered?.answer.kind === 'stream' ? answered.answer.stream.observer.terminal : null;
+  if (terminal === 'completed' || terminal === 'incomplete') return { kind: 'succeeded' };
+  if (terminal === 'failed' && answered?.answer.kind === 'stream') {
+    return { kind: 'failed', errorCode: answered.answer.stream.observer.failureCode ?? 'response_failed' };
+  }
+  if (answered?.answer.kind === 'whole' && error === null) return { kind: 'succeeded' };
+  if (exchange.signal.reason instanceof ClientLeft) return { kind: 'cancelled', errorCode: 'client_disconnected' };
+  return { kind: 'failed', errorCode: failureCodeOf(error, exchange) };
+}
+
+function failureCodeOf(error: unknown, exchange: Exchange): string {
+  const reason: unknown = exchange.signal.aborted ? exchange.signal.reason : error;
+  if (reason instanceof GatewayError) return reason.code;
+  if (reason instanceof RefusedByProvider) return reason.fault.code;
+  if (reason instanceof StreamIdle) return 'stream_idle_timeout';
+  if (reason instanceof SseBlockTooLarge) return 'upstream_response_too_large';
+  if (reason === null || reason instanceof NetworkFault) return 'upstream_stream_error';
+  return 'internal_error';
+}
+
+/** Policy and routing refusals leave a row; overload and stopping do not (gateway spec 2.2, 2.3). */
+export function refuse(
+  exchange: Exchange,
+  { parts, refusal }: { parts: Pick<ServingParts, 'records'>; refusal: GatewayError },
+): GatewayError {
+  if (refusal.row.blame !== 'gateway') parts.records.reject(exchange, refusal);
+  return refusal;
+}
