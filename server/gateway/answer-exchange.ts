@@ -1,9 +1,8 @@
 /** The attempt loop: choose an account, try it, and decide whether another may follow. */
-import { accountMeter } from '../accounts/quota.ts';
 import type { AccountBook } from '../accounts/account-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
-import { chooseAccount, type Choice } from '../routing/choose-account.ts';
+import { chooseAccount } from '../routing/choose-account.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
 import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Random } from '../world/world.ts';
@@ -11,6 +10,7 @@ import type { Answer } from './answer.ts';
 import { tryAccount, type AttemptParts } from './attempt.ts';
 import type { Attempt, Exchange } from './exchange.ts';
 import { faultRow, type Fault } from './faults.ts';
+import { gatherScene, type SceneQuestion } from './gather-scene.ts';
 import { passesOn } from './judge-response.ts';
 import type { HealthScope, AttemptHealth, AttemptPass } from './attempt-health.ts';
 import { mayRetry } from './may-retry.ts';
@@ -60,7 +60,7 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   const tried = new Set<string>();
   try {
     for (;;) {
-      const choice = choose(exchange, { parts, pinnedTo, tried });
+      const choice = chooseAccount(gatherScene(questionOf(exchange, { parts, pinnedTo, tried }), parts));
       if (choice.kind === 'none') throw finalRefusal(exchange, { parts, pinnedTo, exclusions: choice.exclusions });
       const { account } = choice;
       const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
@@ -114,32 +114,19 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   }
 }
 
-function choose(
+/** What this exchange asks of routing, with what its attempts showed so far. */
+function questionOf(
   exchange: Exchange,
   { parts, pinnedTo, tried }: { parts: EngineParts; pinnedTo: string | null; tried: ReadonlySet<string> },
-): Choice {
-  const now = parts.clock.now();
-  const { routing } = exchange;
-  const { model, threadAnchors } = exchange.ask;
-  const view = parts.health.look(scopeOf(exchange), now);
-  const candidates = parts.book.inPool(exchange.client.poolId).map((account) => ({
-    account,
-    unavailability: parts.board.unavailability(account.id, { model, now }) ?? view.blocked(account.id),
-  }));
-  return chooseAccount(candidates, {
-    model,
-    now,
+): SceneQuestion {
+  return {
+    ...scopeOf(exchange),
+    routing: exchange.routing,
+    seed: `${exchange.client.keyId}:${exchange.ask.threadAnchors[0] ?? exchange.id}`,
+    prefers: parts.continuity.preferredAccount(exchange),
     pinnedTo,
     tried,
-    strategy: routing.strategy,
-    ringSize: routing.ringSize,
-    floorPercent: routing.floorPercent,
-    seed: `${exchange.client.keyId}:${threadAnchors[0] ?? exchange.id}`,
-    prefers: parts.continuity.preferredAccount(exchange),
-    demoted: view.demoted,
-    quota: (accountId) => parts.board.readings(accountId).filter(({ meter }) => meter === accountMeter),
-    lastSuccessAt: (accountId) => parts.successes.lastSuccessAt(accountId),
-  });
+  };
 }
 
 function scopeOf({ client, ask, routeClass }: Exchange): Omit<HealthScope, 'accountId'> {

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accountFacts, testNow as now } from '../../test/support/account-facts.ts';
+import { accountFacts, emptyScene, testNow as now } from '../../test/support/account-facts.ts';
 import type { AccountFacts } from '../accounts/account.ts';
 import { strategies, type StrategyName } from '../contract/vocabulary.ts';
-import { chooseAccount, type ChoiceQuestion } from './choose-account.ts';
-import type { Candidate } from './eligibility.ts';
+import { chooseAccount, type Choice } from './choose-account.ts';
+import type { Unavailability } from './eligibility.ts';
+import type { Scene } from './scene.ts';
 
 const ids = fc.uniqueArray(fc.uuid(), { minLength: 1, maxLength: 12 });
 
@@ -12,8 +13,8 @@ describe('choosing an account', () => {
   it('does not depend on the order in which accounts are listed', () => {
     fc.assert(
       fc.property(ids, fc.string(), (accounts, seed) => {
-        const forwards = chooseAccount(accounts.map(candidate), question({ seed }));
-        const backwards = chooseAccount(accounts.toReversed().map(candidate), question({ seed }));
+        const forwards = choose(accounts.map(candidate), { seed });
+        const backwards = choose(accounts.toReversed().map(candidate), { seed });
         expect(chosenId(forwards)).toBe(chosenId(backwards));
       }),
     );
@@ -23,8 +24,8 @@ describe('choosing an account', () => {
     fc.assert(
       fc.property(ids, fc.string(), fc.nat(), (accounts, seed, pick) => {
         const gone = accounts[pick % accounts.length];
-        const before = chosenId(chooseAccount(accounts.map(candidate), question({ seed })));
-        const after = chosenId(chooseAccount(accounts.filter((id) => id !== gone).map(candidate), question({ seed })));
+        const before = chosenId(choose(accounts.map(candidate), { seed }));
+        const after = chosenId(choose(accounts.filter((id) => id !== gone).map(candidate), { seed }));
         if (before !== gone) expect(after).toBe(before);
       }),
     );
@@ -34,7 +35,7 @@ describe('choosing an account', () => {
     const accounts = ['a', 'b', 'c', 'd'].map(candidate);
     const counts = new Map<string | null, number>();
     for (let thread = 0; thread < 4000; thread += 1) {
-      const id = chosenId(chooseAccount(accounts, question({ seed: `thread-${thread}` })));
+      const id = chosenId(choose(accounts, { seed: `thread-${thread}` }));
       counts.set(id, (counts.get(id) ?? 0) + 1);
     }
     for (const count of counts.values()) expect(count).toBeGreaterThan(850);
@@ -43,19 +44,18 @@ describe('choosing an account', () => {
 
   it('keeps a conversation with its account as long as that account may serve', () => {
     const accounts = ['a', 'b', 'c'].map(candidate);
-    for (const prefers of ['a', 'b', 'c'])
-      expect(chosenId(chooseAccount(accounts, question({ prefers })))).toBe(prefers);
+    for (const prefers of ['a', 'b', 'c']) expect(chosenId(choose(accounts, { prefers }))).toBe(prefers);
     const limited = accounts.map((each) =>
       each.account.id === 'b'
         ? { ...each, unavailability: { code: 'usage_limit_reached' as const, until: null } }
         : each,
     );
-    expect(chosenId(chooseAccount(limited, question({ prefers: 'b' })))).not.toBe('b');
+    expect(chosenId(choose(limited, { prefers: 'b' }))).not.toBe('b');
   });
 
   it('never chooses an account that a named reason excludes, and names every reason', () => {
     const reset = new Date('2026-11-23T13:00:00Z');
-    const choice = chooseAccount(
+    const choice = choose(
       [
         candidate('paused', { status: 'paused' }),
         candidate('signed-out', { status: 'reauth_required' }),
@@ -64,7 +64,7 @@ describe('choosing an account', () => {
         { ...candidate('limited'), unavailability: { code: 'usage_limit_reached', until: reset } },
         candidate('tried'),
       ],
-      question({ tried: new Set(['tried']) }),
+      { tried: new Set(['tried']) },
     );
     expect(choice).toEqual({
       kind: 'none',
@@ -81,15 +81,13 @@ describe('choosing an account', () => {
 
   it('lets an account whose refresh failed serve while its token is still good', () => {
     const later = new Date(now.getTime() + 1);
-    expect(
-      chosenId(chooseAccount([candidate('a', { status: 'refresh_failed', accessTokenExpiresAt: later })], question())),
-    ).toBe('a');
+    expect(chosenId(choose([candidate('a', { status: 'refresh_failed', accessTokenExpiresAt: later })]))).toBe('a');
   });
 
   it('treats a pin as absolute', () => {
     const accounts = ['a', 'b'].map(candidate);
-    expect(chosenId(chooseAccount(accounts, question({ pinnedTo: 'b', prefers: 'a' })))).toBe('b');
-    expect(chooseAccount(accounts, question({ pinnedTo: 'gone' })).kind).toBe('none');
+    expect(chosenId(choose(accounts, { pinnedTo: 'b', prefers: 'a' }))).toBe('b');
+    expect(choose(accounts, { pinnedTo: 'gone' }).kind).toBe('none');
   });
 
   it('tries as many accounts as the ring has, the tried ones counted in', () => {
@@ -97,15 +95,15 @@ describe('choosing an account', () => {
     const tried = new Set<string>();
     const served: string[] = [];
     for (let left = 3; left > 0; left -= 1) {
-      const choice = chooseAccount(accounts, question({ ringSize: 3, tried }));
+      const choice = choose(accounts, { ringSize: 3, tried });
       if (choice.kind !== 'chosen') throw new Error('the ring ended too soon');
       expect([choice.tryList.length, choice.tryList[0]]).toEqual([left, choice.account]);
       tried.add(choice.account.id);
       served.push(choice.account.id);
     }
-    const whole = chooseAccount(accounts, question({ ringSize: 5 }));
+    const whole = choose(accounts, { ringSize: 5 });
     expect(whole.kind === 'chosen' && whole.tryList.slice(0, 3).map(({ id }) => id)).toEqual(served);
-    const over = chooseAccount(accounts, question({ ringSize: 3, tried }));
+    const over = choose(accounts, { ringSize: 3, tried });
     expect(over.kind).toBe('none');
     expect(over.exclusions.map(({ reason }) => reason).toSorted()).toEqual([
       ...Array.from({ length: 3 }, () => 'already_tried'),
@@ -115,8 +113,8 @@ describe('choosing an account', () => {
 
   it('cuts the ring after preference and demotion were heard', () => {
     const accounts = ['a', 'b', 'c', 'd', 'e'].map((id) => candidate(id));
-    const tryList = (overrides: Partial<ChoiceQuestion>) => {
-      const choice = chooseAccount(accounts, question({ ringSize: 2, ...overrides }));
+    const tryList = (overrides: Partial<Scene>) => {
+      const choice = choose(accounts, { ringSize: 2, ...overrides });
       return choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
     };
     const usual = tryList({ ringSize: 5 });
@@ -127,37 +125,41 @@ describe('choosing an account', () => {
   });
 
   it('tries one account even where the ring says none', () => {
-    expect(chooseAccount([candidate('a')], question({ ringSize: 0 })).kind).toBe('chosen');
+    expect(choose([candidate('a')], { ringSize: 0 }).kind).toBe('chosen');
   });
 
   it('routes by every strategy, and none brings an excluded account back', () => {
     const open = ['a', 'b'].map((id) => candidate(id));
     const closed = ['c', 'd'].map((id) => candidate(id, { status: 'paused' }));
     for (const strategy of Object.keys(strategies) as StrategyName[]) {
-      const choice = chooseAccount([...open, ...closed], question({ strategy, prefers: 'c' }));
+      const choice = choose([...open, ...closed], { strategy, prefers: 'c' });
       const named = choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
       expect(named.toSorted(), strategy).toEqual(['a', 'b']);
     }
   });
 });
 
-function question(overrides: Partial<ChoiceQuestion> = {}): ChoiceQuestion {
-  return {
-    model: 'gpt-6.1-sol',
-    now,
-    pinnedTo: null,
-    tried: new Set(),
-    strategy: 'bridge_ring',
-    seed: 's',
-    prefers: null,
+interface Candidate {
+  readonly account: AccountFacts;
+  readonly unavailability: Unavailability | null;
+}
+
+/** The choice of a scene in which everybody stands as said, and nothing else is known. */
+function choose(candidates: readonly Candidate[], overrides: Partial<Scene> = {}): Choice {
+  const unavailabilities = new Map(candidates.map(({ account, unavailability }) => [account.id, unavailability]));
+  return chooseAccount({
+    ...emptyScene,
+    ringSize: candidates.length,
+    accounts: candidates.map(({ account }) => account),
+    unavailability: (accountId) => unavailabilities.get(accountId) ?? null,
     ...overrides,
-  };
+  });
 }
 
 function candidate(id: string, overrides: Partial<AccountFacts> | number = {}): Candidate {
   return { account: accountFacts(id, typeof overrides === 'object' ? overrides : {}), unavailability: null };
 }
 
-function chosenId(choice: ReturnType<typeof chooseAccount>): string | null {
+function chosenId(choice: Choice): string | null {
   return choice.kind === 'chosen' ? choice.account.id : null;
 }

@@ -28,10 +28,11 @@ export interface Exclusion {
   readonly until: Date | null;
 }
 
-export interface Candidate {
-  readonly account: AccountFacts;
-  /** What the board, or what attempts taught of its circuit, says against it at this moment. */
-  readonly unavailability: { readonly code: ExclusionReason; readonly until: Date | null } | null;
+/** Why an account takes no call now although its own state is sound. */
+export interface Unavailability {
+  readonly code: ExclusionReason;
+  /** When it ends by itself, as far as is known. */
+  readonly until: Date | null;
 }
 
 export interface RoutingQuestion {
@@ -41,27 +42,30 @@ export interface RoutingQuestion {
   readonly pinnedTo: string | null;
   /** Accounts that failed this request already. */
   readonly tried: ReadonlySet<string>;
+  /** What the board, or what attempts taught of its circuit, says against an account now. Must be instant. */
+  readonly unavailability: (accountId: string) => Unavailability | null;
 }
 
-/** The first reason that keeps this account out, or null when it may serve. */
-export function exclusionOf(candidate: Candidate, question: RoutingQuestion): Exclusion | null {
-  const { account, unavailability } = candidate;
-  const reason = reasonAgainst(candidate, question);
-  if (reason === null) return null;
-  const until = unavailability?.code === reason ? unavailability.until : null;
-  return { accountId: account.id, reason, until };
+/**
+ * The first reason that keeps this account out, or null when it may serve. Lasting reasons come first. Makes nothing
+ * unless it excludes: most accounts may serve, and all are asked for every request.
+ */
+export function exclusionOf(account: AccountFacts, question: RoutingQuestion): Exclusion | null {
+  const reason = lastingReason(account, question);
+  if (reason !== null) return { accountId: account.id, reason, until: null };
+  const unavailability = question.unavailability(account.id);
+  if (unavailability) return { accountId: account.id, reason: unavailability.code, until: unavailability.until };
+  return question.tried.has(account.id) ? { accountId: account.id, reason: 'already_tried', until: null } : null;
 }
 
-/** Lasting reasons come first. Makes nothing: most accounts may serve, and all are asked for every request. */
-function reasonAgainst({ account, unavailability }: Candidate, question: RoutingQuestion): ExclusionReason | null {
+/** What its own state and the request itself say against an account. */
+function lastingReason(account: AccountFacts, question: RoutingQuestion): ExclusionReason | null {
   if (account.status === 'deleted') return 'account_removed';
   if (account.status === 'paused') return 'account_paused';
   if (account.status === 'reauth_required') return 'account_signed_out';
   if (question.pinnedTo !== null && question.pinnedTo !== account.id) return 'pinned_elsewhere';
   if (account.models !== null && !account.models.has(question.model)) return 'model_not_offered';
-  if (account.status === 'refresh_failed' && isTokenExpired(account, question.now)) return 'account_token_expired';
-  if (unavailability) return unavailability.code;
-  return question.tried.has(account.id) ? 'already_tried' : null;
+  return account.status === 'refresh_failed' && isTokenExpired(account, question.now) ? 'account_token_expired' : null;
 }
 
 /** A failed refresh stops an account only once its old token has run out. */

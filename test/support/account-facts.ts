@@ -1,6 +1,7 @@
 /** Accounts and readings as routing knows them, for tests of the choice. */
 import type { AccountFacts } from '../../server/accounts/account.ts';
 import { accountMeter, type QuotaReading } from '../../server/accounts/quota.ts';
+import type { Scene } from '../../server/routing/scene.ts';
 
 /** The moment at which these tests take place. */
 export const testNow = new Date('2026-11-23T12:00:00Z');
@@ -27,6 +28,24 @@ export function accountFacts(id: string, overrides: Partial<AccountFacts> = {}):
     ...overrides,
   };
 }
+
+/** A plain request for a model, in a Pool of nobody about which nothing is known. */
+export const emptyScene: Scene = {
+  accounts: [],
+  model: 'gpt-6.1-sol',
+  now: testNow,
+  pinnedTo: null,
+  tried: new Set(),
+  unavailability: () => null,
+  strategy: 'bridge_ring',
+  ringSize: 3,
+  floorPercent: 0,
+  seed: 's',
+  prefers: null,
+  demoted: new Set(),
+  quota: () => [],
+  lastSuccessAt: () => null,
+};
 
 /** A reading of the account's own limit. `resetsInMs` counts from `testNow`; null when the provider did not say. */
 export function quotaReading(
