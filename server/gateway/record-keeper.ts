@@ -6,14 +6,9 @@ import type { Prices } from '../catalog/prices.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { createGroupCommit } from '../lib/group-commit.ts';
 import { errorFacts } from '../observe/log.ts';
-import {
-  insertAttempt,
-  rejectRequests,
-  reserveRequests,
-  settleRequests,
-  type Queryable,
-} from '../usage/ledger-store.ts';
+import { insertAttempt, rejectRequests, settleRequests, type Queryable } from '../usage/ledger-store.ts';
 import type { Rejection, Reservation, Settlement } from '../usage/ledger-rows.ts';
+import { reserveRequests } from '../usage/reservation-store.ts';
 import type { Clock, Log } from '../world/world.ts';
 import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import type { Attempt, Exchange, Outcome } from './exchange.ts';

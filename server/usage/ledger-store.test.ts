@@ -14,7 +14,8 @@ import {
 import { quietLog } from '../../test/support/quiet-log.ts';
 import { systemClock } from '../world/real-world.ts';
 import type { Rejection, Reservation, Settlement } from './ledger-rows.ts';
-import { insertAttempt, rejectRequests, reserveRequests, settleRequests } from './ledger-store.ts';
+import { insertAttempt, rejectRequests, settleRequests } from './ledger-store.ts';
+import { reserveRequests } from './reservation-store.ts';
 import { sweepDeadProcesses } from './sweep.ts';
 
 let database: TestDatabase;

@@ -1,10 +1,10 @@
 /**
- * SQL of requests and their money. Each function is one statement for many rows, so a request costs at most one
- * statement before dispatch and one after, and under load many requests share them. Every movement is idempotent: a
- * request has one reservation, one settlement and one release, whoever writes them and how often.
+ * SQL of requests and their money after the reservation (`reservation-store.ts`). Each function is one statement for
+ * many rows, which requests under load share. Every movement is idempotent: a request has one reservation, one
+ * settlement and one release, whoever writes them and how often.
  */
 import type pg from 'pg';
-import type { AttemptRow, Rejection, Reservation, Settlement } from './ledger-rows.ts';
+import type { AttemptRow, Rejection, Settlement } from './ledger-rows.ts';
 
 /** A pool or one connection of it. */
 export type Queryable = Pick<pg.Pool, 'query'>;
@@ -21,56 +21,6 @@ export const insertRequest = `insert into requests (id, pool_id, api_key_id, api
     model, "requestedTier", "reasoningEffort", "clientAddress", "clientName", "requestBytes", "admittedAt"`;
 export const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, account_id, model, requests, input_tokens,
   cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens, cost_micros, cost_status, created_at`;
-
-/**
- * A reservation does not wait for the disk: only a power cut within the next half second could lose it, together with
- * the answer it was for, while every request would pay the wait before its first byte. Its settlement does wait, and
- * carries the reservation to disk with it.
- */
-export const withoutDiskWait = `unhurried as materialized (select set_config('synchronous_commit', 'off', true) as setting)`;
-
-/**
- * A key that was revoked, paused, expired or moved to a disabled Pool since it was recognised reserves nothing. What is
- * there already stays: an answer that was lost on its way makes the caller write the same again.
- */
-const reserveText = `
-with ${withoutDiskWait}, item as (
-  select * from jsonb_to_recordset($1::jsonb)
-    as x(${requestColumns}, "attemptId" uuid, "accountId" uuid, "accountLabel" text, ${amountColumns})
-), live as (
-  select item.* from item
-  join api_keys key on key.id = item."keyId"
-  join pools pool on pool.id = key.pool_id
-  where key.revoked_at is null and key.paused_at is null and pool.disabled_at is null
-    and (key.expires_at is null or key.expires_at > item."admittedAt")
-), request as (
-  ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1 from live
-  on conflict do nothing
-), attempt as (
-  insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at)
-  select "attemptId", "requestId", 1, "accountId", "accountLabel", transport, 'in_progress', "admittedAt" from live
-  on conflict do nothing
-), entry as (
-  insert into ledger_entries (${ledgerColumns})
-  select "requestId", 'reservation', 'usage_unknown', "poolId", "keyId", "accountId", model, 1, "inputTokens",
-    "cachedTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens", "totalTokens", "costMicros", "costStatus",
-    "admittedAt"
-  from live
-  on conflict do nothing
-)
-select "requestId" as id from live, unhurried`;
-
-/**
- * Writes requests with their first attempt and reservation.
- *
- * @returns for each item whether it was reserved; false means its key may no longer be used.
- */
-export async function reserveRequests(pool: Queryable, items: readonly Reservation[]): Promise<boolean[]> {
-  const values = [JSON.stringify(items.map(({ estimate, ...item }) => ({ ...item, ...estimate })))];
-  const { rows } = await pool.query<{ id: string }>({ name: 'reserve_requests', text: reserveText, values });
-  const reserved = new Set(rows.map(({ id }) => id));
-  return items.map(({ requestId }) => reserved.has(requestId));
-}
 
 const rejectText = `
 with item as (

@@ -104,6 +104,7 @@ export const rooms: readonly Room[] = [
       'usage',
       // The record keeper is what the ledger's SQL is for; it writes nobody else's tables.
       'server/usage/ledger-store.ts',
+      'server/usage/reservation-store.ts',
     ],
     packages: ['kysely'],
   },
