@@ -17,14 +17,14 @@ export interface AccountBook {
 /**
  * An empty book; call `reload()` before the first use and on every change of the topics `accounts` and `catalog`.
  *
- * @param options.modelsOf the slugs of an account's model list, null while none was read
+ * @param options.modelsOf the models of an account's list, null while none was read
  */
 export function createAccountBook({
   db,
   modelsOf,
 }: {
   db: Kysely<DB>;
-  modelsOf: (accountId: string) => ReadonlySet<string> | null;
+  modelsOf: (accountId: string) => AccountFacts['models'];
 }): AccountBook {
   let accounts: readonly AccountFacts[] = [];
   let byId = new Map<string, AccountFacts>();

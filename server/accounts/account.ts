@@ -1,4 +1,5 @@
 /** What an upstream account is to the engine: facts that change when an operator or a refresh changes them. */
+import type { ModelAbilities } from '../catalog/model-abilities.ts';
 import type { AccountStatus } from '../contract/vocabulary.ts';
 
 export interface AccountFacts {
@@ -23,8 +24,8 @@ export interface AccountFacts {
   readonly createdAt: Date;
   /** Ids of the Pools this account is an enabled member of. */
   readonly poolIds: readonly string[];
-  /** Slugs of its model list; null while no list was ever read, which excludes nothing. */
-  readonly models: ReadonlySet<string> | null;
+  /** Its model list with what it says of each; null while none was ever read, which excludes nothing. */
+  readonly models: ReadonlyMap<string, ModelAbilities> | null;
 }
 
 /** A credential as a call needs it. Never logged, never stored in this form. */

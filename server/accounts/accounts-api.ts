@@ -19,7 +19,7 @@ import type { TokenKeeper } from './token-keeper.ts';
 
 /** The model lists, as far as accounts show them. */
 export interface AccountModels {
-  slugsOf(accountId: string): ReadonlySet<string> | null;
+  modelsOf(accountId: string): ReadonlyMap<string, unknown> | null;
   fetchedAt(accountId: string): Date | null;
   reload(): Promise<void>;
 }
@@ -69,7 +69,7 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
       ...row,
       pools: [...row.pools],
       quota: board.readings(row.id).toSorted(byMeterAndLength),
-      models: [...(models.slugsOf(row.id) ?? [])],
+      models: [...(models.modelsOf(row.id)?.keys() ?? [])],
       modelsFetchedAt: models.fetchedAt(row.id),
     };
   }

@@ -43,7 +43,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const keys = createKeyBook({ db, clock });
   const pools = createPoolBook({ db });
   const catalog = createCatalog({ db, log });
-  const accounts = createAccountBook({ db, modelsOf: (accountId) => catalog.slugsOf(accountId) });
+  const accounts = createAccountBook({ db, modelsOf: (accountId) => catalog.modelsOf(accountId) });
   const board = createAccountBoard();
   const health = createAttemptHealth({ clock, log });
   const successes = createLastSuccesses();

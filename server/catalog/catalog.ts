@@ -3,12 +3,16 @@ import type { Kysely } from 'kysely';
 import type { DB } from '../database/tables.generated.ts';
 import type { Log } from '../world/world.ts';
 import { selectCatalogs, selectCatalogTimes, type StoredCatalog } from './catalog-store.ts';
+import { readModelAbilities, type ModelAbilities } from './model-abilities.ts';
 import { CatalogUnreadable, splitCatalog } from './split-catalog.ts';
 import { unionCatalog, type UnionCatalog } from './union-catalog.ts';
 
 export interface Catalog {
-  /** Slugs of an account's list, or null when none was ever read. The same set until the list changes. */
-  slugsOf(accountId: string): ReadonlySet<string> | null;
+  /**
+   * The models of an account's list with what it says of each, or null when none was ever read. The same map until the
+   * list changes, and the same for all accounts with the same list.
+   */
+  modelsOf(accountId: string): ReadonlyMap<string, ModelAbilities> | null;
   /** When the account's list was fetched. */
   fetchedAt(accountId: string): Date | null;
   /** The union of these accounts' lists, given oldest account first; kept until one of them changes. */
@@ -19,7 +23,7 @@ export interface Catalog {
 
 interface Held {
   readonly stored: StoredCatalog;
-  readonly slugs: ReadonlySet<string>;
+  readonly models: ReadonlyMap<string, ModelAbilities>;
 }
 
 /** Unions kept in memory: one per combination of accounts, so as many as there are Pools. */
@@ -40,16 +44,18 @@ export function createCatalog({ db, log }: { db: Kysely<DB>; log: Log }): Catalo
     const next = new Map<string, Held>();
     for (const time of times) if (isKept(time)) next.set(time.accountId, held.get(time.accountId)!);
     for (const stored of await selectCatalogs(db, changed)) {
-      const slugs = readSlugs(stored);
-      if (slugs) next.set(stored.accountId, { stored, slugs });
+      const models = readModels(stored, next.values());
+      if (models) next.set(stored.accountId, { stored, models });
     }
     held = next;
     unions.clear();
   }
 
-  function readSlugs({ accountId, body }: StoredCatalog): ReadonlySet<string> | null {
+  /** Most accounts have the list of another one: it is read, and kept, once. */
+  function readModels({ accountId, body }: StoredCatalog, known: Iterable<Held>): Held['models'] | null {
+    for (const { stored, models } of known) if (stored.body.equals(body)) return models;
     try {
-      return new Set(splitCatalog(body).map(({ slug }) => slug));
+      return new Map(splitCatalog(body).map(({ slug, bytes }) => [slug, readModelAbilities(bytes)]));
     } catch (error) {
       if (!(error instanceof CatalogUnreadable)) throw error;
       log.warn('stored_catalog_unreadable', { accountId });
@@ -58,7 +64,7 @@ export function createCatalog({ db, log }: { db: Kysely<DB>; log: Log }): Catalo
   }
 
   return {
-    slugsOf: (accountId) => held.get(accountId)?.slugs ?? null,
+    modelsOf: (accountId) => held.get(accountId)?.models ?? null,
     fetchedAt: (accountId) => held.get(accountId)?.stored.fetchedAt ?? null,
     unionOf(accountIds) {
       const key = accountIds.join(' ');

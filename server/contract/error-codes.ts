@@ -125,6 +125,15 @@ export const errorCodes = {
     blame: 'nobody',
     message: 'No account of this Pool can serve this request right now.',
   },
+  no_compatible_backend: {
+    ...gateway,
+    status: 503,
+    nativeStatus: 400,
+    type: 'invalid_request_error',
+    blame: 'nobody',
+    message:
+      'No account of this Pool offers what this request needs. Ask without it, or link an account whose plan has it.',
+  },
   server_is_overloaded: {
     ...gateway,
     status: 503,

@@ -99,6 +99,31 @@ export const strategies = {
 export type StrategyName = keyof typeof strategies;
 export const StrategyName = wordsOf(strategies);
 
+/** Why an account was left out of a choice, as what is said of the account; records and refusals count these. */
+export const exclusionReasons = {
+  account_paused: 'is paused',
+  account_removed: 'was removed',
+  account_signed_out: 'must be signed in again',
+  account_token_expired: 'has an expired sign-in that could not be renewed yet',
+  model_not_offered: 'does not offer the model',
+  tier_not_offered: 'does not offer the service tier for the model',
+  streaming_not_offered: 'does not stream the model',
+  images_not_offered: 'does not take images with the model',
+  tools_not_offered: 'does not offer tools with the model',
+  reasoning_not_offered: 'does not offer reasoning with the model',
+  usage_limit_reached: 'has used up its limit',
+  cooling_down: 'was asked to slow down',
+  edge_back_off: "is waiting for the provider's network edge",
+  circuit_open: 'failed several times and is left alone for a moment',
+  circuit_probing: 'failed several times and is being tried again',
+  network_down: 'cannot be reached from this machine now',
+  model_refused: 'was refused the model by the provider',
+  pinned_elsewhere: "does not hold this conversation's compacted history",
+  already_tried: 'was tried already',
+  outside_ring: 'was not among those that one request may try',
+} as const;
+export type ExclusionReason = keyof typeof exclusionReasons;
+
 /** How a Pool has one model served; `auto` does what the model list says (gateway spec 2.7). */
 export const servingModes = {
   auto: 'As the model list says',

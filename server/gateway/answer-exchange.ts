@@ -10,13 +10,14 @@ import type { Answer } from './answer.ts';
 import { tryAccount, type AttemptParts } from './attempt.ts';
 import type { Attempt, Exchange } from './exchange.ts';
 import { faultRow, type Fault } from './faults.ts';
-import { gatherScene, type SceneQuestion } from './gather-scene.ts';
+import { gatherScene } from './gather-scene.ts';
 import { passesOn } from './judge-response.ts';
 import type { HealthScope, AttemptHealth, AttemptPass } from './attempt-health.ts';
 import { mayRetry } from './may-retry.ts';
 import { noteFault } from './note-fault.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 import { refusalOf } from './refusal.ts';
+import { questionOf } from './scene-question.ts';
 
 export interface EngineParts extends AttemptParts {
   readonly book: AccountBook;
@@ -60,7 +61,8 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   const tried = new Set<string>();
   try {
     for (;;) {
-      const choice = chooseAccount(gatherScene(questionOf(exchange, { parts, pinnedTo, tried }), parts));
+      const prefers = parts.continuity.preferredAccount(exchange);
+      const choice = chooseAccount(gatherScene(questionOf(exchange, { prefers, pinnedTo, tried }), parts));
       if (choice.kind === 'none') throw finalRefusal(exchange, { parts, pinnedTo, exclusions: choice.exclusions });
       const { account } = choice;
       const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
@@ -112,21 +114,6 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   } finally {
     deadline.stop();
   }
-}
-
-/** What this exchange asks of routing, with what its attempts showed so far. */
-function questionOf(
-  exchange: Exchange,
-  { parts, pinnedTo, tried }: { parts: EngineParts; pinnedTo: string | null; tried: ReadonlySet<string> },
-): SceneQuestion {
-  return {
-    ...scopeOf(exchange),
-    routing: exchange.routing,
-    seed: `${exchange.client.keyId}:${exchange.ask.threadAnchors[0] ?? exchange.id}`,
-    prefers: parts.continuity.preferredAccount(exchange),
-    pinnedTo,
-    tried,
-  };
 }
 
 function scopeOf({ client, ask, routeClass }: Exchange): Omit<HealthScope, 'accountId'> {

@@ -19,6 +19,10 @@ export interface Ask {
   readonly isCompaction: boolean;
   readonly requestedTier: string | null;
   readonly reasoningEffort: string | null;
+  /** There are images in the input. */
+  readonly hasImages: boolean;
+  /** It offers tools to the model. */
+  readonly hasTools: boolean;
   /** The decoded body, byte for byte as the client wrote it. */
   readonly body: Buffer;
   /** The client's own headers that travel on, in their order; credentials are not among them. */

@@ -5,12 +5,11 @@
 import type { AccountBoard } from '../accounts/account-board.ts';
 import type { AccountBook } from '../accounts/account-book.ts';
 import { accountMeter } from '../accounts/quota.ts';
-import type { PoolRouting } from '../contract/pools.ts';
-import type { RouteClass } from '../contract/vocabulary.ts';
 import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Scene } from '../routing/scene.ts';
 import type { Clock } from '../world/world.ts';
 import type { AttemptHealth } from './attempt-health.ts';
+import type { SceneQuestion } from './scene-question.ts';
 
 /** What routing knows of accounts, wherever it is kept. */
 export interface SceneParts {
@@ -21,33 +20,18 @@ export interface SceneParts {
   readonly clock: Pick<Clock, 'now'>;
 }
 
-/** What somebody wants served, as far as the choice of an account is concerned. */
-export interface SceneQuestion {
-  readonly poolId: string;
-  readonly keyId: string;
-  readonly routeClass: RouteClass;
-  readonly routing: PoolRouting;
-  readonly model: string;
-  /** What the order may depend on so that the same conversation meets the same order. */
-  readonly seed: string;
-  /** The account that served this conversation last. */
-  readonly prefers: string | null;
-  /** The only account that can serve this conversation. */
-  readonly pinnedTo: string | null;
-  /** Accounts that failed this request already. */
-  readonly tried: ReadonlySet<string>;
-}
-
 /** @example const choice = chooseAccount(gatherScene(questionOf(exchange), parts)); */
 export function gatherScene(question: SceneQuestion, { book, board, health, successes, clock }: SceneParts): Scene {
   const now = clock.now();
-  const { poolId, routing, model, seed, prefers, pinnedTo, tried } = question;
+  const { poolId, routing, model, needs, isCompaction, seed, prefers, pinnedTo, tried } = question;
   const view = health.look(question, now);
   const asked = { model, now };
   return {
     accounts: book.inPool(poolId),
     unavailability: (accountId) => board.unavailability(accountId, asked) ?? view.blocked(accountId),
     model,
+    needs,
+    isCompaction,
     now,
     pinnedTo,
     tried,

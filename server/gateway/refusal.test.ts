@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exclusionReasons, type Exclusion, type ExclusionReason } from '../routing/eligibility.ts';
+import { exclusionReasons, type ExclusionReason } from '../contract/vocabulary.ts';
+import type { Exclusion } from '../routing/eligibility.ts';
 import { renderCodexError } from './dialects/codex/render-error.ts';
 import { faults, type Fault, type FaultKind } from './faults.ts';
 import { refusalOf, type RefusalFacts } from './refusal.ts';

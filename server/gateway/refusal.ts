@@ -1,6 +1,7 @@
 /** What the client is told when no account can, or could, serve its request. Pure. */
 import { GatewayError } from '../contract/gateway-error.ts';
-import { exclusionReasons, type Exclusion, type ExclusionReason } from '../routing/eligibility.ts';
+import { exclusionReasons, type ExclusionReason } from '../contract/vocabulary.ts';
+import type { Exclusion } from '../routing/eligibility.ts';
 import { faultRow, type Fault, type FaultRow } from './faults.ts';
 import { messageOf } from './judge-response.ts';
 
@@ -36,6 +37,11 @@ export function refusalOf(facts: RefusalFacts): GatewayError {
   if (pinnedTo !== null && waiting.length === 0) return refusalOfPin(exclusions, pinnedTo);
   if (exclusions.length > 0 && exclusions.every(({ reason }) => aboutModel.has(reason)))
     return new GatewayError('invalid_model', { param: 'model' });
+  if (
+    exclusions.some(({ reason }) => lastingLack.has(reason)) &&
+    exclusions.every(({ reason }) => aboutRequest.has(reason))
+  )
+    return new GatewayError('no_compatible_backend', { detail: tally(exclusions) });
   if (exclusions.length === 0 && !newest) return new GatewayError('pool_has_no_accounts');
   // Without a wait the client gives up after seconds and shows the sentence: what lasts is not worth waiting for.
   const retryAfterMs = waiting.length > 0 ? boundedWait(earliest(waiting), now) : undefined;
@@ -66,6 +72,18 @@ const passing = new Set<ExclusionReason>([
 
 /** Reasons that no account serves the model, whatever else is wrong. */
 const aboutModel = new Set<ExclusionReason>(['model_not_offered', 'model_refused']);
+
+/** What the model cannot do on an account: another request would be served. */
+const lastingLack = new Set<ExclusionReason>([
+  'tier_not_offered',
+  'streaming_not_offered',
+  'images_not_offered',
+  'tools_not_offered',
+  'reasoning_not_offered',
+]);
+
+/** Reasons that lie in what was asked, not in the state of an account: asking again changes nothing. */
+const aboutRequest = new Set<ExclusionReason>([...aboutModel, ...lastingLack]);
 
 function refusalOfPin(exclusions: readonly Exclusion[], pinnedTo: string): GatewayError {
   const holder = exclusions.find(({ accountId }) => accountId === pinnedTo);

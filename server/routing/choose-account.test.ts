@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accountFacts, emptyScene, testNow as now } from '../../test/support/account-facts.ts';
 import type { AccountFacts } from '../accounts/account.ts';
+import { unknownAbilities, type ModelAbilities, type ModelLack } from '../catalog/model-abilities.ts';
 import { strategies, type StrategyName } from '../contract/vocabulary.ts';
 import { chooseAccount, type Choice } from './choose-account.ts';
 import type { Unavailability } from './eligibility.ts';
@@ -59,7 +60,7 @@ describe('choosing an account', () => {
       [
         candidate('paused', { status: 'paused' }),
         candidate('signed-out', { status: 'reauth_required' }),
-        candidate('other-models', { models: new Set(['gpt-other']) }),
+        candidate('other-models', { models: new Map([['gpt-other', unknownAbilities]]) }),
         candidate('expired', { status: 'refresh_failed', accessTokenExpiresAt: now }),
         { ...candidate('limited'), unavailability: { code: 'usage_limit_reached', until: reset } },
         candidate('tried'),
@@ -77,6 +78,59 @@ describe('choosing an account', () => {
         { accountId: 'tried', reason: 'already_tried', until: null },
       ],
     });
+  });
+
+  it('leaves out whoever lacks what the request needs, and names what it is', () => {
+    const lacking = (lack: ModelLack) => able({ lacks: new Set([lack]) });
+    const choice = choose(
+      [
+        candidate('silent', able({})),
+        candidate('blind', lacking('images')),
+        candidate('handless', lacking('tools')),
+        candidate('thoughtless', lacking('reasoning')),
+        candidate('slow', lacking('streaming')),
+        candidate('mute', lacking('responses')),
+      ],
+      { needs: { tier: null, abilities: ['responses', 'streaming', 'images', 'tools', 'reasoning'] } },
+    );
+    expect(chosenId(choice)).toBe('silent');
+    expect(choice.exclusions.map(({ accountId, reason }) => [accountId, reason])).toEqual([
+      ['blind', 'images_not_offered'],
+      ['handless', 'tools_not_offered'],
+      ['thoughtless', 'reasoning_not_offered'],
+      ['slow', 'streaming_not_offered'],
+      ['mute', 'model_not_offered'],
+    ]);
+    const plain = choose([candidate('blind', lacking('images'))], { needs: { tier: null, abilities: ['tools'] } });
+    expect(chosenId(plain)).toBe('blind');
+  });
+
+  it('asks for a tier only of those who say that they have it, and for none of anybody', () => {
+    const accounts = [
+      candidate('fast', able({ tiers: new Set(['priority']) })),
+      candidate('other', able({ tiers: new Set(['flex']) })),
+      candidate('listless'),
+    ];
+    const choice = choose(accounts, { needs: { tier: 'priority', abilities: [] } });
+    expect(choice).toMatchObject({
+      account: { id: 'fast' },
+      exclusions: [
+        { accountId: 'other', reason: 'tier_not_offered' },
+        { accountId: 'listless', reason: 'tier_not_offered' },
+      ],
+    });
+    expect(choose(accounts).exclusions).toEqual([]);
+  });
+
+  it('lets those that say they compact do it, and the others when there is nobody else', () => {
+    const accounts = [candidate('a'), candidate('b'), candidate('c', able({ compacts: true }))];
+    const order = (isCompaction: boolean) => {
+      const choice = choose(accounts, { isCompaction, prefers: 'a', demoted: new Set(['c']) });
+      return choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
+    };
+    expect(order(true)).toEqual(['c', 'a', 'b']);
+    expect(order(false)).toEqual(['a', 'b', 'c']);
+    expect(chosenId(choose(accounts.slice(0, 2), { isCompaction: true, prefers: 'a' }))).toBe('a');
   });
 
   it('lets an account whose refresh failed serve while its token is still good', () => {
@@ -158,6 +212,11 @@ function choose(candidates: readonly Candidate[], overrides: Partial<Scene> = {}
 
 function candidate(id: string, overrides: Partial<AccountFacts> | number = {}): Candidate {
   return { account: accountFacts(id, typeof overrides === 'object' ? overrides : {}), unavailability: null };
+}
+
+/** An account whose list says this of the model that is asked for. */
+function able(abilities: Partial<ModelAbilities>): Partial<AccountFacts> {
+  return { models: new Map([[emptyScene.model, { ...unknownAbilities, ...abilities }]]) };
 }
 
 function chosenId(choice: Choice): string | null {

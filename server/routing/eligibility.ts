@@ -1,25 +1,7 @@
 /** Every reason an account may not serve a request, as named words. Pure functions of facts and one clock reading. */
 import type { AccountFacts } from '../accounts/account.ts';
-
-/** Why an account was left out; records and refusals count these. */
-export const exclusionReasons = {
-  account_paused: 'is paused',
-  account_removed: 'was removed',
-  account_signed_out: 'must be signed in again',
-  account_token_expired: 'has an expired sign-in that could not be renewed yet',
-  model_not_offered: 'does not offer the model',
-  usage_limit_reached: 'has used up its limit',
-  cooling_down: 'was asked to slow down',
-  edge_back_off: "is waiting for the provider's network edge",
-  circuit_open: 'failed several times and is left alone for a moment',
-  circuit_probing: 'failed several times and is being tried again',
-  network_down: 'cannot be reached from this machine now',
-  model_refused: 'was refused the model by the provider',
-  pinned_elsewhere: "does not hold this conversation's compacted history",
-  already_tried: 'was tried already',
-  outside_ring: 'was not among those that one request may try',
-} as const;
-export type ExclusionReason = keyof typeof exclusionReasons;
+import type { ModelLack } from '../catalog/model-abilities.ts';
+import type { ExclusionReason } from '../contract/vocabulary.ts';
 
 export interface Exclusion {
   readonly accountId: string;
@@ -35,8 +17,17 @@ export interface Unavailability {
   readonly until: Date | null;
 }
 
+/** What a request needs of a model, beside the model itself. */
+export interface ModelNeeds {
+  /** A tier beside the usual one, as `concreteTier` writes it. */
+  readonly tier: string | null;
+  /** What the model must not lack. */
+  readonly abilities: readonly ModelLack[];
+}
+
 export interface RoutingQuestion {
   readonly model: string;
+  readonly needs: ModelNeeds;
   readonly now: Date;
   /** Only this account may serve: it holds state no other can read (wire spec B17). */
   readonly pinnedTo: string | null;
@@ -64,8 +55,27 @@ function lastingReason(account: AccountFacts, question: RoutingQuestion): Exclus
   if (account.status === 'paused') return 'account_paused';
   if (account.status === 'reauth_required') return 'account_signed_out';
   if (question.pinnedTo !== null && question.pinnedTo !== account.id) return 'pinned_elsewhere';
-  if (account.models !== null && !account.models.has(question.model)) return 'model_not_offered';
+  const lack = missingAbility(account, question);
+  if (lack !== null) return lack;
   return account.status === 'refresh_failed' && isTokenExpired(account, question.now) ? 'account_token_expired' : null;
+}
+
+const reasonOfLack = {
+  responses: 'model_not_offered',
+  streaming: 'streaming_not_offered',
+  images: 'images_not_offered',
+  tools: 'tools_not_offered',
+  reasoning: 'reasoning_not_offered',
+} as const satisfies Record<ModelLack, ExclusionReason>;
+
+/** By the account's own list. What is not known speaks against nobody, except where a tier was asked for by name. */
+function missingAbility({ models }: AccountFacts, { model, needs }: RoutingQuestion): ExclusionReason | null {
+  const abilities = models?.get(model);
+  if (models !== null && !abilities) return 'model_not_offered';
+  if (needs.tier !== null && !abilities?.tiers.has(needs.tier)) return 'tier_not_offered';
+  if (!abilities || abilities.lacks.size === 0) return null;
+  const lack = needs.abilities.find((each) => abilities.lacks.has(each));
+  return lack ? reasonOfLack[lack] : null;
 }
 
 /** A failed refresh stops an account only once its old token has run out. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accountFacts, quotaReading, testNow } from '../../test/support/account-facts.ts';
+import { accountFacts, emptyScene, quotaReading, testNow } from '../../test/support/account-facts.ts';
 import type { AccountFacts } from '../accounts/account.ts';
 import type { QuotaReading } from '../accounts/quota.ts';
 import { strategies, type StrategyName } from '../contract/vocabulary.ts';
@@ -188,14 +188,9 @@ function order({ accounts }: Scene, ask: OrderQuestion): string[] {
 
 function question(all: Scene, overrides: Partial<OrderQuestion> = {}): OrderQuestion {
   return {
-    strategy: 'bridge_ring',
-    seed: 's',
-    now: testNow,
+    ...emptyScene,
     quota: (id) => all.quota.get(id) ?? [],
     lastSuccessAt: (id) => all.successes.get(id) ?? null,
-    floorPercent: 0,
-    prefers: null,
-    demoted: new Set(),
     limit: Number.POSITIVE_INFINITY,
     ...overrides,
   };

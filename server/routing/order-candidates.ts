@@ -14,15 +14,21 @@ export interface OrderQuestion extends StrategyFacts {
   readonly prefers: string | null;
   /** Accounts that failed this conversation's kind of request just now: to the end, whoever prefers them. */
   readonly demoted: ReadonlySet<string>;
+  readonly model: string;
+  /**
+   * Accounts whose list says that the model compacts go before all others. Nobody is left out: a list that says nothing
+   * may only be an older one (gateway spec 3, stage 7).
+   */
+  readonly isCompaction: boolean;
   /** How many accounts to name at most. */
   readonly limit: number;
 }
 
 /**
  * Where an account stands before its strategy's key is looked at, as a sum; the lowest comes first. So demotion wins
- * over preference, and what a strategy keeps in reserve comes after everything else.
+ * over preference, what a strategy keeps in reserve comes after both, and who may not know how to compact last of all.
  */
-const tiers = { notPreferred: 1, demoted: 2, reserve: 4 } as const;
+const tiers = { notPreferred: 1, demoted: 2, reserve: 4, notCompacting: 8 } as const;
 
 interface Standing {
   readonly account: AccountFacts;
@@ -45,7 +51,7 @@ export function orderCandidates(accounts: readonly AccountFacts[], question: Ord
   const best: Standing[] = [];
   for (const account of limit < 1 ? [] : accounts) {
     const key = keyOf(account);
-    const tier = tierOf(account.id, key);
+    const tier = tierOf(account, key);
     const last = best.length < limit ? undefined : best[limit - 1]!;
     // Scored only where tier and key leave it open.
     if (last && (tier > last.tier || (tier === last.tier && key > last.key))) continue;
@@ -58,10 +64,11 @@ export function orderCandidates(accounts: readonly AccountFacts[], question: Ord
 }
 
 /** The tier of an account with this key. */
-function tiersFor({ prefers, demoted }: OrderQuestion): (id: string, key: number) => number {
-  return (id, key) => {
+function tiersFor({ prefers, demoted, isCompaction, model }: OrderQuestion) {
+  return ({ id, models }: AccountFacts, key: number): number => {
     let tier = id === prefers ? 0 : tiers.notPreferred;
     if (demoted.size > 0 && demoted.has(id)) tier += tiers.demoted;
+    if (isCompaction && !models?.get(model)?.compacts) tier += tiers.notCompacting;
     return key >= reserveKey ? tier + tiers.reserve : tier;
   };
 }

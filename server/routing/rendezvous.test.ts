@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accountFacts, testNow } from '../../test/support/account-facts.ts';
+import { accountFacts, emptyScene } from '../../test/support/account-facts.ts';
 import type { AccountFacts } from '../accounts/account.ts';
 import { orderCandidates } from './order-candidates.ts';
 import { affinityScore, fingerprintOf } from './rendezvous.ts';
@@ -18,14 +18,8 @@ describe('rendezvous', () => {
     const [one, other] = twins('s');
     const order = (strategy: 'bridge_ring' | 'deterministic_rotation', accounts: AccountFacts[]) =>
       orderCandidates(accounts, {
+        ...emptyScene,
         strategy,
-        seed: 's',
-        now: testNow,
-        quota: () => [],
-        lastSuccessAt: () => null,
-        floorPercent: 0,
-        prefers: null,
-        demoted: new Set(),
         limit: 1,
       })[0]!.id;
     const first = one.id < other.id ? one.id : other.id;

@@ -1,7 +1,7 @@
 /** One ChatGPT account of the sandbox: who it is, what it may use, what it is scripted to do and what it has served. */
 import { toFailure, type Failure } from './behaviours/failure.ts';
 import { bindAnswer, type Answer } from './behaviours/registry.ts';
-import { catalogModels, inventModel, modelsOfPlan, renderCatalog, type CatalogModel } from './catalog.ts';
+import { modelFrom, modelsOfPlan, renderCatalog, type CatalogModel, type ModelSeed } from './catalog.ts';
 import { hexFrom, uuidFrom } from './ids.ts';
 import { createQuota, type AdditionalLimit, type Credits, type Quota, type WindowSeed } from './quota.ts';
 import { createScript, type Script } from './script.ts';
@@ -24,7 +24,7 @@ export interface AccountSeed {
   /** What one answer adds to the shortest window; 0.1 when absent, 0 for accounts that never run out. */
   readonly percentPerAnswer: number;
   /** Slugs; those of the plan when absent. Slugs that the sandbox does not know become models of their own. */
-  readonly models: readonly string[];
+  readonly models: readonly ModelSeed[];
   /** Life of an access token; ten days when absent (wire spec B4). */
   readonly tokenLifeSeconds: number;
   /** Tokens an answer reports unless it says otherwise. */
@@ -102,7 +102,7 @@ export interface SandboxAccount {
   windows(windows: readonly WindowSeed[]): this;
   credits(credits: Credits | null): this;
   additionalLimits(limits: readonly AdditionalLimit[]): this;
-  models(slugs: readonly string[]): this;
+  models(models: readonly ModelSeed[]): this;
   /** The plan the next tokens, headers and usage answers name. */
   changePlan(plan: string): this;
   resetCredits(available: number): this;
@@ -135,7 +135,7 @@ export function createAccount(options: {
 }): Account {
   const { name, seed, parts, tokens } = options;
   let plan = seed.plan ?? 'plus';
-  let chosenModels = seed.models?.map(toModel);
+  let chosenModels = seed.models?.map(modelFrom);
   let turns = 0;
   const catalogs = new Map<string, { body: string; etag: string }>();
   const script = createScript();
@@ -208,8 +208,8 @@ export function createAccount(options: {
     windows: (windows) => (account.quota.setWindows(windows), account),
     credits: (credits) => (account.quota.setCredits(credits), account),
     additionalLimits: (limits) => (account.quota.setAdditionalLimits(limits), account),
-    models(slugs) {
-      chosenModels = slugs.map(toModel);
+    models(models) {
+      chosenModels = models.map(modelFrom);
       catalogs.clear();
       return account;
     },
@@ -249,10 +249,6 @@ export function createAccount(options: {
 
 /** Catalog version of answers that name no client version: what the newest CLI seen gets (wire spec, evidence tags). */
 const newestVersion = '0.169.0';
-
-function toModel(slug: string): CatalogModel {
-  return catalogModels.find((model) => model.slug === slug) ?? inventModel(slug);
-}
 
 function authFile(
   account: TokenSubject,

@@ -137,9 +137,16 @@ export const catalogModels: readonly CatalogModel[] = [
   }),
 ];
 
-/** An entry for a slug the sandbox does not know: a test may invent models of its own. */
-export function inventModel(slug: string): CatalogModel {
-  return model({ slug, displayName: slug, priority: 20, lite: false });
+/** A model by its slug, or with fields of its entry that read otherwise on this account. */
+export type ModelSeed = string | { readonly slug: string; readonly fields: Readonly<Record<string, unknown>> };
+
+/** A slug that the sandbox does not know becomes a model of its own. */
+export function modelFrom(seed: ModelSeed): CatalogModel {
+  const { slug, fields } = typeof seed === 'string' ? { slug: seed, fields: null } : seed;
+  const known =
+    catalogModels.find((each) => each.slug === slug) ?? model({ slug, displayName: slug, priority: 20, lite: false });
+  if (fields === null) return known;
+  return { ...known, entry: JSON.stringify({ ...(JSON.parse(known.entry) as object), ...fields }) };
 }
 
 /** The models of a plan. Unknown plans are offered what `plus` gets. */

@@ -56,7 +56,8 @@ export const rooms: readonly Room[] = [
   {
     name: 'accounts',
     places: ['server/accounts/'],
-    may: [...ground, 'security'],
+    // What an account can do with a model is said by its list.
+    may: [...ground, 'security', 'server/catalog/model-abilities.ts'],
     packages: ['kysely', 'zod'],
   },
   {
@@ -85,7 +86,7 @@ export const rooms: readonly Room[] = [
     name: 'routing',
     places: ['server/routing/'],
     // No I/O: of the accounts it knows the facts and the rules of their limits, and nothing that asks the database.
-    may: ['contract', 'server/accounts/account.ts', 'server/accounts/quota.ts'],
+    may: ['contract', 'server/accounts/account.ts', 'server/accounts/quota.ts', 'server/catalog/model-abilities.ts'],
     packages: [],
   },
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { catalogModels, inventModel } from '../../server/sandbox/catalog.ts';
+import { catalogModels, modelFrom } from '../../server/sandbox/catalog.ts';
 import { newestCodex, oldestCodex } from '../support/codex-cli.ts';
 import { openClientBench, type ClientBench } from './client-bench.ts';
 import { lastMessageOf } from './codex-output.ts';
@@ -44,9 +44,7 @@ describe('the models of a Pool with two plans', () => {
     const response = await fetch(`${bench.gateway.url}/backend-api/codex/models?client_version=${newestCodex}`, {
       headers: { authorization: `Bearer ${await bench.key()}` },
     });
-    const entries = union.map(
-      (slug) => (catalogModels.find((model) => model.slug === slug) ?? inventModel(slug)).entry,
-    );
+    const entries = union.map((slug) => (catalogModels.find((model) => model.slug === slug) ?? modelFrom(slug)).entry);
     expect(await response.text()).toBe(`{"models":[${entries.join(',')}]}`);
   });
 

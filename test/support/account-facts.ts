@@ -33,6 +33,8 @@ export function accountFacts(id: string, overrides: Partial<AccountFacts> = {}):
 export const emptyScene: Scene = {
   accounts: [],
   model: 'gpt-6.1-sol',
+  needs: { tier: null, abilities: [] },
+  isCompaction: false,
   now: testNow,
   pinnedTo: null,
   tried: new Set(),

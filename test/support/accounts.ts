@@ -73,7 +73,7 @@ export function accountRooms({
     random,
   });
   const catalog = createCatalog({ db, log });
-  const book = createAccountBook({ db, modelsOf: (accountId) => catalog.slugsOf(accountId) });
+  const book = createAccountBook({ db, modelsOf: (accountId) => catalog.modelsOf(accountId) });
   const board = createAccountBoard();
   const askForTokens = createTokenRefresher({ network, clock, authUrl: url, version });
   const keeper = createTokenKeeper({ db, vault, clock, random, log, book, askForTokens });

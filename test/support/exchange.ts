@@ -28,6 +28,8 @@ export function makeAsk(overrides: Partial<Ask> = {}): Ask {
     isCompaction: false,
     requestedTier: null,
     reasoningEffort: null,
+    hasImages: false,
+    hasTools: false,
     body: Buffer.from('{"model":"gpt-5.5","stream":true}'),
     identityHeaders: [],
     turnState: null,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accountFacts, quotaReading, testNow } from '../../../test/support/account-facts.ts';
+import { accountFacts, emptyScene, quotaReading, testNow } from '../../../test/support/account-facts.ts';
 import type { QuotaReading } from '../../accounts/quota.ts';
 import type { StrategyName } from '../../contract/vocabulary.ts';
 import { orderCandidates } from '../order-candidates.ts';
@@ -25,6 +25,7 @@ function order(strategy: StrategyName, accounts: readonly string[], known: Known
     accountFacts(id, { createdAt: new Date(testNow.getTime() - (known.ages?.[id] ?? 0)) }),
   );
   return orderCandidates(list, {
+    ...emptyScene,
     strategy,
     seed: known.seed ?? 's',
     now: testNow,

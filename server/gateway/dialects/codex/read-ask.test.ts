@@ -37,6 +37,30 @@ describe('the fields of a body', () => {
     },
   );
 
+  it.each([
+    ['in a message', '[{"role":"user","content":[{"type":"input_image","image_url":"data:"}]}]', true],
+    ['with spaces', '[{"type" :\n "input_image"}]', true],
+    ['after a word that looks like one', '["input_image",{"type":"input_image"}]', true],
+    ['quoted in a text', JSON.stringify([{ text: '{"type":"input_image"}' }]), false],
+    ['as something else than a type', '[{"name":"input_image"}]', false],
+  ])('tell whether there are images in the input (%s)', (_name, input, expected) => {
+    expect(read({ body: Buffer.from(`{"model":"m","input":${input}}`) }).hasImages).toBe(expected);
+  });
+
+  it.each([
+    ['[]', false],
+    ['[ \n ]', false],
+    ['null', false],
+    ['[{"type":"function"}]', true],
+  ])('tell whether tools are offered (%s)', (tools, expected) => {
+    expect(read({ body: Buffer.from(`{"model":"m","tools":${tools}}`) }).hasTools).toBe(expected);
+  });
+
+  it('look for images in the input alone', () => {
+    const body = Buffer.from('{"model":"m","input":[],"metadata":{"type":"input_image"}}');
+    expect(read({ body }).hasImages).toBe(false);
+  });
+
   it('may be given twice where nothing is decided by them', () => {
     expect(read({ body: Buffer.from('{"model":"gpt-5.5","metadata":1,"metadata":2}') }).model).toBe('gpt-5.5');
   });

@@ -29,6 +29,8 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
     isCompaction,
     requestedTier: wordOf(text('service_tier')),
     reasoningEffort: effortOf(body, memberOf(members, 'reasoning')),
+    hasImages: hasImages(body, memberOf(members, 'input')),
+    hasTools: isFilledList(body, memberOf(members, 'tools')),
     body,
     identityHeaders: headers
       .map(([name, value]) => [name.toLowerCase(), value] as const)
@@ -76,6 +78,23 @@ function shortText(body: Buffer, span: Span | undefined): string | undefined {
 
 function isTrue(body: Buffer, span: Span | undefined): boolean {
   return span !== undefined && body.toString('latin1', span.start, span.end) === 'true';
+}
+
+function isFilledList(body: Buffer, span: Span | undefined): boolean {
+  if (!span || body[span.start] !== 0x5b) return false;
+  return !/^\[\s*\]$/.test(body.toString('latin1', span.start, Math.min(span.end, span.start + 64)));
+}
+
+const imageMark = Buffer.from('"input_image"');
+
+/** The type of some item in the input is `input_image`, at whatever depth. A quotation of it inside a text has escapes. */
+function hasImages(body: Buffer, input: Span | undefined): boolean {
+  if (!input) return false;
+  const items = body.subarray(input.start, input.end);
+  for (let at = items.indexOf(imageMark); at >= 0; at = items.indexOf(imageMark, at + imageMark.length)) {
+    if (/"type"\s*:\s*$/.test(items.toString('latin1', Math.max(0, at - 32), at))) return true;
+  }
+  return false;
 }
 
 function effortOf(body: Buffer, span: Span | undefined): string | null {
