@@ -84,7 +84,6 @@ export const costStatuses = {
   unpriced_missing_tier: 'No price for this service tier',
   unpriced_auto_tier: 'The provider did not say which tier it used',
   unpriced_missing_cache_write_rate: 'No price for cache writes of this model',
-  unpriced_usage_unknown: 'Usage was not reported',
 } as const;
 export type CostStatus = keyof typeof costStatuses;
 

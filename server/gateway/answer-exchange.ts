@@ -140,6 +140,8 @@ function beginAttempt(
     totalMs: null,
     completedAt: null,
     mayHaveRun: false,
+    usage: null,
+    servedTier: null,
   };
   exchange.attempts.push(attempt);
   return attempt;

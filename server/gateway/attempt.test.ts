@@ -23,12 +23,12 @@ describe('one try at one account', () => {
     expect(attempt).toMatchObject({ upstreamStatus: 200, mayHaveRun: true });
   });
 
-  it('gives a JSON answer as a whole, with its usage', async () => {
-    const body = Buffer.from('{"usage":{"input_tokens":3,"output_tokens":4}}');
+  it('gives a JSON answer as a whole, with its usage and tier', async () => {
+    const body = Buffer.from('{"usage":{"input_tokens":3,"output_tokens":4},"service_tier":"flex"}');
     const answer = wholeAnswer([body], { headers: { 'content-type': 'application/json' } });
-    const { result, exchange } = await trying([answer]);
+    const { result, attempt } = await trying([answer]);
     expect(result).toMatchObject({ kind: 'answer', answer: { kind: 'whole', body } });
-    expect(exchange.usage).toMatchObject({ totalTokens: 7 });
+    expect(attempt).toMatchObject({ usage: { totalTokens: 7 }, servedTier: 'flex' });
   });
 
   it.each([

@@ -4,17 +4,18 @@ import type { AccountFacts, Credential } from '../accounts/account.ts';
 import { readQuotaHeaders, readRateLimitsEvent } from '../accounts/read-quota.ts';
 import type { TokenKeeper } from '../accounts/token-keeper.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
-import { readTokenUsage } from '../usage/usage.ts';
+import { readServedTier, readTokenUsage } from '../usage/usage.ts';
 import type { CodexClient } from '../upstream/codex-client.ts';
 import { NetworkFault, type Clock, type HttpAnswer, type Log } from '../world/world.ts';
 import { answerHeaders, upstreamRequestId } from './answer-headers.ts';
 import type { Answer } from './answer.ts';
-import { compactionsInAnswer } from './compactions-in-answer.ts';
 import type { Continuity } from './continuity.ts';
 import type { Attempt, Exchange } from './exchange.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { judgeLateFailure, judgeRefusal, maxErrorBodyBytes } from './judge-response.ts';
+import { readAnswerFacts } from './read-answer-facts.ts';
 import { maxWholeAnswerBytes, readBodyStart, readWholeBody } from './read-whole-body.ts';
+import type { AnswerObserver } from './stream/observe-answer.ts';
 import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { createUpstreamStream } from './stream/upstream-stream.ts';
 
@@ -180,7 +181,9 @@ async function openStream(
     stream.cancel();
     return faulted(plainFault('connection_lost', 'stream_ended_early'));
   }
-  attempt.mayHaveRun = stream.observer.usage !== null;
+  // It failed before it did anything, unless it says what it used, be it in numbers that cannot be right.
+  attempt.mayHaveRun = stream.observer.reportsUsage;
+  noteReport(attempt, stream.observer);
   const isError = held.failure['type'] === 'error';
   const fault = judgeLateFailure(isError ? held.failure : held.failure['response'], clock.now());
   // The request's own fault: clients know these codes and show what they mean. An `error` event they would not see.
@@ -192,15 +195,24 @@ async function openStream(
   return faulted(fault);
 }
 
-/** Usage stands in the answer itself (`usage`), for compactions as for plain answers. */
+/** Keeps what the provider reported of an attempt, whether its answer is passed on or not. */
+export function noteReport(
+  attempt: Attempt,
+  { usage, servedTier }: Pick<AnswerObserver, 'usage' | 'servedTier'>,
+): void {
+  attempt.usage = usage;
+  attempt.servedTier = servedTier;
+}
+
+/** Usage stands in the answer itself, for compactions as for plain answers. */
 async function readWhole(
-  { exchange, account }: AttemptQuestion,
+  { account, attempt }: AttemptQuestion,
   { parts, answer, headers }: Received,
 ): Promise<AttemptResult> {
   const body = await readWholeBody(answer, maxWholeAnswerBytes);
   if (!body) return faulted(plainFault('answer_too_large', 'answer_too_large'));
-  const { usage, compactions } = compactionsInAnswer(body);
-  exchange.usage = readTokenUsage(usage);
+  const { usage, servedTier, compactions } = readAnswerFacts(body);
+  noteReport(attempt, { usage: readTokenUsage(usage), servedTier: readServedTier(servedTier) });
   for (const content of compactions) parts.continuity.rememberCompaction(content, account.id);
   return { kind: 'answer', answer: { kind: 'whole', status: answer.status, headers, body } };
 }

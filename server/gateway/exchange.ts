@@ -52,6 +52,10 @@ export interface Attempt {
   completedAt: Date | null;
   /** The request reached the provider and it may have worked on it, whatever came back. */
   mayHaveRun: boolean;
+  /** What the provider reported of it, also when it failed. */
+  usage: Usage | null;
+  /** The tier the provider says it served. */
+  servedTier: string | null;
 }
 
 /** How an exchange ended. */
@@ -84,8 +88,6 @@ export interface Exchange {
   isReserved: boolean;
   /** Something meaningful went to the client. From here on no other account may answer. */
   isCommitted: boolean;
-  usage: Usage | null;
-  servedTier: string | null;
   firstByteMs: number | null;
   responseStatus: number | null;
   responseBytes: number;

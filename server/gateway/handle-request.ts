@@ -81,8 +81,6 @@ function openExchange(
     faults: [],
     isReserved: false,
     isCommitted: false,
-    usage: null,
-    servedTier: null,
     firstByteMs: null,
     responseStatus: null,
     responseBytes: 0,

@@ -6,9 +6,10 @@ import type { Prices } from '../catalog/prices.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { createGroupCommit } from '../lib/group-commit.ts';
 import { errorFacts } from '../observe/log.ts';
-import { insertAttempt, rejectRequests, settleRequests, type Queryable } from '../usage/ledger-store.ts';
+import { insertAttempt, rejectRequests, type Queryable } from '../usage/ledger-store.ts';
 import type { Rejection, Reservation, Settlement } from '../usage/ledger-rows.ts';
 import { reserveRequests } from '../usage/reservation-store.ts';
+import { settleRequests, type Settled } from '../usage/settle-requests.ts';
 import type { Clock, Log } from '../world/world.ts';
 import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import type { Attempt, Exchange, Outcome } from './exchange.ts';
@@ -58,11 +59,11 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
       return items.map(() => undefined);
     },
   });
-  const settlements = createGroupCommit<Settlement, boolean>({
+  const settlements = createGroupCommit<Settlement, Settled>({
     ...options,
     writeGroup: (items) => persistently(() => settleRequests(pool, items)),
   });
-  const settled = new WeakSet<Exchange>();
+  const over = new WeakSet<Exchange>();
   const stopping = new AbortController();
 
   /** Repeats a write while the database is away. Only loss of connection repeats; a refused statement is a bug to see. */
@@ -111,8 +112,8 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
   }
 
   function settle(exchange: Exchange, outcome: Outcome): void {
-    if (!exchange.isReserved || settled.has(exchange)) return;
-    settled.add(exchange);
+    if (!exchange.isReserved || over.has(exchange)) return;
+    over.add(exchange);
     const settlement = settlementOf(exchange, {
       outcome,
       prices,
@@ -121,7 +122,11 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     });
     settlements
       .write(settlement)
-      .then(() => logClosed(exchange, settlement))
+      .then((settled) => {
+        // Others took this process for dead and closed the request with a guess.
+        if (settled === 'corrected') log.info('settlement_corrected', { requestId: exchange.id });
+        logClosed(exchange, settlement);
+      })
       .catch((error: unknown) =>
         log.error('settlement_not_recorded', { requestId: exchange.id, ...errorFacts(error) }),
       );

@@ -3,6 +3,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { NetworkFault } from '../world/world.ts';
 import type { Admission } from './admission.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
+import { noteReport } from './attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
 import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';
@@ -62,12 +63,8 @@ function finish(
   exchange: Exchange,
   { parts, answered, outcome }: { parts: ServingParts; answered: Answered | null; outcome: Outcome },
 ): void {
-  if (answered?.answer.kind === 'stream') {
-    const { observer } = answered.answer.stream;
-    exchange.usage = observer.usage;
-    exchange.servedTier = observer.servedTier;
-  }
   const attempt = currentAttempt(exchange);
+  if (attempt && answered?.answer.kind === 'stream') noteReport(attempt, answered.answer.stream.observer);
   noteFailureInStream(exchange, { parts, answered });
   if (attempt)
     endAttempt(attempt, {

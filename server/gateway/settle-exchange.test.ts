@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { beginning, makeAsk, makeAttempt, makeClient, makeExchange } from '../../test/support/exchange.ts';
 import { bundledPrices } from '../catalog/prices.ts';
 import type { Usage } from '../usage/usage.ts';
-import type { Exchange, Outcome } from './exchange.ts';
+import type { Attempt, Exchange, Outcome } from './exchange.ts';
 import { estimateOf, reservationOf, settlementOf } from './settle-exchange.ts';
 
 const prices = bundledPrices();
@@ -60,14 +60,14 @@ describe('a reservation', () => {
 
 describe('a settlement', () => {
   it('counts what the provider reports, at the tier it served', () => {
-    const exchange = ran({ usage, servedTier: 'priority', ask: makeAsk({ model: 'gpt-6.1-sol' }) });
+    const exchange = ran({ usage, servedTier: 'priority' }, { ask: makeAsk({ model: 'gpt-6.1-sol' }) });
     expect(settle(exchange, succeeded)).toMatchObject({
       status: 'succeeded',
       usageStatus: 'usage_known',
       errorCode: null,
       servedTier: 'priority',
       // 600·4 + 400·0.2 + 10·20
-      amounts: { ...usage, costMicros: '2680.000', costStatus: 'priced' },
+      uses: [{ event: 'settlement', ...usage, costMicros: '2680.000', costStatus: 'priced' }],
     });
   });
 
@@ -76,18 +76,46 @@ describe('a settlement', () => {
       status: 'failed',
       errorCode: 'upstream_error',
       usageStatus: 'usage_known',
-      amounts: { inputTokens: 1_000 },
+      uses: [{ event: 'settlement', inputTokens: 1_000 }],
     });
   });
 
-  it('keeps the estimate when the provider may have worked and said nothing', () => {
-    const exchange = ran({});
-    const settlement = settle(exchange, { kind: 'cancelled', errorCode: 'client_disconnected' });
-    expect(settlement).toMatchObject({ status: 'cancelled', usageStatus: 'usage_unknown' });
-    expect(settlement.amounts).toEqual(estimateOf(exchange, prices));
+  it('is unknown when the provider may have worked and said nothing', () => {
+    const settlement = settle(ran({}), { kind: 'cancelled', errorCode: 'client_disconnected' });
+    expect(settlement).toMatchObject({ status: 'cancelled', usageStatus: 'usage_unknown', uses: [] });
   });
 
-  it('keeps the estimate also when only an earlier attempt may have run', () => {
+  it('counts what an attempt reported before the request moved on, for its own account and tier', () => {
+    const model = 'gpt-6.1-sol';
+    const first = makeAttempt({ mayHaveRun: true, usage, servedTier: 'priority' });
+    const second = makeAttempt({
+      number: 2,
+      mayHaveRun: true,
+      usage: { ...usage, outputTokens: 20, totalTokens: 1_020 },
+    });
+    const settlement = settle(makeExchange({ ask: makeAsk({ model }), attempts: [first, second] }), succeeded);
+    expect(settlement.usageStatus).toBe('usage_known');
+    expect(settlement.uses).toMatchObject([
+      { event: 'attempt:1', accountId: first.accountId, outputTokens: 10, costMicros: '2680.000' },
+      { event: 'settlement', accountId: second.accountId, outputTokens: 20 },
+    ]);
+  });
+
+  it('is what the last attempt that worked reported, when later ones were refused', () => {
+    const first = makeAttempt({ mayHaveRun: true, usage });
+    const settlement = settle(makeExchange({ attempts: [first, makeAttempt({ number: 2 })] }), failed);
+    expect(settlement).toMatchObject({ usageStatus: 'usage_known' });
+    expect(settlement.uses).toMatchObject([{ event: 'settlement', accountId: first.accountId }]);
+  });
+
+  it('is unknown when the last attempt that may have worked said nothing, whatever an earlier one reported', () => {
+    const attempts = [makeAttempt({ mayHaveRun: true, usage }), makeAttempt({ number: 2, mayHaveRun: true })];
+    const settlement = settle(makeExchange({ attempts }), failed);
+    expect(settlement.usageStatus).toBe('usage_unknown');
+    expect(settlement.uses).toMatchObject([{ event: 'attempt:1', totalTokens: 1_010 }]);
+  });
+
+  it('is unknown also when only an earlier attempt may have run', () => {
     const attempts = [makeAttempt({ mayHaveRun: true }), makeAttempt({ number: 2, mayHaveRun: false })];
     expect(settle(makeExchange({ attempts }), failed).usageStatus).toBe('usage_unknown');
   });
@@ -109,13 +137,14 @@ describe('a settlement', () => {
   });
 
   it('has whole milliseconds', () => {
-    expect(settle(ran({ firstByteMs: 10.7 }), succeeded)).toMatchObject({ firstByteMs: 11, totalMs: 4_000 });
+    expect(settle(ran({}, { firstByteMs: 10.7 }), succeeded)).toMatchObject({ firstByteMs: 11, totalMs: 4_000 });
     expect(settle(ran({}), succeeded).firstByteMs).toBeNull();
   });
 });
 
-function ran(overrides: Partial<Exchange>): Exchange {
-  return makeExchange({ attempts: [makeAttempt({ mayHaveRun: true })], ...overrides });
+/** One attempt reached the provider. */
+function ran(attempt: Partial<Attempt>, overrides: Partial<Exchange> = {}): Exchange {
+  return makeExchange({ attempts: [makeAttempt({ mayHaveRun: true, ...attempt })], ...overrides });
 }
 
 function settle(exchange: Exchange, outcome: Outcome) {

@@ -1,7 +1,7 @@
 /** Turns what became of an exchange into its records: pure, and called once per exchange by the record keeper. */
 import type { Prices } from '../catalog/prices.ts';
 import { costOf } from '../usage/cost.ts';
-import type { Amounts, AttemptRow, RequestRow, Reservation, Settlement } from '../usage/ledger-rows.ts';
+import type { Amounts, AttemptRow, ReportedUse, RequestRow, Reservation, Settlement } from '../usage/ledger-rows.ts';
 import type { Usage } from '../usage/usage.ts';
 import { currentAttempt, type Attempt, type Exchange, type Outcome } from './exchange.ts';
 
@@ -10,7 +10,7 @@ const reservedOutputTokens = 512;
 /** Bytes of JSON per token, as a rule of thumb (gateway spec 11.2). */
 const bytesPerToken = 4;
 
-/** What is set aside before dispatch, and what counts when usage is never reported. */
+/** What is set aside before dispatch, and what counts for as long as usage is not reported. */
 export function estimateOf(exchange: Exchange, prices: Prices): Amounts {
   const { ask } = exchange;
   const inputTokens = Math.ceil(ask.body.length / bytesPerToken);
@@ -68,45 +68,47 @@ export function reservationOf(
 }
 
 /**
- * The settlement. Reported usage counts as reported; without a report the estimate counts, unless the provider
- * certainly did no work for it.
+ * The settlement. What each attempt reported counts as reported. The last attempt that may have run decides for the
+ * request: without its report the estimate counts, and when none can have run, nothing does.
  */
 export function settlementOf(
   exchange: Exchange,
   { outcome, prices, completedAt, totalMs }: { outcome: Outcome; prices: Prices; completedAt: Date; totalMs: number },
 ): Settlement {
   const last = currentAttempt(exchange);
-  const { usage, ask } = exchange;
-  const mayHaveRun = exchange.attempts.some((attempt) => attempt.mayHaveRun);
-  const usageStatus = usage ? 'usage_known' : mayHaveRun ? 'usage_unknown' : 'not_applicable';
+  const decisive = exchange.attempts.findLast(({ usage, mayHaveRun }) => usage !== null || mayHaveRun);
   return {
     requestId: exchange.id,
     status: outcome.kind,
-    usageStatus,
+    usageStatus: !decisive ? 'not_applicable' : decisive.usage ? 'usage_known' : 'usage_unknown',
     errorCode: outcome.kind === 'succeeded' ? null : outcome.errorCode,
     responseStatus: exchange.responseStatus,
     accountId: last?.accountId ?? null,
     accountLabel: last?.accountLabel ?? null,
-    servedTier: exchange.servedTier,
+    servedTier: last?.servedTier ?? null,
     responseBytes: exchange.responseBytes,
     firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
     totalMs: Math.round(totalMs),
     completedAt,
     attempts: exchange.attempts.map((attempt) => attemptRowOf(exchange, attempt)),
-    amounts: usage
-      ? knownAmounts(
-          usage,
-          costOf(
-            { model: ask.model, usage, requestedTier: ask.requestedTier, servedTier: exchange.servedTier },
-            prices,
-          ),
-        )
-      : estimateOf(exchange, prices),
+    uses: exchange.attempts.flatMap((attempt) => reportedUse(exchange, { attempt, decisive, prices }) ?? []),
   };
 }
 
-function knownAmounts(usage: Usage, cost: ReturnType<typeof costOf>): Amounts {
-  return { ...usage, costMicros: cost.micros, costStatus: cost.status };
+function reportedUse(
+  { ask }: Exchange,
+  { attempt, decisive, prices }: { attempt: Attempt; decisive: Attempt | undefined; prices: Prices },
+): ReportedUse | null {
+  const { usage, servedTier, accountId } = attempt;
+  if (!usage) return null;
+  const cost = costOf({ model: ask.model, usage, requestedTier: ask.requestedTier, servedTier }, prices);
+  return {
+    event: attempt === decisive ? 'settlement' : `attempt:${attempt.number}`,
+    accountId,
+    ...usage,
+    costMicros: cost.micros,
+    costStatus: cost.status,
+  };
 }
 
 /** One attempt as it is recorded. */

@@ -71,10 +71,18 @@ export interface Rejection extends RequestRow {
   readonly responseStatus: number;
 }
 
-/** Written once when a request is over. */
+/** What the provider reported of one attempt: a movement of the ledger. */
+export interface ReportedUse extends Amounts {
+  /** The attempt that decides for the request settles it; others that reported before they moved on stand beside it. */
+  readonly event: 'settlement' | `attempt:${number}`;
+  readonly accountId: string;
+}
+
+/** Written when a request is over. */
 export interface Settlement {
   readonly requestId: string;
   readonly status: Exclude<RequestStatus, 'in_progress' | 'rejected'>;
+  /** `usage_known` with a use that settles; `usage_unknown` counts what was set aside; `not_applicable` counts nothing. */
   readonly usageStatus: UsageStatus;
   readonly errorCode: string | null;
   readonly responseStatus: number | null;
@@ -86,6 +94,8 @@ export interface Settlement {
   readonly totalMs: number;
   readonly completedAt: Date;
   readonly attempts: readonly AttemptRow[];
-  /** Reported usage, or the estimate when it is unknown; ignored when nothing was sent. */
-  readonly amounts: Amounts;
+  readonly uses: readonly ReportedUse[];
 }
+
+/** The error code of a request whose process ended: a guess, until the process itself says what happened. */
+export const processEnded = 'process_ended';

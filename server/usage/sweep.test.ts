@@ -13,8 +13,9 @@ import { createChangeFeed, type ChangeFeed } from '../database/change-feed.ts';
 import { createMovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock } from '../world/real-world.ts';
 import type { Reservation } from './ledger-rows.ts';
-import { insertAttempt, settleRequests } from './ledger-store.ts';
+import { insertAttempt } from './ledger-store.ts';
 import { reserveRequests } from './reservation-store.ts';
+import { settleRequests } from './settle-requests.ts';
 import { sweepDeadProcesses } from './sweep.ts';
 
 const me = 1;

@@ -1,13 +1,15 @@
 /**
  * Closes what a crash left open. A request belongs to a server process; when that process no longer lives, nobody will
- * settle the request, so the sweep does: with the estimate that was set aside, since nobody knows what was used.
+ * settle the request, so the sweep does: with the estimate that was set aside, since nobody knows what was used. A
+ * process that only lost its database corrects that when it is back (`settle-requests.ts`).
  */
 import type { Kysely } from 'kysely';
 import { livingProcesses } from '../database/advisory-lock.ts';
 import type { DB } from '../database/tables.generated.ts';
 import type { Clock, Log } from '../world/world.ts';
-import type { Amounts, AttemptRow, Settlement } from './ledger-rows.ts';
-import { settleRequests, type Queryable } from './ledger-store.ts';
+import { processEnded, type AttemptRow, type Settlement } from './ledger-rows.ts';
+import type { Queryable } from './ledger-store.ts';
+import { settleRequests } from './settle-requests.ts';
 
 export interface SweepParts {
   readonly db: Kysely<DB>;
@@ -55,7 +57,7 @@ async function closeRequestsOf(processNumber: number, { db, pool, clock }: Sweep
     const completedAt = clock.now();
     const settlements = open.map((row) => settlementOf(row, { attempts: attempts.get(row.id) ?? [], completedAt }));
     const results = await settleRequests(pool, settlements);
-    closed += results.filter(Boolean).length;
+    closed += results.filter((result) => result === 'closed').length;
     if (open.length < batchSize) return closed;
   }
 }
@@ -65,24 +67,10 @@ type OpenRequest = Awaited<ReturnType<typeof openRequests>>[number];
 function openRequests(db: Kysely<DB>, processNumber: number) {
   return db
     .selectFrom('requests')
-    .leftJoin('ledgerEntries as reserved', (join) =>
-      join.onRef('reserved.requestId', '=', 'requests.id').on('reserved.event', '=', 'reservation'),
-    )
-    .select([
-      'requests.id',
-      'requests.admittedAt',
-      'reserved.inputTokens',
-      'reserved.cachedTokens',
-      'reserved.cacheWriteTokens',
-      'reserved.outputTokens',
-      'reserved.reasoningTokens',
-      'reserved.totalTokens',
-      'reserved.costMicros',
-      'reserved.costStatus',
-    ])
-    .where('requests.processNumber', '=', processNumber)
-    .where('requests.status', '=', 'in_progress')
-    .orderBy('requests.id')
+    .select(['id', 'admittedAt'])
+    .where('processNumber', '=', processNumber)
+    .where('status', '=', 'in_progress')
+    .orderBy('id')
     .limit(batchSize)
     .execute();
 }
@@ -113,7 +101,7 @@ function settlementOf(
     requestId: row.id,
     status: 'failed',
     usageStatus: 'usage_unknown',
-    errorCode: 'process_ended',
+    errorCode: processEnded,
     responseStatus: null,
     accountId: last?.accountId ?? null,
     accountLabel: last?.accountLabel ?? null,
@@ -123,7 +111,7 @@ function settlementOf(
     totalMs: clampedMs(completedAt.getTime() - row.admittedAt.getTime()),
     completedAt,
     attempts: attempts.flatMap((attempt) => attemptRowOf(attempt, completedAt) ?? []),
-    amounts: { ...row, costStatus: (row.costStatus ?? 'unpriced_usage_unknown') as Amounts['costStatus'] },
+    uses: [],
   };
 }
 
@@ -138,7 +126,7 @@ function attemptRowOf({ accountId, ...attempt }: OpenAttempt, completedAt: Date)
     transport: attempt.transport as AttemptRow['transport'],
     status: 'failed',
     upstreamStatus: null,
-    errorCode: 'process_ended',
+    errorCode: processEnded,
     retryReason: null,
     upstreamRequestId: null,
     firstByteMs: null,

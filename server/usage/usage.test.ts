@@ -35,6 +35,25 @@ describe('a report of usage', () => {
     expect(readTokenUsage(flat)).toMatchObject({ cachedTokens: 5, cacheWriteTokens: 2, reasoningTokens: 1 });
   });
 
+  it('is read in the words of the older API as well', () => {
+    expect(
+      readTokenUsage({
+        prompt_tokens: 100,
+        completion_tokens: 7,
+        total_tokens: 107,
+        prompt_tokens_details: { cached_tokens: 40, cache_write_tokens: 11 },
+        completion_tokens_details: { reasoning_tokens: 3 },
+      }),
+    ).toEqual({
+      inputTokens: 100,
+      cachedTokens: 40,
+      cacheWriteTokens: 11,
+      outputTokens: 7,
+      reasoningTokens: 3,
+      totalTokens: 107,
+    });
+  });
+
   it('has the sum as its total when it names none', () => {
     expect(readTokenUsage({ input_tokens: 3, output_tokens: 4 })).toMatchObject({ totalTokens: 7 });
   });
@@ -45,6 +64,10 @@ describe('a report of usage', () => {
     [
       'more cached and written than input',
       { ...report, input_tokens_details: { cached_tokens: 60, cache_write_tokens: 41 } },
+    ],
+    [
+      'more cached than prompt',
+      { prompt_tokens: 5, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 6 } },
     ],
     ['more reasoning than output', { ...report, output_tokens_details: { reasoning_tokens: 8 } }],
     ['a negative count', { ...report, input_tokens: -1 }],
@@ -62,6 +85,7 @@ describe('a report of usage', () => {
     const details = fc.record({ cached_tokens: count, cache_write_tokens: count, reasoning_tokens: count });
     const any = fc.oneof(
       fc.anything(),
+      fc.record({ prompt_tokens: count, completion_tokens: count, cached_input_tokens: count, total_tokens: count }),
       fc.record({
         input_tokens: count,
         output_tokens: count,

@@ -18,41 +18,58 @@ const details = z
   .nullish();
 
 const Report = z.object({
-  input_tokens: count,
-  output_tokens: count,
+  input_tokens: count.nullish(),
+  prompt_tokens: count.nullish(),
+  output_tokens: count.nullish(),
+  completion_tokens: count.nullish(),
   total_tokens: count.nullish(),
   cached_input_tokens: count.nullish(),
   cache_write_tokens: count.nullish(),
   reasoning_tokens: count.nullish(),
   input_tokens_details: details,
+  prompt_tokens_details: details,
   output_tokens_details: details,
+  completion_tokens_details: details,
 });
 
 /**
- * Reads a `usage` object of the provider.
+ * Reads a `usage` object of the provider, in the words of any of its APIs.
  *
  * @returns null when it is missing or contradicts itself (gateway spec 11.1): more cached than input, or a total that
  *   is not the sum. A wrong count is worse than none, because costs and limits are computed from it.
  */
 export function readTokenUsage(report: unknown): Usage | null {
-  const parsed = Report.safeParse(report);
-  if (!parsed.success) return null;
-  const {
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
-    input_tokens_details,
-    output_tokens_details,
-    ...rest
-  } = parsed.data;
+  const { data } = Report.safeParse(report);
+  if (!data) return null;
+  const inputTokens = data.input_tokens ?? data.prompt_tokens ?? null;
+  const outputTokens = data.output_tokens ?? data.completion_tokens ?? null;
+  if (inputTokens === null || outputTokens === null) return null;
+  const ofInput = [data.input_tokens_details, data.prompt_tokens_details];
+  const ofOutput = [data.output_tokens_details, data.completion_tokens_details];
   const usage: Usage = {
     inputTokens,
-    cachedTokens: rest.cached_input_tokens ?? input_tokens_details?.cached_tokens ?? null,
-    cacheWriteTokens: rest.cache_write_tokens ?? input_tokens_details?.cache_write_tokens ?? null,
+    cachedTokens: firstOf(data.cached_input_tokens, ...ofInput.map((part) => part?.cached_tokens)),
+    cacheWriteTokens: firstOf(data.cache_write_tokens, ...ofInput.map((part) => part?.cache_write_tokens)),
     outputTokens,
-    reasoningTokens: rest.reasoning_tokens ?? output_tokens_details?.reasoning_tokens ?? null,
-    totalTokens: rest.total_tokens ?? inputTokens + outputTokens,
+    reasoningTokens: firstOf(data.reasoning_tokens, ...ofOutput.map((part) => part?.reasoning_tokens)),
+    totalTokens: data.total_tokens ?? inputTokens + outputTokens,
   };
   return isConsistent(usage) ? usage : null;
+}
+
+function firstOf(...counts: (number | null | undefined)[]): number | null {
+  return counts.find((each) => typeof each === 'number') ?? null;
+}
+
+/** Where an answer says what it used: the report as it came, and the tier beside it. */
+export interface UsageReport {
+  readonly usage: unknown;
+  readonly servedTier: unknown;
+}
+
+/** The provider's word for the tier it served, if it is a plain word: it goes into records. */
+export function readServedTier(tier: unknown): string | null {
+  return typeof tier === 'string' && /^[A-Za-z0-9_.-]{1,40}$/.test(tier) ? tier : null;
 }
 
 function isConsistent(usage: Usage): boolean {

@@ -58,8 +58,6 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     faults: [],
     isReserved: false,
     isCommitted: false,
-    usage: null,
-    servedTier: null,
     firstByteMs: null,
     responseStatus: null,
     responseBytes: 0,
@@ -84,6 +82,8 @@ export function makeAttempt(overrides: Partial<Attempt> = {}): Attempt {
     totalMs: null,
     completedAt: null,
     mayHaveRun: false,
+    usage: null,
+    servedTier: null,
     ...overrides,
   };
 }

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { DB } from '../../server/database/tables.generated.ts';
-import type { Amounts, AttemptRow, Reservation, Settlement } from '../../server/usage/ledger-rows.ts';
+import type { Amounts, AttemptRow, ReportedUse, Reservation, Settlement } from '../../server/usage/ledger-rows.ts';
 import { beginning } from './exchange.ts';
 
 export interface Household {
@@ -83,6 +83,12 @@ export function makeReservation(house: Household, overrides: Partial<Reservation
   };
 }
 
+/** What the provider reported, as it settles the request. */
+export function makeUse(reservation: Reservation, overrides: Partial<ReportedUse> = {}): ReportedUse {
+  const amounts = makeAmounts({ cachedTokens: 40, costMicros: '900.125', costStatus: 'priced' });
+  return { event: 'settlement', accountId: reservation.accountId, ...amounts, ...overrides };
+}
+
 /** The settlement that ends this reservation after one attempt. */
 export function makeSettlement(reservation: Reservation, overrides: Partial<Settlement> = {}): Settlement {
   const completedAt = new Date(reservation.admittedAt.getTime() + 5_000);
@@ -100,7 +106,7 @@ export function makeSettlement(reservation: Reservation, overrides: Partial<Sett
     totalMs: 5_000,
     completedAt,
     attempts: [makeAttemptRow(reservation, { completedAt })],
-    amounts: makeAmounts({ cachedTokens: 40, costMicros: '900.125', costStatus: 'priced' }),
+    uses: [makeUse(reservation)],
     ...overrides,
   };
 }

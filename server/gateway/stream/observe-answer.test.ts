@@ -32,6 +32,27 @@ describe('how an answer ended', () => {
     });
   });
 
+  it.each([
+    ['beside the response', { usage, service_tier: 'flex', response: { id: 'r' } }],
+    ['on the last item of the output', { response: { output: [{ usage: 'no' }, { usage, service_tier: 'flex' }] } }],
+  ])('may report its usage %s', (_where, event) => {
+    const { observer } = observing();
+    observer.observe(sse({ type: 'response.incomplete', ...event }));
+    expect(observer).toMatchObject({ usage: { totalTokens: 107 }, servedTier: 'flex' });
+  });
+
+  it('may report usage that contradicts itself, which counts as unknown', () => {
+    const { observer } = observing();
+    observer.observe(sse({ type: 'response.failed', response: { usage: { ...usage, total_tokens: 1 } } }));
+    expect(observer).toMatchObject({ usage: null, reportsUsage: true });
+  });
+
+  it('names a tier only as a plain word', () => {
+    const { observer } = observing();
+    observer.observe(sse({ type: 'response.completed', response: { usage, service_tier: 'what I asked was' } }));
+    expect(observer.servedTier).toBeNull();
+  });
+
   it('is told by the first terminal event only', () => {
     const { observer } = observing();
     observer.observe(sse({ type: 'response.completed', response: { usage } }));

@@ -3,7 +3,7 @@
  * changes them, with one exception: `response.done` becomes `response.completed`, because Codex clients take the former
  * for a cut (wire spec A6).
  */
-import { readTokenUsage, type Usage } from '../../usage/usage.ts';
+import { readServedTier, readTokenUsage, type Usage, type UsageReport } from '../../usage/usage.ts';
 import { dataOf, eventTypeOf, parseEvent } from './read-block.ts';
 
 export type Terminal = 'completed' | 'incomplete' | 'failed';
@@ -22,6 +22,8 @@ export interface AnswerObserver {
   /** How the answer ended; null while it has not. The first terminal event counts. */
   readonly terminal: Terminal | null;
   readonly usage: Usage | null;
+  /** It says what it used, whether in numbers that can be right (`usage`) or not. */
+  readonly reportsUsage: boolean;
   readonly servedTier: string | null;
   /** The provider's code for a failed answer. */
   readonly failureCode: string | null;
@@ -46,6 +48,7 @@ const compactionMark = Buffer.from('compaction');
 export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListeners): AnswerObserver {
   let terminal: Terminal | null = null;
   let usage: Usage | null = null;
+  let reportsUsage = false;
   let servedTier: string | null = null;
   let failureCode: string | null = null;
 
@@ -80,8 +83,10 @@ export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListe
     if (event && terminal === null) {
       const response = recordOf(event['response']);
       terminal = ending;
-      usage = readTokenUsage(response['usage']);
-      servedTier = typeof response['service_tier'] === 'string' ? response['service_tier'].slice(0, 40) : null;
+      const report = reportIn(event, response);
+      usage = readTokenUsage(report.usage);
+      reportsUsage = report.usage !== null;
+      servedTier = readServedTier(report.servedTier);
       if (ending === 'failed') failureCode = codeOf(recordOf(response['error'])['code']);
     }
     return { type, bytes: type === 'response.done' ? renamed(block) : block, event };
@@ -99,6 +104,9 @@ export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListe
     },
     get usage() {
       return usage;
+    },
+    get reportsUsage() {
+      return reportsUsage;
     },
     get servedTier() {
       return servedTier;
@@ -118,6 +126,16 @@ function renamed(block: Buffer): Buffer {
   const text = block.toString('latin1');
   const renamedLine = text.replace(doneLine, '$1$2response.completed');
   return Buffer.from(renamedLine.replace(doneType, '$1"response.completed"'), 'latin1');
+}
+
+/** The report stands in the response, beside it, or on the last item of the output (gateway spec 11.1). */
+function reportIn(event: Record<string, unknown>, response: Record<string, unknown>): UsageReport {
+  const output = response['output'];
+  const lastItem = recordOf(Array.isArray(output) ? output.at(-1) : null);
+  return {
+    usage: response['usage'] ?? event['usage'] ?? lastItem['usage'] ?? null,
+    servedTier: response['service_tier'] ?? event['service_tier'] ?? lastItem['service_tier'],
+  };
 }
 
 function recordOf(value: unknown): Record<string, unknown> {
