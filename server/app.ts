@@ -7,8 +7,8 @@ import { sql } from 'kysely';
 import { createAdministrator } from './assembly/administrator.ts';
 import { openBooks } from './assembly/books.ts';
 import { createEngine } from './assembly/engine.ts';
+import { createHousekeeping } from './assembly/housekeeping.ts';
 import { createProvider } from './assembly/provider.ts';
-import { oldAfterMs } from './catalog/catalog-freshness.ts';
 import type { Config, Secrets } from './environment.ts';
 import { mountAdminApi } from './http/admin-api.ts';
 import type { AdminDispatch } from './http/admin-dispatch.ts';
@@ -20,7 +20,6 @@ import { createHttpServer, type MountRoutes } from './http/server.ts';
 import { startRepeating } from './jobs/repeating-work.ts';
 import { errorFacts } from './observe/log.ts';
 import { openStorage, type Storage } from './open-storage.ts';
-import { sweepDeadProcesses } from './usage/sweep.ts';
 import type { World } from './world/world.ts';
 
 export interface AppOptions {
@@ -39,8 +38,6 @@ export interface App {
 }
 
 const saveReadingsMs = 2_000;
-/** Requests of a process that died are closed within this time by any other that lives (demand spec 3.3). */
-const sweepMs = 30_000;
 /** After this a stopping process no longer waits for its last records; the next start's sweep closes them. */
 const flushLimitMs = 10_000;
 
@@ -57,12 +54,12 @@ export async function createApp(options: AppOptions): Promise<App> {
 
 async function assemble(storage: Storage, { config, world }: AppOptions): Promise<App> {
   const { clock, log } = world;
-  const { db, pool } = storage.database;
+  const { db } = storage.database;
   const books = await openBooks(storage, world);
   const provider = createProvider(storage, { config, world, books });
   const engine = createEngine(storage, { world, books, provider });
-  const dispatch = createAdministrator(storage, { world, books, provider });
-  const sweep = () => sweepDeadProcesses({ db, pool, clock, log, processNumber: books.processNumber });
+  const housekeeping = createHousekeeping(storage, { config, world, books, provider });
+  const dispatch = createAdministrator(storage, { world, books, provider, housekeeping });
   const work: { stop(): Promise<void> }[] = [];
   let server: Server | null = null;
   let isStopping = false;
@@ -82,24 +79,14 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   }
 
   async function serve(): Promise<{ url: string; port: number }> {
-    await sweep();
+    await housekeeping.sweep();
     const { bindAddress, publicHost, port } = config;
     server = createHttpServer({ world, ingress: createIngress({ bindAddress, publicHost }), mounts: mounts() });
     const address = await listen(server, { port, host: bindAddress });
     storage.claim.publish({ url: address.url });
     work.push(startRepeating({ name: 'save_readings', everyMs: saveReadingsMs, run: books.saveReadings }, world));
-    if (config.mode !== 'web') startJobs();
+    if (config.mode !== 'web') housekeeping.runner.start();
     return address;
-  }
-
-  function startJobs(): void {
-    const { freshness, refreshAhead } = provider;
-    refreshAhead.start();
-    work.push(
-      startRepeating({ name: 'sweep', everyMs: sweepMs, run: sweep }, world),
-      startRepeating({ name: 'catalog', everyMs: oldAfterMs / 2, run: () => freshness.readOld() }, world),
-    );
-    void freshness.readOld();
   }
 
   async function close(): Promise<void> {
@@ -108,7 +95,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     await engine.running.stop(config.drainLimitMs);
     server?.closeAllConnections();
     await closed;
-    await Promise.all([provider.refreshAhead.stop(), ...work.map((each) => each.stop())]);
+    await Promise.all([housekeeping.runner.stop(), ...work.map((each) => each.stop())]);
     await provider.freshness.stop();
     await provider.tokens.stop();
     const limit = new AbortController();

@@ -1,11 +1,11 @@
 /**
- * Renews tokens before they expire, so that no request meets a dead one. When an account is due is decided from facts;
- * the loop only looks at them again and again, so a laptop that slept or a clock that jumped needs no special care.
+ * Renews tokens before they expire, so that no request meets a dead one. When an account is due is decided from facts
+ * alone, so a laptop that slept or a clock that jumped needs no special care.
  */
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { DB } from '../database/tables.generated.ts';
-import type { Clock, Log } from '../world/world.ts';
+import type { Clock } from '../world/world.ts';
 import { selectRefreshSchedules, type RefreshSchedule } from './refresh-store.ts';
 import type { TokenKeeper } from './token-keeper.ts';
 
@@ -24,9 +24,6 @@ const ageJitterMs = day;
 
 /** A token that is due again so soon shows a wrong clock or a very short life; more refreshes would not help. */
 const shortestAgeMs = 5 * minute;
-
-/** How often the facts are looked at. */
-const roundMs = minute;
 
 /**
  * The instant from which an account's tokens should be renewed. Accounts are spread by a jitter that is always the same
@@ -59,58 +56,23 @@ function jitterOf({ id, credentialEpoch }: { id: string; credentialEpoch: number
   return createHash('sha256').update(`${id} ${credentialEpoch}`).digest().readUInt32BE() / 2 ** 32;
 }
 
-export interface RefreshAhead {
-  start(): void;
-  /** Looks at every account once now; resolves when all due refreshes have ended. */
-  round(): Promise<void>;
-  /** Starts nothing more and waits for the round that runs. */
-  stop(): Promise<void>;
-}
-
-/** @example const ahead = createRefreshAhead({ db, keeper, clock, log }); ahead.start(); */
-export function createRefreshAhead({
-  db,
-  keeper,
-  clock,
-  log,
-}: {
-  db: Kysely<DB>;
-  keeper: Pick<TokenKeeper, 'renew'>;
-  clock: Clock;
-  log: Log;
-}): RefreshAhead {
-  const stopping = new AbortController();
-  let running: Promise<void> | null = null;
-
-  async function round(): Promise<void> {
-    const schedules = await selectRefreshSchedules(db);
-    for (const account of schedules.filter((schedule) => isRefreshDue(schedule, clock.now()))) {
-      if (stopping.signal.aborted) return;
-      const { id: accountId, credentialEpoch: seenEpoch } = account;
-      // One after the other: nobody waits for these, and the provider need not see them in a burst.
-      await keeper.renew({ accountId, seenEpoch, reason: 'proactive_expiry', signal: stopping.signal });
-    }
+/**
+ * Renews the tokens of every account that is due now, one account after the other: nobody waits for these, and the
+ * provider need not see them in a burst.
+ *
+ * @returns how many were renewed
+ */
+export async function renewDueTokens(
+  { db, keeper, clock }: { db: Kysely<DB>; keeper: Pick<TokenKeeper, 'renew'>; clock: Clock },
+  signal: AbortSignal,
+): Promise<number> {
+  let renewed = 0;
+  for (const account of await selectRefreshSchedules(db)) {
+    if (signal.aborted) return renewed;
+    if (!isRefreshDue(account, clock.now())) continue;
+    const { id: accountId, credentialEpoch: seenEpoch } = account;
+    const result = await keeper.renew({ accountId, seenEpoch, reason: 'proactive_expiry' });
+    if (result.kind === 'renewed') renewed += 1;
   }
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await round();
-      } catch (error) {
-        const isStop = stopping.signal.aborted;
-        if (!isStop)
-          log.warn('refresh_round_failed', { errorName: error instanceof Error ? error.name : typeof error });
-      }
-      await clock.sleep(roundMs, stopping.signal).catch(() => undefined);
-    }
-  }
-
-  return {
-    start: () => void (running ??= run()),
-    round,
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
+  return renewed;
 }

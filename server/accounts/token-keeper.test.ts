@@ -14,7 +14,7 @@ import { createChangeFeed } from '../database/change-feed.ts';
 import type { SandboxAccount } from '../sandbox/account.ts';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import type { AccountFacts } from './account.ts';
-import { createRefreshAhead } from './refresh-ahead.ts';
+import { renewDueTokens } from './refresh-ahead.ts';
 import { finishRenewed, claimRefresh } from './refresh-store.ts';
 
 const minute = 60_000;
@@ -360,23 +360,20 @@ describe('refreshing ahead', () => {
   it('renews what is due, once, and leaves the rest alone', async () => {
     const ben = sandbox.account('ben', { tokenLifeSeconds: 3600 });
     await rooms.api.import({ authJson: ben.authJson(), pool: 'default' });
-    const ahead = createRefreshAhead({ db: database.db, keeper: rooms.keeper, clock, log: rooms.log });
-    await ahead.round();
+    const round = () => renewDueTokens({ db: database.db, keeper: rooms.keeper, clock }, new AbortController().signal);
+    expect(await round()).toBe(0);
     expect([anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 0]);
     clock.aheadMs = 56 * minute;
-    await Promise.all([ahead.round(), ahead.round()]);
+    await Promise.all([round(), round()]);
     expect([anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 1]);
-    await ahead.round();
+    expect(await round()).toBe(0);
     expect(ben.counters.refreshes).toBe(1);
   });
 
-  it('begins with a look at once and stops when told to', async () => {
+  it('begins nothing more when it is told to stop', async () => {
     clock.aheadMs = 9 * day;
-    const ahead = createRefreshAhead({ db: database.db, keeper: rooms.keeper, clock, log: rooms.log });
-    ahead.start();
-    await rooms.log.logged('account_refreshed');
-    await ahead.stop();
-    expect(anna.counters.refreshes).toBe(1);
+    expect(await renewDueTokens({ db: database.db, keeper: rooms.keeper, clock }, AbortSignal.abort())).toBe(0);
+    expect(anna.counters.refreshes).toBe(0);
   });
 });
 

@@ -4,11 +4,13 @@ import { createMembershipsApi } from '../accounts/memberships-api.ts';
 import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
 import { accounts } from '../contract/accounts.ts';
 import { apiKeys } from '../contract/api-keys.ts';
+import { jobs } from '../contract/jobs.ts';
 import { memberships } from '../contract/memberships.ts';
 import { pools, routing } from '../contract/pools.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
 import { system } from '../contract/system.ts';
 import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
+import { createJobsApi } from '../jobs/jobs-api.ts';
 import type { Storage } from '../open-storage.ts';
 import { poolIdBySlug } from '../pools/pool-store.ts';
 import { createPoolsApi, createRoutingApi } from '../pools/pools-api.ts';
@@ -17,11 +19,17 @@ import { createSystemApi } from '../system/system-api.ts';
 import { version } from '../version.ts';
 import type { World } from '../world/world.ts';
 import type { Books } from './books.ts';
+import type { Housekeeping } from './housekeeping.ts';
 import type { Provider } from './provider.ts';
 
 export function createAdministrator(
   { database }: Storage,
-  { world, books, provider }: { world: World; books: Books; provider: Provider },
+  {
+    world,
+    books,
+    provider,
+    housekeeping,
+  }: { world: World; books: Books; provider: Provider; housekeeping: Housekeeping },
 ): AdminDispatch {
   const { clock, random, log } = world;
   const { db } = database;
@@ -46,6 +54,7 @@ export function createAdministrator(
       ...bind(accounts, createAccountsApi(accountParts)),
       ...bind(memberships, createMembershipsApi({ db, clock, book })),
       ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
+      ...bind(jobs, createJobsApi({ db, clock, ...housekeeping })),
       ...bind(system, createSystemApi({ db, clock, version, settings: () => settings.current() })),
     ],
   });

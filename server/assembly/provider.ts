@@ -1,7 +1,6 @@
 /** Everything that talks to the provider: inference, tokens, limits, model lists. */
 import { createAccountReader, type AccountReader } from '../accounts/account-reader.ts';
 import type { AccountFacts } from '../accounts/account.ts';
-import { createRefreshAhead, type RefreshAhead } from '../accounts/refresh-ahead.ts';
 import { createTokenKeeper, type TokenKeeper } from '../accounts/token-keeper.ts';
 import { createCatalogFreshness, type CatalogFreshness } from '../catalog/catalog-freshness.ts';
 import { createCatalogReader } from '../catalog/catalog-reader.ts';
@@ -22,7 +21,6 @@ export interface Provider {
   readonly tokens: TokenKeeper;
   readonly reader: AccountReader;
   readonly freshness: CatalogFreshness;
-  readonly refreshAhead: RefreshAhead;
 }
 
 export function createProvider(
@@ -48,7 +46,6 @@ export function createProvider(
     accountIds: () => book.all().flatMap(({ id, status }) => (status === 'active' ? [id] : [])),
     read: (accountId) => reader.read(accountId),
   });
-  const refreshAhead = createRefreshAhead({ db, keeper: tokens, clock, log });
   const codex = createCodexClient({ network, origin: upstreamUrl });
-  return { codex, vault, tokens, reader, freshness, refreshAhead };
+  return { codex, vault, tokens, reader, freshness };
 }

@@ -9,8 +9,8 @@ import type { Catalog } from './catalog.ts';
 export interface CatalogFreshness {
   /** An answer of this account named this ETag. Cheap; called for every answer. */
   noticed(accountId: string, etag: string): void;
-  /** Reads the lists that are old, one account after the other. */
-  readOld(): Promise<void>;
+  /** Reads the lists that are old, one account after the other. @returns how many */
+  readOld(signal: AbortSignal): Promise<number>;
   /** Waits for readings under way. */
   stop(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export interface CatalogFreshnessParts {
 }
 
 /** Peers read model lists every half hour (gateway spec 13). */
-export const oldAfterMs = 30 * 60_000;
+const oldAfterMs = 30 * 60_000;
 /** An ETag that keeps differing must not cause a reading per answer. */
 const restMs = 60_000;
 
@@ -65,8 +65,15 @@ export function createCatalogFreshness({
       if (last !== undefined && clock.monotonicMs() - last < restMs) return;
       if (catalog.unionOf([accountId]).etag !== etag) void readNow(accountId);
     },
-    async readOld() {
-      for (const accountId of accountIds()) if (isOld(accountId)) await readNow(accountId);
+    async readOld(signal) {
+      let count = 0;
+      for (const accountId of accountIds()) {
+        if (signal.aborted) return count;
+        if (!isOld(accountId)) continue;
+        await readNow(accountId);
+        count += 1;
+      }
+      return count;
     },
     stop: async () => void (await Promise.all(readings.values())),
   };

@@ -7,6 +7,7 @@ import { isCommandGroup } from './command-group.ts';
 import { addConfigCheckCommand } from './config-check.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { addEnvInitCommand } from './env-init.ts';
+import { addJobCommands } from './job.ts';
 import { addKeyCommands } from './key.ts';
 import { addMigrateCommands } from './migrate.ts';
 import { addPoolCommands } from './pool.ts';
@@ -20,6 +21,7 @@ const groups = [
   addKeyCommands,
   addPoolCommands,
   addSettingsCommands,
+  addJobCommands,
   addConfigCheckCommand,
   addDoctorCommand,
   addEnvInitCommand,

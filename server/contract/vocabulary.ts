@@ -145,6 +145,20 @@ export type QuotaSource = keyof typeof quotaSources;
 export const accountSecretKinds = { access_token: 'Access token', refresh_token: 'Refresh token' } as const;
 export type AccountSecretKind = keyof typeof accountSecretKinds;
 
+/** Recurring work. A word here needs a line in `jobs/index.ts`. */
+export const jobNames = {
+  close_dead_requests: 'Close requests of ended processes',
+  refresh_tokens: 'Renew tokens before they expire',
+  read_models: 'Read model lists',
+} as const;
+export type JobName = keyof typeof jobNames;
+export const JobName = wordsOf(jobNames);
+
+/** How a run of recurring work stands or ended. */
+export const jobOutcomes = { running: 'Running', succeeded: 'Done', failed: 'Failed' } as const;
+export type JobOutcome = keyof typeof jobOutcomes;
+export const JobOutcome = wordsOf(jobOutcomes);
+
 /** What a changed row belongs to; other parts and processes reload their view of it. */
 export const changeTopics = {
   accounts: 'Accounts',

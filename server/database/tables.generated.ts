@@ -130,6 +130,19 @@ export interface ContinuityAnchors {
   kind: string;
 }
 
+export interface JobRuns {
+  doneCount: number | null;
+  failures: Generated<number>;
+  finishedAt: Timestamp | null;
+  name: string;
+  outcome: string;
+  problem: string | null;
+  processNumber: number;
+  queueId: string;
+  startedAt: Timestamp;
+  succeededAt: Timestamp | null;
+}
+
 export interface LedgerEntries {
   accountId: string | null;
   apiKeyId: string | null;
@@ -276,6 +289,7 @@ export interface DB {
   attempts: Attempts;
   auditEvents: AuditEvents;
   continuityAnchors: ContinuityAnchors;
+  jobRuns: JobRuns;
   ledgerEntries: LedgerEntries;
   poolAccounts: PoolAccounts;
   pools: Pools;

@@ -109,7 +109,7 @@ export const rooms: readonly Room[] = [
     ],
     packages: ['kysely'],
   },
-  { name: 'jobs', places: ['server/jobs/'], may: [...ground], packages: [] },
+  { name: 'jobs', places: ['server/jobs/'], may: [...ground], packages: ['kysely', 'pg', 'pg-boss'] },
 
   // floor 4: how calls come in
   {

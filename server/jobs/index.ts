@@ -1,0 +1,16 @@
+/** THE list of recurring work: one file per kind, one line here. */
+import { closeDeadRequests } from './close-dead-requests.ts';
+import type { Job } from './job.ts';
+import { readModels } from './read-models.ts';
+import { refreshTokens } from './refresh-tokens.ts';
+
+/** What the work does, each given by the room that knows how. */
+export interface JobDeeds {
+  readonly sweep: () => Promise<number>;
+  readonly renewDueTokens: (signal: AbortSignal) => Promise<number>;
+  readonly readOldModels: (signal: AbortSignal) => Promise<number>;
+}
+
+export function listJobs(deeds: JobDeeds): readonly Job[] {
+  return [closeDeadRequests(deeds.sweep), refreshTokens(deeds.renewDueTokens), readModels(deeds.readOldModels)];
+}
