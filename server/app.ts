@@ -38,6 +38,8 @@ export interface App {
 }
 
 const saveReadingsMs = 2_000;
+/** Another process sees a conversation's account within this time. */
+const saveAnchorsMs = 1_000;
 /** After this a stopping process no longer waits for its last records; the next start's sweep closes them. */
 const flushLimitMs = 10_000;
 
@@ -85,6 +87,9 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     const address = await listen(server, { port, host: bindAddress });
     storage.claim.publish({ url: address.url });
     work.push(startRepeating({ name: 'save_readings', everyMs: saveReadingsMs, run: books.saveReadings }, world));
+    work.push(
+      startRepeating({ name: 'save_anchors', everyMs: saveAnchorsMs, run: () => engine.continuity.save() }, world),
+    );
     if (config.mode !== 'web') housekeeping.runner.start();
     return address;
   }
@@ -100,7 +105,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     await provider.tokens.stop();
     const limit = new AbortController();
     const timer = clock.timer(flushLimitMs, () => limit.abort());
-    await engine.records.flush(limit.signal);
+    await Promise.all([engine.records.flush(limit.signal), engine.continuity.flush(limit.signal)]);
     timer.stop();
     await books.saveReadings().catch((error: unknown) => log.warn('readings_not_saved', errorFacts(error)));
     await storage.stop();

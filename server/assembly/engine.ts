@@ -2,7 +2,7 @@
 import { markAccountClosed } from '../accounts/close-account.ts';
 import { bundledPrices } from '../catalog/prices.ts';
 import { createAdmission } from '../gateway/admission.ts';
-import { createContinuity } from '../gateway/continuity.ts';
+import { createContinuity } from '../gateway/continuity/continuity.ts';
 import { createRecordKeeper } from '../gateway/record-keeper.ts';
 import { createRunningExchanges } from '../gateway/running-exchanges.ts';
 import type { GatewayRouteParts } from '../http/gateway-routes.ts';
@@ -37,7 +37,7 @@ export function createEngine(
     records: createRecordKeeper({ pool, prices: bundledPrices(), processNumber, clock, log }),
     running: createRunningExchanges({ clock }),
     admission: createAdmission({ clock }),
-    continuity: createContinuity({ db, clock, log }),
+    continuity: createContinuity({ pool, clock, log }),
     settings: () => settings.current(),
     poolEtag(poolId) {
       const union = catalogOf(poolId);

@@ -4,13 +4,18 @@ import { PoolRouting } from '../contract/pools.ts';
 import { strategies } from '../contract/vocabulary.ts';
 
 /** What the engine goes by today; a field that nothing reads yet is not offered. */
-type RoutingField = 'strategy' | 'ringSize' | 'floorPercent';
+type NumberField = 'ringSize' | 'floorPercent';
+type SwitchField = 'stickyWebsocket' | 'stickyHttp' | 'promptCacheAffinity';
+type RoutingField = 'strategy' | NumberField | SwitchField;
 
 /** What each field is, in the order in which help and `pool show` name them. */
 export const routingLabels: Readonly<Record<RoutingField, string>> = {
   strategy: 'which account comes first',
   ringSize: 'accounts that one request may try',
   floorPercent: 'percent of its limits that soonest_reset leaves to an account',
+  stickyWebsocket: 'Codex conversations stay with the account that served them',
+  stickyHttp: 'conversations of plain clients do, by their prompt cache key',
+  promptCacheAffinity: 'requests with the same prompt cache key meet the same account',
 };
 
 const fields = Object.keys(routingLabels) as RoutingField[];
@@ -30,10 +35,17 @@ function optionOf(field: RoutingField): Option {
   const name = `--${field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const option = (value: string) => new Option(`${name} <${value}>`, routingLabels[field]);
   if (field === 'strategy') return option('word').choices(Object.keys(strategies));
-  return option('number').argParser((text) => readNumber(text, field));
+  if (field === 'ringSize' || field === 'floorPercent')
+    return option('number').argParser((text) => readNumber(text, field));
+  return option('on|off').argParser(readSwitch);
 }
 
-function readNumber(text: string, field: 'ringSize' | 'floorPercent'): number {
+function readSwitch(text: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw new InvalidArgumentError('It is on or off.');
+}
+
+function readNumber(text: string, field: NumberField): number {
   const { minValue, maxValue } = PoolRouting.shape[field];
   const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (PoolRouting.shape[field].safeParse(number).success) return number;

@@ -38,11 +38,15 @@ function renderRouting(routing: PoolRouting): string {
     ['ROUTING', 'VALUE', 'CHANGED', 'WHAT IT IS'],
     ...fields.map((field) => [
       field,
-      String(routing[field]),
-      routing[field] === defaultPoolRouting[field] ? '' : `default ${String(defaultPoolRouting[field])}`,
+      valueText(routing[field]),
+      routing[field] === defaultPoolRouting[field] ? '' : `default ${valueText(defaultPoolRouting[field])}`,
       routingLabels[field],
     ]),
   ]);
+}
+
+function valueText(value: string | number | boolean): string {
+  return typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value);
 }
 
 function stateOf({ isDisabled }: Pool): string {

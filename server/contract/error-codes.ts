@@ -144,14 +144,14 @@ export const errorCodes = {
     status: 503,
     blame: 'nobody',
     message:
-      'This conversation can only continue on the account that holds its compacted history, and that account is not available now. Start a new conversation to go on at once.',
+      'This conversation can only continue on the account that holds its history, and that account cannot serve it. Start a new conversation to go on at once.',
   },
   pinned_continuation_reauth_required: {
     ...gateway,
     status: 503,
     blame: 'nobody',
     message:
-      'This conversation can only continue on the account that holds its compacted history, and that account must be signed in again. Sign it in, or start a new conversation.',
+      'This conversation can only continue on the account that holds its history, and that account must be signed in again. Sign it in, or start a new conversation.',
   },
   gateway_stopping: { ...gateway, status: 503, message: 'The gateway is stopping. Try again in a moment.' },
   database_unavailable: {

@@ -1,5 +1,6 @@
 /** The one error class of the program. Everything about an error except its code is a row in `contract/error-codes.ts`. */
 import { errorRow, type ErrorCode, type ErrorRow } from './error-codes.ts';
+import type { ContinuationReason } from './vocabulary.ts';
 
 export interface GatewayErrorOptions {
   /** What and where, in our own words, appended to the row's message for the client. Never user or provider text. */
@@ -10,7 +11,16 @@ export interface GatewayErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** When exhausted accounts come back; becomes `resets_at` (wire spec A8.2). */
   readonly resetsAt?: Date | undefined;
+  /** Why a request that only one account can serve is refused; becomes the recovery contract (gateway spec 4.6). */
+  readonly continuity?: ContinuityDenial | undefined;
   readonly cause?: unknown;
+}
+
+export interface ContinuityDenial {
+  /** What pins the request. */
+  readonly pinnedBy: ContinuationReason;
+  /** A word of ours: what keeps the account from serving. */
+  readonly reason: string;
 }
 
 /**
@@ -23,6 +33,7 @@ export class GatewayError extends Error {
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly resetsAt: Date | undefined;
+  readonly continuity: ContinuityDenial | undefined;
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     super(code, { cause: options.cause });
@@ -33,6 +44,7 @@ export class GatewayError extends Error {
     this.param = options.param;
     this.retryAfterMs = options.retryAfterMs;
     this.resetsAt = options.resetsAt;
+    this.continuity = options.continuity;
   }
 
   /** The sentence for people: the row's message and the detail. */

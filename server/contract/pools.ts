@@ -19,9 +19,9 @@ export const PoolRouting = z.object({
   ringSize: z.number().int().min(1).max(100),
   /** What `soonest_reset` leaves of an account's limits as long as another may serve, in percent. */
   floorPercent: z.number().int().min(0).max(99),
-  /** A websocket conversation stays with the account that served it. */
+  /** A Codex conversation stays with the account that served it, whichever way it comes in. */
   stickyWebsocket: z.boolean(),
-  /** A plain HTTP conversation does. */
+  /** A conversation of a plain client does, which only its prompt cache key names. */
   stickyHttp: z.boolean(),
   /** Requests with the same prompt cache key meet the same account. */
   promptCacheAffinity: z.boolean(),

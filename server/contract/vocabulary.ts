@@ -117,7 +117,7 @@ export const exclusionReasons = {
   circuit_probing: 'failed several times and is being tried again',
   network_down: 'cannot be reached from this machine now',
   model_refused: 'was refused the model by the provider',
-  pinned_elsewhere: "does not hold this conversation's compacted history",
+  pinned_elsewhere: 'does not hold what this conversation goes on from',
   already_tried: 'was tried already',
   outside_ring: 'was not among those that one request may try',
 } as const;
@@ -158,6 +158,42 @@ export const JobName = wordsOf(jobNames);
 export const jobOutcomes = { running: 'Running', succeeded: 'Done', failed: 'Failed' } as const;
 export type JobOutcome = keyof typeof jobOutcomes;
 export const JobOutcome = wordsOf(jobOutcomes);
+
+/** What may lead a request to an account (gateway spec 4.6). */
+export const anchorKinds = {
+  thread: 'Conversation',
+  turn_state: 'Turn state',
+  response: 'Earlier answer',
+  compaction: 'Compacted history',
+} as const;
+export type AnchorKind = keyof typeof anchorKinds;
+
+/** What led a request to its account beside the strategy, strongest first; `none` leaves it to the strategy. */
+export const continuationReasons = {
+  previous_response: 'It goes on from an answer of this account',
+  compaction: 'Only this account can read its compacted history',
+  turn_state: 'This account issued the state of its turn',
+  idempotency_key: 'This account served the same request before',
+  thread: 'This account served the conversation last',
+  prompt_cache: 'Requests with its prompt cache key meet this account',
+  none: 'Nothing but the strategy',
+} as const;
+export type ContinuationReason = keyof typeof continuationReasons;
+
+/** Why requests with one prompt cache key meet the same account, or do not (gateway spec 4.4). */
+export const localityWords = {
+  applied: 'Applied',
+  prompt_cache_key_absent: 'The request names no prompt cache key',
+  pool_toggle_disabled: 'The Pool does not do it',
+  route_not_covered: 'Not done for this kind of request',
+  pinned: 'The request is pinned to an account',
+  durable_affinity_hit: 'The conversation has an account already',
+  codex_session_continuity: 'The conversation is kept together by its session',
+  idempotency_key_continuity: 'The request is kept together by its idempotency key',
+  no_eligible_candidates: 'No account may serve',
+  single_eligible_candidate: 'Only one account may serve',
+} as const;
+export type LocalityWord = keyof typeof localityWords;
 
 /** What a changed row belongs to; other parts and processes reload their view of it. */
 export const changeTopics = {

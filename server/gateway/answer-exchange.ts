@@ -8,6 +8,8 @@ import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Random } from '../world/world.ts';
 import type { Answer } from './answer.ts';
 import { tryAccount, type AttemptParts } from './attempt.ts';
+import type { Continuity } from './continuity/continuity.ts';
+import { localityAmong } from './continuity/decide-continuation.ts';
 import type { Attempt, Exchange } from './exchange.ts';
 import { faultRow, type Fault } from './faults.ts';
 import { gatherScene } from './gather-scene.ts';
@@ -16,10 +18,12 @@ import type { HealthScope, AttemptHealth, AttemptPass } from './attempt-health.t
 import { mayRetry } from './may-retry.ts';
 import { noteFault } from './note-fault.ts';
 import type { RecordKeeper } from './record-keeper.ts';
+import { refusalOfTorn } from './refusal-of-pin.ts';
 import { refusalOf } from './refusal.ts';
 import { questionOf } from './scene-question.ts';
 
 export interface EngineParts extends AttemptParts {
+  readonly continuity: Continuity;
   readonly book: AccountBook;
   readonly pools: PoolBook;
   readonly health: AttemptHealth;
@@ -57,13 +61,18 @@ export class RefusedByProvider extends Error {
  */
 export async function answerExchange(exchange: Exchange, parts: EngineParts): Promise<Answered> {
   const deadline = createDeadline(exchange, parts);
-  const pinnedTo = await parts.continuity.pinnedAccount(exchange);
   const tried = new Set<string>();
   try {
+    await parts.continuity.recall(exchange);
+    // From here to the claim nothing waits, so a second first request of the conversation sees it.
+    const continuation = parts.continuity.continuationOf(exchange);
+    exchange.continuation = continuation;
+    if (continuation.isTorn) throw refusalOfTorn(continuation);
     for (;;) {
-      const prefers = parts.continuity.preferredAccount(exchange);
-      const choice = chooseAccount(gatherScene(questionOf(exchange, { prefers, pinnedTo, tried }), parts));
-      if (choice.kind === 'none') throw finalRefusal(exchange, { parts, pinnedTo, exclusions: choice.exclusions });
+      const scene = gatherScene(questionOf(exchange, { continuation, tried }), parts);
+      const choice = chooseAccount(scene);
+      if (tried.size === 0) noteLocality(exchange, scene.accounts.length - choice.exclusions.length);
+      if (choice.kind === 'none') throw finalRefusal(exchange, { parts, exclusions: choice.exclusions });
       const { account } = choice;
       const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
       if (admission.kind === 'refused') {
@@ -71,7 +80,9 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
         continue;
       }
       const { pass } = admission;
+      parts.continuity.claimThread(exchange, account.id);
       const leaveAccount = parts.board.enter(account.id);
+      logChoice(exchange, { parts, accountId: account.id });
       const attempt = beginAttempt(exchange, { parts, account });
       try {
         await parts.records.begin(exchange, attempt);
@@ -101,7 +112,7 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
           errorCode: result.fault.code,
         });
         attempt.retryReason = decision.retry ? result.fault.kind : decision.why;
-        if (!decision.retry) throw finalRefusal(exchange, { parts, pinnedTo, exclusions: [] });
+        if (!decision.retry) throw finalRefusal(exchange, { parts, exclusions: [] });
       } catch (error) {
         leaveAccount();
         const now = parts.clock.now();
@@ -116,8 +127,20 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   }
 }
 
+/** How many could serve is known only now. */
+function noteLocality(exchange: Exchange, eligibleCount: number): void {
+  const { continuation } = exchange;
+  if (!continuation) return;
+  exchange.continuation = { ...continuation, locality: localityAmong(continuation.locality, eligibleCount) };
+}
+
 function scopeOf({ client, ask, routeClass }: Exchange): Omit<HealthScope, 'accountId'> {
   return { poolId: client.poolId, keyId: client.keyId, model: ask.model, routeClass };
+}
+
+function logChoice({ id, continuation }: Exchange, { parts, accountId }: { parts: EngineParts; accountId: string }) {
+  const { why, locality } = continuation ?? {};
+  parts.log.debug('account_chosen', { requestId: id, accountId, reason: why, locality });
 }
 
 function beginAttempt(
@@ -185,10 +208,15 @@ function learn(
 /** The provider's own refusal where it may be shown, else ours. */
 function finalRefusal(
   exchange: Exchange,
-  { parts, pinnedTo, exclusions }: { parts: EngineParts; pinnedTo: string | null; exclusions: readonly Exclusion[] },
+  { parts, exclusions }: { parts: EngineParts; exclusions: readonly Exclusion[] },
 ): Error {
   const newest = exchange.faults.at(-1);
-  const refusal = refusalOf({ exclusions, faults: exchange.faults, pinnedTo, now: parts.clock.now() });
+  const refusal = refusalOf({
+    exclusions,
+    faults: exchange.faults,
+    continuation: exchange.continuation,
+    now: parts.clock.now(),
+  });
   if (!newest || refusal.code === 'usage_limit_reached') return refusal;
   return passesOn(newest) && faultRow(newest.kind).passOn ? new RefusedByProvider(newest) : refusal;
 }

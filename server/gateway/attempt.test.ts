@@ -10,7 +10,6 @@ import { createCodexClient } from '../upstream/codex-client.ts';
 import { systemClock } from '../world/real-world.ts';
 import { NetworkFault, type HttpAnswer, type HttpCall } from '../world/world.ts';
 import { tryAccount, type AttemptParts, type AttemptResult } from './attempt.ts';
-import type { Continuity } from './continuity.ts';
 import type { Exchange } from './exchange.ts';
 
 const item = sse({ type: 'response.output_item.done', item: { type: 'message' } });
@@ -175,12 +174,10 @@ async function trying(
     renew: async () => renewal ?? { kind: 'renewed', credential: { accessToken: 'token-2', epoch: 2 } },
     stop: async () => undefined,
   };
-  const continuity: Continuity = {
-    preferredAccount: () => null,
-    pinnedAccount: async () => null,
+  const continuity: AttemptParts['continuity'] = {
     issuedTurnState: () => hasIssued,
-    rememberThread: () => undefined,
     rememberTurnState: () => undefined,
+    rememberResponse: () => undefined,
     rememberCompaction: () => undefined,
   };
   const parts: AttemptParts = {

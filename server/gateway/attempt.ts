@@ -9,7 +9,7 @@ import type { CodexClient } from '../upstream/codex-client.ts';
 import { NetworkFault, type Clock, type HttpAnswer, type Log } from '../world/world.ts';
 import { answerHeaders, upstreamRequestId } from './answer-headers.ts';
 import type { Answer } from './answer.ts';
-import type { Continuity } from './continuity.ts';
+import type { Continuity } from './continuity/continuity.ts';
 import type { Attempt, Exchange } from './exchange.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { judgeLateFailure, judgeRefusal, maxErrorBodyBytes } from './judge-response.ts';
@@ -23,7 +23,10 @@ export interface AttemptParts {
   readonly codex: CodexClient;
   readonly tokens: TokenKeeper;
   readonly board: AccountBoard;
-  readonly continuity: Continuity;
+  readonly continuity: Pick<
+    Continuity,
+    'issuedTurnState' | 'rememberTurnState' | 'rememberResponse' | 'rememberCompaction'
+  >;
   readonly clock: Clock;
   readonly log: Log;
   /** An answer of this account named the ETag of its model list. */
@@ -100,7 +103,7 @@ async function call(
   const { account, attempt, exchange, signal, headersMs } = question;
   const { ask } = exchange;
   const { turnState } = ask;
-  const mayShowTurnState = turnState !== null && parts.continuity.issuedTurnState(turnState, account.id);
+  const mayShowTurnState = parts.continuity.issuedTurnState(exchange, account.id);
   attempt.mayHaveRun = true;
   try {
     const answer = await parts.codex.call({
@@ -141,7 +144,7 @@ async function readAnswer(
   const turnState = answer.headers.get('x-codex-turn-state');
   const etag = answer.headers.get('x-models-etag');
   if (etag) parts.onModelsEtag(account.id, etag);
-  if (turnState) parts.continuity.rememberTurnState(turnState, account.id);
+  if (turnState) parts.continuity.rememberTurnState(exchange, { turnState, accountId: account.id });
   const isStream = exchange.ask.wantsStream && !(answer.headers.get('content-type') ?? '').includes('json');
   const headers = answerHeaders(answer.headers, {
     requestId: exchange.id,
@@ -170,6 +173,7 @@ async function openStream(
     idleMs: exchange.settings['gateway.stream_idle_timeout_ms'],
     onRateLimits: (event) => board.record(account.id, readRateLimitsEvent(event, clock.now())?.readings ?? []),
     onCompaction: (content) => continuity.rememberCompaction(content, account.id),
+    onAnswered: (responseId) => continuity.rememberResponse(exchange, { responseId, accountId: account.id }),
   });
   const committed: AttemptResult = {
     kind: 'answer',
@@ -206,14 +210,15 @@ export function noteReport(
 
 /** Usage stands in the answer itself, for compactions as for plain answers. */
 async function readWhole(
-  { account, attempt }: AttemptQuestion,
+  { exchange, account, attempt }: AttemptQuestion,
   { parts, answer, headers }: Received,
 ): Promise<AttemptResult> {
   const body = await readWholeBody(answer, maxWholeAnswerBytes);
   if (!body) return faulted(plainFault('answer_too_large', 'answer_too_large'));
-  const { usage, servedTier, compactions } = readAnswerFacts(body);
+  const { usage, servedTier, compactions, responseId } = readAnswerFacts(body);
   noteReport(attempt, { usage: readTokenUsage(usage), servedTier: readServedTier(servedTier) });
   for (const content of compactions) parts.continuity.rememberCompaction(content, account.id);
+  if (responseId !== null) parts.continuity.rememberResponse(exchange, { responseId, accountId: account.id });
   return { kind: 'answer', answer: { kind: 'whole', status: answer.status, headers, body } };
 }
 

@@ -7,6 +7,7 @@ import type { PoolRouting } from '../contract/pools.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { AttemptStatus, RouteClass, Transport } from '../contract/vocabulary.ts';
 import type { Usage } from '../usage/usage.ts';
+import type { Continuation } from './continuity/decide-continuation.ts';
 import type { Fault } from './faults.ts';
 
 /** What the client asks, as far as the engine must know. The body itself stays opaque. */
@@ -29,8 +30,13 @@ export interface Ask {
   readonly identityHeaders: readonly (readonly [name: string, value: string])[];
   /** `x-codex-turn-state`: travels on only to the account that issued it. */
   readonly turnState: string | null;
-  /** What names the conversation, most telling first; hashed before they are kept. */
+  /** What names the conversation, its own name first; hashed before they are kept, as are the next three. */
   readonly threadAnchors: readonly string[];
+  readonly promptCacheKey: string | null;
+  /** Repeats of one request carry the same. */
+  readonly idempotencyKey: string | null;
+  /** Earlier answers it goes on from. */
+  readonly previousResponseIds: readonly string[];
   /** Encrypted compaction contents in the input: only their maker can read them (wire spec B17). */
   readonly compactions: readonly string[];
 }
@@ -84,6 +90,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   readonly attempts: Attempt[];
   readonly faults: Fault[];
+  /** What its past says of its account; known from the first choice on. */
+  continuation: Continuation | null;
   /** Set by the reservation; without it there is nothing to settle. */
   isReserved: boolean;
   /** Something meaningful went to the client. From here on no other account may answer. */

@@ -79,6 +79,7 @@ function openExchange(
     signal: run.signal,
     attempts: [],
     faults: [],
+    continuation: null,
     isReserved: false,
     isCommitted: false,
     firstByteMs: null,

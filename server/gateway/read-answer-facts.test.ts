@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { readAnswerFacts } from './read-answer-facts.ts';
 
 const usage = { input_tokens: 1, output_tokens: 2 };
-const nothing = { usage: null, servedTier: null, compactions: [] };
+const nothing = { usage: null, servedTier: null, compactions: [], responseId: null };
 
 describe('a whole answer', () => {
   it('tells its usage, its tier and the compactions in its output', () => {
     const body = {
-      id: 'r',
+      id: 'resp_1',
       output: [
         { type: 'message', content: [{ text: '{"type":"compaction","encrypted_content":"no"}' }] },
         { type: 'compaction', id: 'cmp_1', encrypted_content: 'sealed' },
@@ -20,7 +20,12 @@ describe('a whole answer', () => {
       usage,
       service_tier: 'priority',
     };
-    expect(facts(body)).toEqual({ usage, servedTier: 'priority', compactions: ['sealed', 'sealed too'] });
+    expect(facts(body)).toEqual({
+      usage,
+      servedTier: 'priority',
+      compactions: ['sealed', 'sealed too'],
+      responseId: 'resp_1',
+    });
   });
 
   it.each([
@@ -33,12 +38,18 @@ describe('a whole answer', () => {
     ],
     ['below an empty one', { usage: null, response: { usage, service_tier: 'flex' } }],
   ])('may report %s', (_where, body) => {
-    expect(facts(body)).toEqual({ usage, servedTier: 'flex', compactions: [] });
+    expect(facts(body)).toEqual({ ...nothing, usage, servedTier: 'flex' });
   });
 
   it('tells the compactions of a response within', () => {
     const output = [{ type: 'compaction', encrypted_content: 'sealed' }];
     expect(facts({ response: { output } }).compactions).toEqual(['sealed']);
+  });
+
+  it('has the id it is known by, here or within', () => {
+    for (const body of [{ id: 'resp_1' }, { response: { id: 'resp_1' } }, { id: 7, response: { id: 'resp_1' } }])
+      expect(facts(body).responseId).toBe('resp_1');
+    for (const id of ['', null, {}, 'x'.repeat(2_000)]) expect(facts({ id }).responseId).toBeNull();
   });
 
   it('without them tells none', () => {

@@ -1,9 +1,11 @@
-/** What a whole JSON answer tells beside its text: usage, the tier it was served at, encrypted compactions. Pure. */
+/** What a whole JSON answer tells beside its text: usage, the tier it was served at, its id, encrypted compactions. Pure. */
 import { JsonSyntaxError, readSpan, scanArray, scanObject } from '../lib/json-spans.ts';
 import type { UsageReport } from '../usage/usage.ts';
+import { readResponseId } from './read-response-id.ts';
 
 export interface AnswerFacts extends UsageReport {
   readonly compactions: readonly string[];
+  readonly responseId: string | null;
 }
 
 /** An answer that is no JSON object tells nothing; it is passed on all the same. */
@@ -16,7 +18,7 @@ export function readAnswerFacts(body: Buffer): AnswerFacts {
   }
 }
 
-const nothing: AnswerFacts = { usage: null, servedTier: null, compactions: [] };
+const nothing: AnswerFacts = { usage: null, servedTier: null, compactions: [], responseId: null };
 
 /** The report stands at the top, in a `response` within, or on the last item of the output (gateway spec 11.1). */
 function factsOf(answer: Buffer, { looksWithin }: { looksWithin: boolean }): AnswerFacts {
@@ -33,6 +35,7 @@ function factsOf(answer: Buffer, { looksWithin }: { looksWithin: boolean }): Ans
     usage: small('usage') ?? within.usage ?? items.at(-1)?.['usage'] ?? null,
     servedTier: small('service_tier') ?? within.servedTier ?? items.at(-1)?.['service_tier'] ?? null,
     compactions: [...items.flatMap(compactionIn), ...within.compactions],
+    responseId: readResponseId(small('id')) ?? within.responseId,
   };
 }
 

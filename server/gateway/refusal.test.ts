@@ -61,7 +61,9 @@ describe('when an account will be back in a moment', () => {
         fc.boolean(),
         (exclusions, ofAttempts, isPinned) => {
           const pinnedTo = isPinned ? (exclusions[0]?.accountId ?? 'gone') : null;
-          const { retryAfterMs } = refusalOf(facts({ exclusions, faults: ofAttempts, pinnedTo }));
+          const { retryAfterMs } = refusalOf(
+            facts({ exclusions, faults: ofAttempts, continuation: pinnedTo === null ? null : pin(pinnedTo) }),
+          );
           if (retryAfterMs !== undefined) {
             expect(retryAfterMs).toBeGreaterThanOrEqual(1_000);
             expect(retryAfterMs).toBeLessThanOrEqual(60_000);
@@ -127,28 +129,49 @@ describe('when attempts were made and failed', () => {
 describe('when the conversation is pinned', () => {
   it('says which conversation cannot go on, and that a new one can', () => {
     const exclusions = [excluded('pinned_elsewhere'), { ...excluded('account_paused'), accountId: 'owner' }];
-    expect(refusalOf(facts({ exclusions, pinnedTo: 'owner' })).code).toBe('pinned_continuation_unavailable');
+    expect(refusalOf(facts({ exclusions, continuation: pin('owner') })).code).toBe('pinned_continuation_unavailable');
   });
 
   it('says that its account must be signed in again when that is why', () => {
     const exclusions = [excluded('pinned_elsewhere'), { ...excluded('account_signed_out'), accountId: 'owner' }];
-    expect(refusalOf(facts({ exclusions, pinnedTo: 'owner' })).code).toBe('pinned_continuation_reauth_required');
+    expect(refusalOf(facts({ exclusions, continuation: pin('owner') })).code).toBe(
+      'pinned_continuation_reauth_required',
+    );
   });
 
   it('says when the limit of its account resets', () => {
     const exclusions = [excluded('pinned_elsewhere'), { ...excluded('usage_limit_reached', 30), accountId: 'owner' }];
-    expect(refusalOf(facts({ exclusions, pinnedTo: 'owner' }))).toMatchObject({
+    expect(refusalOf(facts({ exclusions, continuation: pin('owner') }))).toMatchObject({
       code: 'usage_limit_reached',
       resetsAt: inMinutes(30),
     });
   });
 
-  it('asks for a wait when its account is only cooling down', () => {
+  it('asks for a wait when its account is only cooling down, and says that this conversation waits', () => {
     const exclusions = [excluded('pinned_elsewhere'), { ...excluded('cooling_down', 0.1), accountId: 'owner' }];
-    expect(refusalOf(facts({ exclusions, pinnedTo: 'owner' }))).toMatchObject({
-      code: 'no_eligible_backend',
+    expect(refusalOf(facts({ exclusions, continuation: pin('owner') }))).toMatchObject({
+      code: 'pinned_continuation_unavailable',
       retryAfterMs: 6_000,
+      detail: 'It was asked to slow down.',
     });
+  });
+
+  it('tells its account apart from one that is gone', () => {
+    const refusal = refusalOf(facts({ exclusions: [excluded('pinned_elsewhere')], continuation: pin('owner') }));
+    expect(refusal).toMatchObject({ code: 'pinned_continuation_unavailable', continuity: { reason: 'account_gone' } });
+  });
+
+  it.each([
+    ['token_signed_out', 'pinned_continuation_reauth_required'],
+    ['token_failed_for_now', 'pinned_continuation_unavailable'],
+  ])('says so in the request that finds out (%s)', (code, expected) => {
+    const refusal = refusalOf(facts({ faults: [{ ...fault('token_rejected'), code }], continuation: pin('owner') }));
+    expect(refusal).toMatchObject({ code: expected, continuity: { pinnedBy: 'compaction', reason: code } });
+  });
+
+  it('leaves the word to an attempt that failed for another reason', () => {
+    const refusal = refusalOf(facts({ faults: [fault('provider_failed')], continuation: pin('owner') }));
+    expect(refusal).toMatchObject({ code: 'upstream_error', continuity: undefined });
   });
 });
 
@@ -186,7 +209,11 @@ const reasons = Object.keys(exclusionReasons) as ExclusionReason[];
 const kinds = Object.keys(faults) as FaultKind[];
 
 function facts(overrides: Partial<RefusalFacts>): RefusalFacts {
-  return { exclusions: [], faults: [], pinnedTo: null, now, ...overrides };
+  return { exclusions: [], faults: [], continuation: null, now, ...overrides };
+}
+
+function pin(accountId: string): RefusalFacts['continuation'] {
+  return { pinnedTo: accountId, why: 'compaction' };
 }
 
 function excluded(reason: ExclusionReason, minutes?: number): Exclusion {

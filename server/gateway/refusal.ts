@@ -3,24 +3,27 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { exclusionReasons, type ExclusionReason } from '../contract/vocabulary.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
 import { faultRow, type Fault, type FaultRow } from './faults.ts';
+import type { Continuation } from './continuity/decide-continuation.ts';
 import { messageOf } from './judge-response.ts';
+import { refusalOfPin } from './refusal-of-pin.ts';
+import { boundedWait, longestWaitMs, passing } from './waiting.ts';
 
 export interface RefusalFacts {
   readonly exclusions: readonly Exclusion[];
   /** Faults of this request's attempts, the newest last. */
   readonly faults: readonly Fault[];
-  readonly pinnedTo: string | null;
+  /** What its past said of its account; null when that was not asked yet. */
+  readonly continuation: Pick<Continuation, 'pinnedTo' | 'why'> | null;
   readonly now: Date;
 }
 
-/** What a client is asked to wait when nothing tells how long it will take. */
-const unknownWaitMs = 5_000;
-/** Longer waits are not asked for: a client obeys to the second, and an account may come back any time. */
-const longestWaitMs = 60_000;
-
 /** Used-up accounts decide over passing troubles only if nothing passing is left (wire spec A8). */
 export function refusalOf(facts: RefusalFacts): GatewayError {
-  const { exclusions, faults, pinnedTo, now } = facts;
+  const { exclusions, faults, continuation, now } = facts;
+  if (continuation?.pinnedTo) {
+    const refusal = refusalOfPin({ exclusions, faults, pinnedTo: continuation.pinnedTo, why: continuation.why, now });
+    return refusal ?? refusalOfFault(faults.at(-1)!, facts);
+  }
   const newest = faults.at(-1);
   const waiting = exclusions.filter(({ reason }) => passing.has(reason));
   const limited = exclusions.filter(({ reason }) => reason === 'usage_limit_reached');
@@ -34,7 +37,6 @@ export function refusalOf(facts: RefusalFacts): GatewayError {
     });
   }
   if (newest && faults.some(({ kind }) => kind !== 'usage_exhausted')) return refusalOfFault(trouble ?? newest, facts);
-  if (pinnedTo !== null && waiting.length === 0) return refusalOfPin(exclusions, pinnedTo);
   if (exclusions.length > 0 && exclusions.every(({ reason }) => aboutModel.has(reason)))
     return new GatewayError('invalid_model', { param: 'model' });
   if (
@@ -51,24 +53,8 @@ export function refusalOf(facts: RefusalFacts): GatewayError {
   });
 }
 
-function boundedWait(until: Date | null, now: Date): number {
-  const wait = until ? until.getTime() - now.getTime() : unknownWaitMs;
-  return Math.min(Math.max(wait, 1_000), longestWaitMs);
-}
-
 /** Faults of the way there or of the provider pass; those of an account or a request do not. */
 const passingSubjects = new Set<FaultRow['subject']>(['edge', 'provider']);
-
-/** Reasons that end by themselves soon. */
-const passing = new Set<ExclusionReason>([
-  'cooling_down',
-  'edge_back_off',
-  'circuit_open',
-  'circuit_probing',
-  'network_down',
-  'account_token_expired',
-  'outside_ring',
-]);
 
 /** Reasons that no account serves the model, whatever else is wrong. */
 const aboutModel = new Set<ExclusionReason>(['model_not_offered', 'model_refused']);
@@ -84,12 +70,6 @@ const lastingLack = new Set<ExclusionReason>([
 
 /** Reasons that lie in what was asked, not in the state of an account: asking again changes nothing. */
 const aboutRequest = new Set<ExclusionReason>([...aboutModel, ...lastingLack]);
-
-function refusalOfPin(exclusions: readonly Exclusion[], pinnedTo: string): GatewayError {
-  const holder = exclusions.find(({ accountId }) => accountId === pinnedTo);
-  if (holder?.reason === 'account_signed_out') return new GatewayError('pinned_continuation_reauth_required');
-  return new GatewayError('pinned_continuation_unavailable');
-}
 
 /** The provider's own words where they are fit to be passed on are handled by the caller; this is for the rest. */
 function refusalOfFault(fault: Fault, { now, exclusions }: RefusalFacts): GatewayError {

@@ -3,6 +3,7 @@ import { concreteTier, type ModelLack } from '../catalog/model-abilities.ts';
 import type { PoolRouting } from '../contract/pools.ts';
 import type { RouteClass } from '../contract/vocabulary.ts';
 import type { ModelNeeds } from '../routing/eligibility.ts';
+import type { Continuation } from './continuity/decide-continuation.ts';
 import type { Ask, Exchange } from './exchange.ts';
 
 /** What somebody wants served, as far as the choice of an account is concerned. */
@@ -26,23 +27,28 @@ export interface SceneQuestion {
 
 /** What is known of where a conversation has been, and what its attempts showed so far. */
 export interface Ties {
-  readonly prefers: string | null;
-  readonly pinnedTo: string | null;
+  readonly continuation: Pick<Continuation, 'pinnedTo' | 'prefers' | 'seed' | 'locality'>;
   readonly tried: ReadonlySet<string>;
 }
 
-/** @example chooseAccount(gatherScene(questionOf(exchange, { prefers, pinnedTo, tried }), parts)) */
-export function questionOf({ id, client, ask, routeClass, routing }: Exchange, ties: Ties): SceneQuestion {
+/** @example chooseAccount(gatherScene(questionOf(exchange, { continuation, tried }), parts)) */
+export function questionOf(
+  { client, ask, routeClass, routing }: Exchange,
+  { continuation: { pinnedTo, prefers, seed, locality }, tried }: Ties,
+): SceneQuestion {
   return {
     poolId: client.poolId,
     keyId: client.keyId,
     routeClass,
-    routing,
+    // Only the rendezvous keeps equal seeds together, whatever limits and loads are.
+    routing: locality === 'applied' ? { ...routing, strategy: 'bridge_ring' } : routing,
     model: ask.model,
     needs: needsOf(ask),
     isCompaction: ask.isCompaction,
-    seed: `${client.keyId}:${ask.threadAnchors[0] ?? id}`,
-    ...ties,
+    seed,
+    prefers,
+    pinnedTo,
+    tried,
   };
 }
 

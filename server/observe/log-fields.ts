@@ -31,6 +31,7 @@ export const logFields = new Set([
   'fault',
   'reason',
   'retryReason',
+  'locality',
   'systemCode',
   'sqlState',
   'usageStatus',

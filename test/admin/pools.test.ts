@@ -92,7 +92,8 @@ describe('the pool commands', () => {
   it('change how a Pool routes and its name in one go, and show it', async () => {
     await done('pool create Team');
     const set = 'pool set team --strategy soonest_reset --floor-percent 15 --ring-size 5';
-    await done(`${set} --name Crew --slug crew`);
+    const switches = '--sticky-websocket off --sticky-http on --prompt-cache-affinity off';
+    await done(`${set} ${switches} --name Crew --slug crew`);
     await done('pool add-account crew anna');
     const { pool, accounts } = await done<{ pool: Pool; accounts: Account[] }>('pool show crew');
     expect(pool).toMatchObject({
@@ -102,16 +103,20 @@ describe('the pool commands', () => {
         strategy: 'soonest_reset',
         floorPercent: 15,
         ringSize: 5,
+        stickyWebsocket: false,
+        stickyHttp: true,
+        promptCacheAffinity: false,
       },
     });
     expect(accounts.map(({ label }) => label)).toEqual(['anna']);
     const { stdout } = await run('pool show crew');
     expect(stdout).toMatch(/^Crew \(crew\): Active, 0 keys\n/);
     expect(stdout).toMatch(/^floorPercent +15 +default 5 /m);
+    expect(stdout).toMatch(/^stickyHttp +on +default off /m);
     expect(stdout).toMatch(/^anna +\w+ +Ready$/m);
     expect((await auditOf('routing.change')).details).toMatchObject({
       'pool.slug': 'team',
-      changes: { strategy: 'soonest_reset', floorPercent: 15, ringSize: 5 },
+      changes: { strategy: 'soonest_reset', floorPercent: 15, ringSize: 5, stickyHttp: true },
     });
   });
 
@@ -137,6 +142,7 @@ describe('the pool commands', () => {
     ['pool set default', 64, 'Say what to change'],
     ['pool set default --ring-size 0', 64, 'It is a whole number from 1 to 100.'],
     ['pool set default --floor-percent 5.5', 64, 'It is a whole number from 0 to 99.'],
+    ['pool set default --sticky-http maybe', 64, 'It is on or off.'],
     ['pool set default --strategy random', 64, 'Allowed choices are bridge_ring'],
   ])('%s is refused in words, with exit code %i', async (words, exitCode, sentence) => {
     const outcome = await run(words);

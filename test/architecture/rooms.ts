@@ -103,11 +103,11 @@ export const rooms: readonly Room[] = [
       'routing',
       'upstream',
       'usage',
-      // The record keeper is what the ledger's SQL is for; it writes nobody else's tables.
+      // The record keeper is what the ledger's SQL is for; beside the anchors, which are the gateway's own, nothing is written here.
       'server/usage/ledger-store.ts',
       'server/usage/reservation-store.ts',
     ],
-    packages: ['kysely'],
+    packages: ['pg'],
   },
   { name: 'jobs', places: ['server/jobs/'], may: [...ground], packages: ['kysely', 'pg', 'pg-boss'] },
 

@@ -34,6 +34,9 @@ export function makeAsk(overrides: Partial<Ask> = {}): Ask {
     identityHeaders: [],
     turnState: null,
     threadAnchors: [],
+    promptCacheKey: null,
+    idempotencyKey: null,
+    previousResponseIds: [],
     compactions: [],
     ...overrides,
   };
@@ -56,6 +59,7 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     signal: new AbortController().signal,
     attempts: [],
     faults: [],
+    continuation: null,
     isReserved: false,
     isCommitted: false,
     firstByteMs: null,

@@ -145,7 +145,11 @@ function hold(
   return holdUntilCommitted({
     chunks: chunks ?? answer.body[Symbol.asyncIterator](),
     sse: blocks ?? createSseBlocks(),
-    observer: createAnswerObserver({ onRateLimits: () => undefined, onCompaction: () => undefined }),
+    observer: createAnswerObserver({
+      onRateLimits: () => undefined,
+      onCompaction: () => undefined,
+      onAnswered: () => undefined,
+    }),
     holdMs,
     clock,
   });

@@ -157,14 +157,31 @@ describe('the bytes', () => {
     const renamed = text.replace('"type":"response.done"', '"type":"response.completed"');
     expect(bytes).toEqual(Buffer.concat([Buffer.from(': '), bad, Buffer.from(`\ndata: ${renamed}\n\n`)]));
   });
+
+  it('tells the id of an answer once it is complete, and of no other', () => {
+    const { observer, answered } = observing();
+    observer.observe(sse({ type: 'response.created', response: { id: 'resp_0' } }));
+    observer.observe(sse({ type: 'response.completed', response: { id: 'resp_1' } }));
+    expect(answered).toEqual(['resp_1']);
+    for (const response of [{ id: '' }, { id: 7 }, {}, { id: 'x'.repeat(2_000) }]) {
+      const next = observing();
+      next.observer.observe(sse({ type: 'response.completed', response }));
+      expect(next.answered).toEqual([]);
+    }
+    const failed = observing();
+    failed.observer.observe(sse({ type: 'response.failed', response: { id: 'resp_2', error: { code: 'x' } } }));
+    expect(failed.answered).toEqual([]);
+  });
 });
 
 function observing() {
   const limits: Record<string, unknown>[] = [];
   const compactions: string[] = [];
+  const answered: string[] = [];
   const observer = createAnswerObserver({
     onRateLimits: (event) => void limits.push(event),
     onCompaction: (content) => void compactions.push(content),
+    onAnswered: (id) => void answered.push(id),
   });
-  return { observer, limits, compactions };
+  return { observer, limits, compactions, answered };
 }

@@ -4,6 +4,7 @@
  * for a cut (wire spec A6).
  */
 import { readServedTier, readTokenUsage, type Usage, type UsageReport } from '../../usage/usage.ts';
+import { readResponseId } from '../read-response-id.ts';
 import { dataOf, eventTypeOf, parseEvent } from './read-block.ts';
 
 export type Terminal = 'completed' | 'incomplete' | 'failed';
@@ -34,6 +35,8 @@ export interface AnswerListeners {
   onRateLimits(event: Record<string, unknown>): void;
   /** Encrypted content that only this account will be able to read again. */
   onCompaction(encryptedContent: string): void;
+  /** The answer is complete, and this is its id. */
+  onAnswered(responseId: string): void;
 }
 
 const terminals: ReadonlyMap<string, Terminal> = new Map([
@@ -45,7 +48,7 @@ const terminals: ReadonlyMap<string, Terminal> = new Map([
 
 const compactionMark = Buffer.from('compaction');
 
-export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListeners): AnswerObserver {
+export function createAnswerObserver({ onRateLimits, onCompaction, onAnswered }: AnswerListeners): AnswerObserver {
   let terminal: Terminal | null = null;
   let usage: Usage | null = null;
   let reportsUsage = false;
@@ -88,6 +91,8 @@ export function createAnswerObserver({ onRateLimits, onCompaction }: AnswerListe
       reportsUsage = report.usage !== null;
       servedTier = readServedTier(report.servedTier);
       if (ending === 'failed') failureCode = codeOf(recordOf(response['error'])['code']);
+      const responseId = ending === 'failed' ? null : readResponseId(response['id']);
+      if (responseId !== null) onAnswered(responseId);
     }
     return { type, bytes: type === 'response.done' ? renamed(block) : block, event };
   }

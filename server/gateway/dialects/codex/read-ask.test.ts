@@ -159,13 +159,13 @@ describe('compactions in the input', () => {
 });
 
 describe('what names the conversation', () => {
-  it('comes from headers first, each name once', () => {
+  it('is its own name first, then what it shares, each once', () => {
     const headers = [
       ['Session-Id', 'root'],
       ['thread-id', 'sub'],
       ['X-Codex-Window-Id', 'sub:3'],
     ] as const;
-    expect(read({ headers, body: bodyOf({ prompt_cache_key: 'root' }) }).threadAnchors).toEqual(['root', 'sub']);
+    expect(read({ headers }).threadAnchors).toEqual(['sub', 'root']);
   });
 
   it('is the same window after a compaction', () => {
@@ -176,11 +176,32 @@ describe('what names the conversation', () => {
 
   it('is found under the name with an underscore, as old clients write it', () => {
     expect(read({ headers: [['session_id', 'old']] }).threadAnchors).toEqual(['old']);
-    const both = [
-      ['session_id', 'old'],
-      ['session-id', 'new'],
-    ] as const;
-    expect(read({ headers: both }).threadAnchors).toEqual(['new']);
+  });
+
+  it.each(['x-codex-session-id', 'x-session-id', 'x-session-affinity', 'x-codex-conversation-id'])(
+    'is found under %s as well',
+    (name) => expect(read({ headers: [[name, ' s ']] }).threadAnchors).toEqual(['s']),
+  );
+
+  it('is told apart from what only brings requests together', () => {
+    const body = bodyOf({ prompt_cache_key: ' warm ' });
+    expect(read({ headers: [['Idempotency-Key', 'again']], body })).toMatchObject({
+      threadAnchors: [],
+      promptCacheKey: 'warm',
+      idempotencyKey: 'again',
+    });
+    expect(read({ body: bodyOf({ prompt_cache_key: ' ' }) })).toMatchObject({
+      promptCacheKey: null,
+      idempotencyKey: null,
+    });
+  });
+
+  it('goes on from answers named in body and header, each once, blank ones left out', () => {
+    const headers = [['x-codex-previous-response-id', 'resp_2']] as const;
+    const ids = (previous_response_id: unknown) =>
+      read({ headers, body: bodyOf({ previous_response_id }) }).previousResponseIds;
+    expect(ids('resp_1')).toEqual(['resp_1', 'resp_2']);
+    for (const same of ['resp_2', ' ', null]) expect(ids(same)).toEqual(['resp_2']);
   });
 
   it('is nothing when nothing names it, or the name is absurdly long', () => {
@@ -242,7 +263,15 @@ describe('headers that travel on', () => {
 
   it('never include a name outside the list, whatever names come', () => {
     const token = fc.string({ unit: fc.constantFrom(...'abcdexorwuthianzk-_0'), minLength: 1, maxLength: 30 });
-    const known = [...listed, 'authorization', 'cookie', 'x-forwarded-for', 'x-codex-turn-state', 'x-codex-new'];
+    const known = [
+      ...listed,
+      'authorization',
+      'cookie',
+      'x-forwarded-for',
+      'x-codex-turn-state',
+      'x-codex-previous-response-id',
+      'x-codex-new',
+    ];
     const name = fc.oneof(
       token,
       fc.constantFrom(...known),
@@ -252,7 +281,7 @@ describe('headers that travel on', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(cased, fc.string())), (headers) => {
         for (const [each] of read({ headers }).identityHeaders) {
-          expect(each === 'x-codex-turn-state').toBe(false);
+          expect(['x-codex-turn-state', 'x-codex-previous-response-id']).not.toContain(each);
           expect(listed.has(each) || each.startsWith('x-codex-')).toBe(true);
         }
       }),

@@ -5,6 +5,7 @@
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { JsonSyntaxError, readSpan, scanArray, scanObject, type Member, type Span } from '../../../lib/json-spans.ts';
 import type { Ask } from '../../exchange.ts';
+import { previousResponseHeader, readNames } from './read-names.ts';
 
 export interface CodexRequest {
   readonly body: Buffer;
@@ -36,7 +37,8 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
       .map(([name, value]) => [name.toLowerCase(), value] as const)
       .filter(([name]) => travelsOn(name)),
     turnState: header('x-codex-turn-state') ?? null,
-    threadAnchors: anchorsOf(header, text('prompt_cache_key')),
+    ...readNames({ header, previousResponseId: text('previous_response_id') }),
+    promptCacheKey: text('prompt_cache_key')?.trim() || null,
     compactions: compactionsOf(body, memberOf(members, 'input')),
   };
 }
@@ -149,13 +151,6 @@ function compactionsOf(body: Buffer, input: Span | undefined): string[] {
   return contents;
 }
 
-/** What names a conversation, most telling first (wire spec B17). Sub-agents share the root's `session-id`. */
-function anchorsOf(header: (name: string) => string | undefined, promptCacheKey: string | undefined): string[] {
-  const window = header('x-codex-window-id')?.replace(/:\d+$/, '');
-  const named = [header('session-id') ?? header('session_id'), header('thread-id'), window, promptCacheKey];
-  return [...new Set(named.filter((anchor) => anchor !== undefined && anchor.length <= longestName))] as string[];
-}
-
 const travellingNames = new Set([
   'accept',
   'content-type',
@@ -175,8 +170,11 @@ const travellingNames = new Set([
 
 /**
  * The client's own identity travels on (wire spec B12), by a list of names: credentials, cookies, hop-by-hop and
- * forwarding headers are not on it and so cannot leave. Turn state goes its own way.
+ * forwarding headers are not on it and so cannot leave. Turn state goes its own way, and what names an earlier answer
+ * is the gateway's to read.
  */
 function travelsOn(name: string): boolean {
-  return travellingNames.has(name) || (name.startsWith('x-codex-') && name !== 'x-codex-turn-state');
+  return travellingNames.has(name) || (name.startsWith('x-codex-') && !stayingNames.has(name));
 }
+
+const stayingNames: ReadonlySet<string> = new Set(['x-codex-turn-state', previousResponseHeader]);

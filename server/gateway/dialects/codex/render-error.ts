@@ -1,6 +1,7 @@
 /** Errors as native Codex clients understand them (wire spec A8): status, `retry-after`, and the `error` object. */
 import type { GatewayError } from '../../../contract/gateway-error.ts';
 import type { RenderedError } from '../dialect.ts';
+import { recoveryOf } from './render-recovery.ts';
 
 /**
  * `plan_type: null` gives the client's only honest sentence for a pool; `resets_at` is the time it shows (wire spec
@@ -14,10 +15,23 @@ export function renderCodexError(error: GatewayError): RenderedError {
       ? { plan_type: null, resets_at: resetsAt ? Math.ceil(resetsAt.getTime() / 1000) : null }
       : {};
   const asksToWait = retryAfterMs !== undefined && code !== 'server_is_overloaded';
+  const recovery = recoveryOf(error);
   return {
     status: nativeStatusOf(error),
-    headers: !asksToWait ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) },
-    body: { error: { message: error.sentence, type: row.type, code, param: param ?? null, ...exhaustion } },
+    headers: {
+      ...(asksToWait && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+      ...recovery?.headers,
+    },
+    body: {
+      error: {
+        message: error.sentence,
+        type: row.type,
+        code,
+        param: param ?? null,
+        ...exhaustion,
+        ...recovery?.fields,
+      },
+    },
   };
 }
 

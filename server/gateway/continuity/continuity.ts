@@ -1,0 +1,128 @@
+/**
+ * Which account holds what a conversation depends on. Threads prefer the account that served them last; answers that
+ * are gone on from and encrypted compactions belong to their maker (wire spec B17). Only hashes are kept.
+ */
+import { GatewayError } from '../../contract/gateway-error.ts';
+import type { AnchorKind } from '../../contract/vocabulary.ts';
+import { errorFacts } from '../../observe/log.ts';
+import type { Clock, Log } from '../../world/world.ts';
+import type { Exchange } from '../exchange.ts';
+import { anchorLifeMs, nameOfContent, nameOfKey, type AnchorName } from './anchor.ts';
+import type { Queryable } from './anchor-store.ts';
+import { createAnchors } from './anchors.ts';
+import { decideContinuation, seedOf, type Continuation } from './decide-continuation.ts';
+import { allNamesOf, conversationNames, namesOf } from './names-of-exchange.ts';
+
+export interface Continuity {
+  /**
+   * Brings what is stored of this exchange's past to mind; at most one statement.
+   *
+   * @throws {GatewayError} `database_unavailable` when a pin might be overlooked.
+   */
+  recall(exchange: Exchange): Promise<void>;
+  /** What its past says now; a first request that is under way for the same conversation counts as well. */
+  continuationOf(exchange: Exchange): Continuation;
+  /** The conversation's first request goes there: others of the moment follow it. */
+  claimThread(exchange: Exchange, accountId: string): void;
+  /** The account serves the conversation: from now on it is preferred. */
+  rememberThread(exchange: Exchange, accountId: string): void;
+  /** May this account see the turn state the client sends? */
+  issuedTurnState(exchange: Exchange, accountId: string): boolean;
+  rememberTurnState(exchange: Exchange, made: { turnState: string; accountId: string }): void;
+  rememberResponse(exchange: Exchange, made: { responseId: string; accountId: string }): void;
+  rememberCompaction(encryptedContent: string, accountId: string): void;
+  /** Stores what is not stored yet. Never throws. */
+  save(): Promise<void>;
+  /** Stores everything, or gives up when the signal aborts. */
+  flush(signal: AbortSignal): Promise<void>;
+}
+
+/** @param parts.pool - Where anchors are stored. */
+export function createContinuity({ pool, clock, log }: { pool: Queryable; clock: Clock; log: Log }): Continuity {
+  const anchors = createAnchors({ pool, clock, log });
+  const ownerOfFirst = (names: readonly (AnchorName | null)[]) => {
+    for (const name of names) {
+      const owner = name && anchors.ownerOf(name);
+      if (owner) return owner;
+    }
+    return null;
+  };
+  const rememberOfKey = (
+    kind: keyof typeof anchorLifeMs & AnchorKind,
+    { exchange, text, accountId }: { exchange: Exchange; text: string; accountId: string },
+  ) => {
+    const name = nameOfKey(kind, { keyId: exchange.client.keyId, text });
+    anchors.bind(name, { accountId, lifeMs: anchorLifeMs[kind] });
+  };
+
+  return {
+    async recall(exchange) {
+      try {
+        await anchors.load(allNamesOf(exchange));
+      } catch (error) {
+        log.warn('anchors_not_read', { requestId: exchange.id, ...errorFacts(error) });
+        const { compactions, previousResponses } = namesOf(exchange);
+        const isPinKnown = ownerOfFirst([...compactions, ...previousResponses]) !== null;
+        if (compactions.length + previousResponses.length > 0 && !isPinKnown)
+          throw new GatewayError('database_unavailable', { cause: error, retryAfterMs: 2_000 });
+      }
+    },
+
+    continuationOf(exchange) {
+      const { ask, client, routing } = exchange;
+      const names = namesOf(exchange);
+      const decided = decideContinuation({
+        previousResponses: names.previousResponses.flatMap((name) => anchors.ownerOf(name) ?? []),
+        compaction: ownerOfFirst(names.compactions),
+        turnState: ownerOfFirst([names.turnState]),
+        idempotencyKey: ownerOfFirst([names.idempotency]),
+        thread: ownerOfFirst(names.thread),
+        namesThread: names.thread.length > 0,
+        namesCodexSession: ask.threadAnchors.length > 0,
+        namesIdempotencyKey: names.idempotency !== null,
+        hasPromptCacheKey: ask.promptCacheKey !== null,
+        isPromptCachePool: routing.promptCacheAffinity,
+        isPromptCacheRoute: !ask.isCompaction,
+      });
+      const conversation = conversationNames(exchange);
+      const facts = { ...client, ...ask, conversation, requestId: exchange.id };
+      return { ...decided, seed: seedOf(facts, decided.locality) };
+    },
+
+    claimThread(exchange, accountId) {
+      const { thread, idempotency } = namesOf(exchange);
+      for (const name of idempotency ? [...thread, idempotency] : thread) anchors.claim(name, accountId);
+    },
+
+    rememberThread(exchange, accountId) {
+      const { thread, ownCount, idempotency } = namesOf(exchange);
+      const lifeMs = exchange.settings['routing.thread_affinity_ms'];
+      thread.forEach((name, index) => {
+        // A sub-agent that had to move does not take its root along.
+        const mayBind = index < ownCount || [null, accountId].includes(anchors.ownerOf(name));
+        if (mayBind) anchors.bind(name, { accountId, lifeMs });
+      });
+      if (idempotency) anchors.bind(idempotency, { accountId, lifeMs });
+      // An answer that was gone on from once may be gone on from again.
+      for (const name of namesOf(exchange).previousResponses)
+        if (anchors.ownerOf(name) === accountId) anchors.bind(name, { accountId, lifeMs: anchorLifeMs.response });
+    },
+
+    issuedTurnState(exchange, accountId) {
+      const { turnState } = namesOf(exchange);
+      return turnState !== null && anchors.ownerOf(turnState) === accountId;
+    },
+
+    rememberTurnState: (exchange, { turnState, accountId }) =>
+      rememberOfKey('turn_state', { exchange, text: turnState, accountId }),
+
+    rememberResponse: (exchange, { responseId, accountId }) =>
+      rememberOfKey('response', { exchange, text: responseId, accountId }),
+
+    rememberCompaction: (encryptedContent, accountId) =>
+      anchors.bind(nameOfContent(encryptedContent), { accountId, lifeMs: anchorLifeMs.compaction }),
+
+    save: anchors.save,
+    flush: anchors.flush,
+  };
+}
