@@ -3,79 +3,121 @@
  * or Pool changes, here or in another process; the reservation checks the row once more before anything is spent.
  */
 import type { Kysely } from 'kysely';
-import type { ApiKeyStatus } from '../contract/vocabulary.ts';
+import type { KeyPolicy } from '../contract/key-policy.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { DB } from '../database/tables.generated.ts';
+import { createAddressList, type AddressList } from '../lib/address-list.ts';
 import type { Clock } from '../world/world.ts';
 import { listApiKeys, type ApiKeyRow } from './api-key-store.ts';
 import { isSameSecret, readKey } from './key-format.ts';
+import { endOf, type KeyEnd } from './key-status.ts';
 
 /** Who is asking: a key that may be used now. */
 export interface Client {
   readonly keyId: string;
   readonly keyName: string;
+  /** Of the secret that was presented: while a rotation overlaps, two of them work. */
   readonly keyPrefix: string;
   readonly poolId: string;
-  readonly allowedModels: readonly string[] | null;
+  /** What it may ask for, as it was when the key was recognised; null when it cannot be read. */
+  readonly policy: KeyPolicy | null;
+}
+
+export interface Caller {
+  readonly authorization: string | undefined;
+  /** Where the call comes from; null when that is not known. */
+  readonly address: string | null;
 }
 
 export interface KeyBook {
   /**
-   * The client behind an `authorization` header.
+   * The client behind a call.
    *
    * @throws {GatewayError} `api_key_missing` for no header, another scheme, an unknown key, a wrong secret and a
-   *   disabled Pool alike; `api_key_revoked`, `_paused`, `_expired` only after the secret matched.
+   *   disabled Pool alike; why the key ended, or `address_not_allowed`, only after the secret matched.
    */
-  authenticate(authorization: string | undefined): Client;
+  authenticate(caller: Caller): Client;
+  /** Why a client that was recognised before may go on no longer; null while it may. Asks nobody, so it may be asked often. */
+  whyEnded(client: Client): KeyEnd | null;
+  /** Reads everything again. Calls come after one another, each reading the newest state. */
   reload(): Promise<void>;
+}
+
+interface Held {
+  readonly row: ApiKeyRow;
+  /** null allows every address. */
+  readonly addresses: AddressList | null;
+}
+
+interface HeldSecret extends Held {
+  readonly secretSha256: Buffer;
 }
 
 /** Compared against when the prefix is unknown, so that both refusals take the same time. */
 const noSecret = Buffer.alloc(32);
 
 export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): KeyBook {
-  let byPrefix: ReadonlyMap<string, ApiKeyRow> = new Map();
+  let byPrefix: ReadonlyMap<string, HeldSecret> = new Map();
+  let byId: ReadonlyMap<string, Held> = new Map();
+  let reading: Promise<void> = Promise.resolve();
 
-  function authenticate(authorization: string | undefined): Client {
+  function authenticate({ authorization, address }: Caller): Client {
     const presented = readKey(bearerOf(authorization));
-    const row = presented ? byPrefix.get(presented.prefix) : undefined;
-    const isMatch = isSameSecret(presented?.secretSha256 ?? noSecret, row?.secretSha256 ?? noSecret);
-    if (!row || !presented || !isMatch || row.poolDisabledAt) throw new GatewayError('api_key_missing');
-    const status = statusOf(row, clock.now());
-    if (status !== 'active') throw new GatewayError(`api_key_${status}`);
-    return {
+    const held = presented ? byPrefix.get(presented.prefix) : undefined;
+    const isMatch = isSameSecret(presented?.secretSha256 ?? noSecret, held?.secretSha256 ?? noSecret);
+    if (!held || !presented || !isMatch || held.row.poolDisabledAt) throw new GatewayError('api_key_missing');
+    const { row, addresses } = held;
+    const client = {
       keyId: row.id,
       keyName: row.name,
-      keyPrefix: row.prefix,
+      keyPrefix: presented.prefix,
       poolId: row.poolId,
-      allowedModels: row.allowedModels,
+      policy: row.policy,
     };
+    const end = endOf(row, { client, now: clock.now() });
+    if (end) throw new GatewayError(end);
+    if (addresses && !addresses.has(address ?? '')) throw new GatewayError('address_not_allowed');
+    return client;
   }
 
-  async function reload(): Promise<void> {
-    byPrefix = new Map((await listApiKeys(db)).map((row) => [row.prefix, row]));
+  function whyEnded(client: Client): KeyEnd | null {
+    const held = byId.get(client.keyId);
+    return held ? endOf(held.row, { client, now: clock.now() }) : 'api_key_missing';
   }
 
-  return { authenticate, reload };
+  async function read(): Promise<void> {
+    const held = (await listApiKeys(db)).map(hold);
+    byId = new Map(held.map((each) => [each.row.id, each]));
+    byPrefix = new Map(held.flatMap(secretsOf));
+  }
+
+  return {
+    authenticate,
+    whyEnded,
+    reload() {
+      reading = reading
+        .catch(() => undefined) // whoever asked for that reading hears of its failure
+        .then(read);
+      return reading;
+    },
+  };
+}
+
+function hold(row: ApiKeyRow): Held {
+  const ranges = row.policy?.allowedAddresses ?? null;
+  const addresses = ranges && createAddressList(ranges);
+  // A list that cannot be read allows nobody: the policy as a whole counts as unreadable.
+  return ranges && !addresses ? { row: { ...row, policy: null }, addresses: null } : { row, addresses };
+}
+
+function secretsOf(held: Held): [string, HeldSecret][] {
+  const { prefix, secretSha256, previousPrefix, previousSecretSha256 } = held.row;
+  const current: [string, HeldSecret] = [prefix, { ...held, secretSha256 }];
+  if (previousPrefix === null || previousSecretSha256 === null) return [current];
+  return [[previousPrefix, { ...held, secretSha256: previousSecretSha256 }], current];
 }
 
 /** The token of `Bearer <token>`; the scheme is compared without case (RFC 9110 §11.1). Empty when there is none. */
 export function bearerOf(authorization: string | undefined): string {
   return /^bearer +(\S{1,4096})$/i.exec(authorization ?? '')?.[1] ?? '';
-}
-
-/** Derived from dates, so a key expires without anybody acting. */
-export function statusOf(key: Pick<ApiKeyRow, 'revokedAt' | 'expiresAt' | 'pausedAt'>, now: Date): ApiKeyStatus {
-  if (key.revokedAt) return 'revoked';
-  if (key.expiresAt && key.expiresAt <= now) return 'expired';
-  if (key.pausedAt) return 'paused';
-  return 'active';
-}
-
-/** May this client use the model? Case and spaces do not matter; an empty list allows none (product spec 5.3). */
-export function mayUseModel(client: Pick<Client, 'allowedModels'>, model: string): boolean {
-  const wanted = model.trim().toLowerCase();
-  return (
-    client.allowedModels === null || client.allowedModels.some((allowed) => allowed.trim().toLowerCase() === wanted)
-  );
 }

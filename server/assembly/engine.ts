@@ -3,9 +3,9 @@ import { markAccountClosed } from '../accounts/close-account.ts';
 import { bundledPrices } from '../catalog/prices.ts';
 import { createAdmission } from '../gateway/admission.ts';
 import { createContinuity } from '../gateway/continuity/continuity.ts';
+import type { GatewayParts } from '../gateway/handle-request.ts';
 import { createRecordKeeper } from '../gateway/record-keeper.ts';
 import { createRunningExchanges } from '../gateway/running-exchanges.ts';
-import type { GatewayRouteParts } from '../http/gateway-routes.ts';
 import { readBody } from '../http/read-body.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Storage } from '../open-storage.ts';
@@ -16,7 +16,7 @@ import type { Provider } from './provider.ts';
 export function createEngine(
   { database }: Storage,
   { world, books, provider }: { world: World; books: Books; provider: Provider },
-): GatewayRouteParts {
+): GatewayParts {
   const { clock, random, log } = world;
   const { db, pool } = database;
   const { settings, keys, catalog, accounts: book, board, processNumber } = books;
@@ -41,7 +41,8 @@ export function createEngine(
     settings: () => settings.current(),
     poolEtag(poolId) {
       const union = catalogOf(poolId);
-      return union.isOneCatalog ? union.etag : null;
+      const isAsListed = union.entries.every(({ slug }) => books.pools.servingModeOf(poolId, slug) === 'auto');
+      return union.isOneCatalog && isAsListed ? union.etag : null;
     },
     onModelsEtag: (accountId, etag) => provider.freshness.noticed(accountId, etag),
     onAccountDead(id, reason) {

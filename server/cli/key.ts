@@ -1,52 +1,54 @@
-/** `key create`, `list`, `revoke`: the keys that clients use. */
+/** `key create`, `list`, `show`, `update`: the keys that clients use, and what they may ask for. */
 import type { Command } from 'commander';
-import { apiKeys, type ApiKey } from '../contract/api-keys.ts';
-import { apiKeyStatuses } from '../contract/vocabulary.ts';
+import { apiKeys } from '../contract/api-keys.ts';
 import type { Config } from '../environment.ts';
 import type { OpenEndpoints } from './call-endpoint.ts';
 import type { Cli } from './cli.ts';
-import { codexConfig, exportLine, indented } from './codex-snippet.ts';
 import { addCommandGroup } from './command-group.ts';
-import { confirm } from './confirm.ts';
-import { printable, renderMoment, renderTable } from './plain-text.ts';
+import { CommandProblem, exitCodes } from './command-problem.ts';
+import { addKeyLifeCommands } from './key-life.ts';
+import { keyText, startOf } from './key-name.ts';
+import { addPolicyOptions, policyOf, readList, type PolicyOptions } from './key-policy-options.ts';
+import { renderCreated, renderKey, renderKeyTable } from './key-text.ts';
 import { readExpiry } from './read-expiry.ts';
 
-interface CreateOptions {
-  readonly name: string;
-  readonly pool: string;
-  readonly models?: string[];
-  readonly expires?: Date;
-  readonly quiet?: boolean;
+interface KeyOptions extends PolicyOptions {
+  readonly name?: string;
+  readonly pool?: string;
+  readonly expires?: Date | null;
+  readonly labels?: string[];
+  readonly notes?: string;
 }
 
 export function addKeyCommands(program: Command, cli: Cli): void {
-  const description = 'Keys for clients: create, list, revoke';
+  const description = 'Keys for clients: create, list, show, update, pause, resume, rotate, revoke, delete';
   const group = addCommandGroup(program, { name: 'key', description, heading: 'Keys and pools:' });
+  addCreate(group, cli);
+  addLooks(group, cli);
+  addUpdate(group, cli);
+  addKeyLifeCommands(group, cli);
+}
 
-  group
+function addCreate(group: Command, cli: Cli): void {
+  const create = group
     .command('create')
     .description('Make a key; it is shown once')
     .requiredOption('--name <text>', 'what it is for, e.g. "laptop"')
     .option('--pool <slug>', 'pool whose accounts answer it', 'default')
-    .option('--models <list>', 'the only models it may use, separated by commas', readList)
-    .option('--expires <when>', 'a date (2027-01-31) or a length of time (30d)', (text) =>
-      readExpiry(text, cli.clock.now()),
-    )
-    .option('-q, --quiet', 'print nothing but the key')
-    .action(async (options: CreateOptions) => {
+    .option('-q, --quiet', 'print nothing but the key');
+  addFactOptions(create, cli).action(
+    async ({ quiet, ...options }: KeyOptions & { name: string; pool: string; quiet?: boolean }) => {
       const { created, url } = await cli.withEndpoints(async ({ call, server }, config) => ({
-        created: await call(apiKeys.create, {
-          name: options.name,
-          pool: options.pool,
-          allowedModels: options.models ?? null,
-          expiresAt: options.expires ?? null,
-        }),
+        created: await call(apiKeys.create, { ...factsOf(options), name: options.name, policy: policyOf(options) }),
         url: clientUrl(server, config),
       }));
-      if (options.quiet) cli.terminal.write(`${created.secret}\n`);
+      if (quiet) cli.terminal.write(`${created.secret}\n`);
       else cli.show({ json: created, text: renderCreated(created, { url, platform: cli.platform }) });
-    });
+    },
+  );
+}
 
+function addLooks(group: Command, cli: Cli): void {
   group
     .command('list')
     .description('Show every key, without its secret')
@@ -57,65 +59,60 @@ export function addKeyCommands(program: Command, cli: Cli): void {
     });
 
   group
-    .command('revoke')
-    .argument('<key>', 'its name, its start (sk-cxp-…) or its id')
-    .description('End a key for good')
-    .option('-y, --yes', 'do not ask')
-    .action(async (key: string, { yes = false }: { yes?: boolean }) => {
-      await confirm(cli.terminal, { yes, deed: `This ends the key ${startOf(key)} for every client that uses it.` });
-      const revoked = await cli.withEndpoints(({ call }) => call(apiKeys.revoke, { key: startOf(key) }));
-      cli.show({
-        json: revoked,
-        text: `Revoked ${printable(revoked.key.name)} (${revoked.key.prefix}).\n`,
-      });
+    .command('show')
+    .argument('<key>', keyText)
+    .description('Show one key and what it may ask for')
+    .action(async (key: string) => {
+      const shown = await cli.withEndpoints(({ call }) => call(apiKeys.show, { key: startOf(key) }));
+      cli.show({ json: shown, text: renderKey(shown.key, cli.clock.now()) });
     });
 }
 
-/** People paste whole keys; only the start names one, and only the start may be repeated. */
-function startOf(key: string): string {
-  return printable(/^(sk-cxp-[0-9a-f]{12})-/.exec(key.trim())?.[1] ?? key);
+function addUpdate(group: Command, cli: Cli): void {
+  const update = group
+    .command('update')
+    .argument('<key>', keyText)
+    .description('Change what a key may do; it holds for requests that come after')
+    .option('--name <text>', 'what it is for')
+    .option('--pool <slug>', 'pool whose accounts answer it');
+  addFactOptions(update, cli).action(async (key: string, options: KeyOptions) => {
+    const policy = policyOf(options);
+    const changes = { ...factsOf(options), ...(Object.keys(policy).length > 0 && { policy }) };
+    if (Object.keys(changes).length === 0) throw nothingToChange();
+    const updated = await cli.withEndpoints(({ call }) => call(apiKeys.update, { key: startOf(key), ...changes }));
+    cli.show({ json: updated, text: renderKey(updated.key, cli.clock.now()) });
+  });
 }
 
-function readList(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
+function addFactOptions(command: Command, cli: Cli): Command {
+  addPolicyOptions(command)
+    .option('--expires <when>', 'a date (2027-01-31), a length of time (30d), or never', (text) =>
+      text.trim() === 'never' ? null : readExpiry(text, cli.clock.now()),
+    )
+    .option('--labels <list>', 'words to find it by, separated by commas', readList)
+    .option('--notes <text>', 'what else to know of it');
+  return command;
+}
+
+/** What was named on the command line beside the policy. */
+function factsOf({ name, pool, expires, labels, notes }: KeyOptions) {
+  return {
+    ...(name !== undefined && { name }),
+    ...(pool !== undefined && { pool }),
+    ...(expires !== undefined && { expiresAt: expires }),
+    ...(labels !== undefined && { labels }),
+    ...(notes !== undefined && { notes }),
+  };
+}
+
+function nothingToChange(): CommandProblem {
+  return new CommandProblem('nothing_to_change', {
+    sentence: 'Say what to change, for example --models gpt-5.5. "codex-pooler key update --help" shows all.',
+    exitCode: exitCodes.usage,
+  });
 }
 
 /** Where clients of this machine reach the gateway, also while it does not run. */
 function clientUrl(server: OpenEndpoints['server'], config: Config): string {
   return server?.url ?? `http://localhost:${config.port}`;
-}
-
-function renderCreated(
-  { key, secret }: { key: ApiKey; secret: string },
-  { url, platform }: { url: string; platform: NodeJS.Platform },
-): string {
-  return `The key "${printable(key.name)}" for the pool ${key.pool}. It is shown this once:
-
-  ${secret}
-
-For Codex, in ~/.codex/config.toml: the first line above every [section], the rest at the end of the file.
-
-${indented(codexConfig(url))}
-and give it the key in the shell that starts it:
-
-  ${exportLine(secret, platform)}
-`;
-}
-
-function renderKeyTable(keys: readonly ApiKey[], now: Date): string {
-  return renderTable([
-    ['NAME', 'KEY', 'POOL', 'STATE', 'MODELS', 'EXPIRES', 'LAST USED'],
-    ...keys.map((key) => [
-      key.name,
-      `${key.prefix}-…`,
-      key.pool,
-      apiKeyStatuses[key.status],
-      key.allowedModels === null ? 'all' : key.allowedModels.join(', ') || 'none',
-      renderMoment(key.expiresAt, now),
-      renderMoment(key.lastUsedAt, now),
-    ]),
-  ]);
 }

@@ -1,8 +1,8 @@
-/** Reads when a key shall expire: a length of time such as `30d`, or a date. */
+/** Reads lengths of time such as `30d`, and when a key shall expire: after such a length, or on a date. */
 import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 
-const unitMs = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
+const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
 /** Beyond this a mistyped number is likelier than a wish, and dates come near their end. */
 const longestMs = 100 * 366 * unitMs.d;
 
@@ -20,12 +20,15 @@ export function readExpiry(text: string, now: Date): Date {
 }
 
 function readMoment(text: string, now: Date): Date | undefined {
-  const length = /^(\d{1,7})([hdw])$/.exec(text);
-  if (length?.[1] && length[2]) {
-    const ms = Number(length[1]) * unitMs[length[2] as keyof typeof unitMs];
-    // Beyond what a Date can hold it is too far away in any case.
-    return new Date(now.getTime() + Math.min(ms, 2 * longestMs));
-  }
+  const ms = readLengthMs(text);
+  // Beyond what a Date can hold it is too far away in any case.
+  if (ms !== undefined) return new Date(now.getTime() + Math.min(ms, 2 * longestMs));
   if (z.iso.date().safeParse(text).success) return new Date(`${text}T00:00:00Z`);
   return z.iso.datetime({ offset: true }).safeParse(text).success ? new Date(text) : undefined;
+}
+
+/** @example readLengthMs('24h') // 86_400_000 */
+export function readLengthMs(text: string): number | undefined {
+  const length = /^(\d{1,7})([mhdw])$/.exec(text);
+  return length?.[1] && length[2] ? Number(length[1]) * unitMs[length[2] as keyof typeof unitMs] : undefined;
 }

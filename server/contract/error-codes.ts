@@ -46,6 +46,22 @@ export const errorCodes = {
     status: 401,
     message: 'This API key has expired. Create a new key and configure it in your client.',
   },
+  api_key_rotated: {
+    ...client,
+    status: 401,
+    message: 'This API key was replaced by a new one. Configure the new key in your client.',
+  },
+  api_key_moved: {
+    ...client,
+    status: 503,
+    message: 'This API key was moved to another Pool in the meantime. Try again.',
+  },
+  address_not_allowed: {
+    ...client,
+    status: 403,
+    nativeStatus: 400,
+    message: 'This API key may not be used from this address.',
+  },
   admin_token_missing: {
     ...client,
     status: 401,
@@ -73,6 +89,17 @@ export const errorCodes = {
   conflict: { ...client, status: 409, message: 'This conflicts with what exists already.' },
   websocket_not_offered: { ...client, status: 426, message: 'Websockets are not offered here; use HTTP.' },
   model_not_allowed: { ...client, status: 403, nativeStatus: 400, message: 'This API key may not use this model.' },
+  reasoning_effort_not_allowed: {
+    ...client,
+    status: 400,
+    message: 'This API key may not use this reasoning effort.',
+  },
+  api_key_policy_malformed: {
+    ...client,
+    status: 403,
+    nativeStatus: 400,
+    message: 'What this API key may do cannot be read, so it may do nothing. Set it again: codex-pooler key update.',
+  },
   invalid_model: { ...client, status: 400, message: 'No account of this Pool offers this model.' },
   unsupported_content_encoding: {
     ...client,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { command, query } from './endpoint.ts';
 import { Instant } from './instant.ts';
+import { ModelName } from './model-name.ts';
 import { ServingMode, StrategyName, type ServingMode as Mode } from './vocabulary.ts';
 
 /** `^[a-z0-9]+(?:[a-z0-9-]*[a-z0-9])?$` (product spec 1.2). */
@@ -46,9 +47,6 @@ export const defaultPoolRouting: PoolRouting = Object.freeze({
   requestCompression: false,
   imageGeneration: true,
 });
-
-/** Models are compared without case and outer spaces (product spec 1.2). */
-const ModelName = z.string().trim().toLowerCase().min(1).max(255);
 
 const ChosenMode = ServingMode.exclude(['auto']);
 export type ChosenMode = Exclude<Mode, 'auto'>;

@@ -132,6 +132,38 @@ export const servingModes = {
 export type ServingMode = keyof typeof servingModes;
 export const ServingMode = wordsOf(servingModes);
 
+/** How hard a model may think, from least to most; the order decides what is above a key's highest level. */
+export const effortLevels = {
+  none: 'No reasoning',
+  minimal: 'Minimal',
+  low: 'Low',
+  medium: 'Medium',
+  high: 'High',
+  xhigh: 'Extra high',
+  max: 'Maximum',
+  ultra: 'Ultra',
+} as const;
+export type EffortLevel = keyof typeof effortLevels;
+export const EffortLevel = wordsOf(effortLevels);
+
+/** How a key treats the reasoning effort that a client asks for. */
+export const effortRules = {
+  at_most: 'No more than this; more is refused',
+  always: 'This, whatever is asked',
+} as const;
+export const EffortRule = wordsOf(effortRules);
+
+/** Service tiers that a key may set. */
+export const serviceTiers = {
+  auto: 'As the provider chooses',
+  default: 'Standard',
+  flex: 'Slower, for less',
+  priority: 'Sooner, for more',
+  scale: 'Reserved capacity',
+} as const;
+export type ServiceTier = keyof typeof serviceTiers;
+export const ServiceTier = wordsOf(serviceTiers);
+
 /** Where a quota reading came from. */
 export const quotaSources = {
   usage_api: 'Usage endpoint',

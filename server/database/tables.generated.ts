@@ -78,15 +78,20 @@ export interface AccountSecrets {
 }
 
 export interface ApiKeys {
-  allowedModels: string[] | null;
   createdAt: Timestamp;
   expiresAt: Timestamp | null;
   id: string;
+  labels: Generated<string[]>;
   lastUsedAt: Timestamp | null;
   name: string;
+  notes: Generated<string>;
   pausedAt: Timestamp | null;
+  policy: Generated<Json>;
   poolId: string;
   prefix: string;
+  previousEndsAt: Timestamp | null;
+  previousPrefix: string | null;
+  previousSecretSha256: Buffer | null;
   revokedAt: Timestamp | null;
   secretSha256: Buffer;
 }
@@ -223,6 +228,7 @@ export interface Requests {
   processNumber: number;
   reasoningEffort: string | null;
   requestBytes: number | null;
+  requestedModel: string | null;
   requestedTier: string | null;
   responseBytes: number | null;
   responseStatus: number | null;

@@ -4,6 +4,7 @@ import { quietLog } from '../../test/support/quiet-log.ts';
 import { handFedAnswer, sse, wholeAnswer } from '../../test/support/streams.ts';
 import { createAccountBoard } from '../accounts/account-board.ts';
 import type { RenewResult, TokenKeeper } from '../accounts/token-keeper.ts';
+import { openKeyPolicy } from '../contract/key-policy.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { createMovableClock } from '../sandbox/movable-clock.ts';
 import { createCodexClient } from '../upstream/codex-client.ts';
@@ -139,7 +140,7 @@ describe("the ETag of the provider's model list", () => {
   });
 
   it('does not reach a client whose key sees a shorter list: it would fetch that list after every turn', async () => {
-    const exchange = makeExchange({ client: makeClient({ allowedModels: ['gpt-5.5'] }) });
+    const exchange = makeExchange({ client: makeClient({ policy: { ...openKeyPolicy, allowedModels: ['gpt-5.5'] } }) });
     expect((await trying([answer()], { exchange })).headers).not.toHaveProperty('x-models-etag');
   });
 });

@@ -2,6 +2,7 @@
 import type { AccountBoard } from '../accounts/account-board.ts';
 import type { AccountFacts, Credential } from '../accounts/account.ts';
 import { readQuotaHeaders, readRateLimitsEvent } from '../accounts/read-quota.ts';
+import { hasListOfItsOwn } from '../api-keys/key-policy.ts';
 import type { TokenKeeper } from '../accounts/token-keeper.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { readServedTier, readTokenUsage } from '../usage/usage.ts';
@@ -148,8 +149,8 @@ async function readAnswer(
   const isStream = exchange.ask.wantsStream && !(answer.headers.get('content-type') ?? '').includes('json');
   const headers = answerHeaders(answer.headers, {
     requestId: exchange.id,
-    // A key with a list of its own is served another list under another ETag (`model-list.ts`).
-    poolEtag: exchange.client.allowedModels === null ? parts.poolEtag(exchange.client.poolId) : null,
+    // A key whose policy shows in its list is served another one under another ETag (`model-list.ts`).
+    poolEtag: hasListOfItsOwn(exchange.client.policy) ? null : parts.poolEtag(exchange.client.poolId),
     isStream,
   });
   return isStream ? openStream(question, { parts, answer, headers }) : readWhole(question, { parts, answer, headers });

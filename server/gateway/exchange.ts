@@ -14,7 +14,10 @@ import type { Fault } from './faults.ts';
 export interface Ask {
   /** Path below the provider's `/backend-api/codex`, e.g. `/responses`. */
   readonly upstreamPath: string;
+  /** The model that is asked of the provider. */
   readonly model: string;
+  /** The model the client named; a key's policy may lead it to another. */
+  readonly requestedModel: string;
   /** Does the client expect an event stream? */
   readonly wantsStream: boolean;
   readonly isCompaction: boolean;
@@ -24,7 +27,9 @@ export interface Ask {
   readonly hasImages: boolean;
   /** It offers tools to the model. */
   readonly hasTools: boolean;
-  /** The decoded body, byte for byte as the client wrote it. */
+  /** False when the client names an effort that is no word: something to refuse where efforts are limited. */
+  readonly isEffortReadable: boolean;
+  /** The decoded body, byte for byte as the client wrote it, but for what its key's policy enforces. */
   readonly body: Buffer;
   /** The client's own headers that travel on, in their order; credentials are not among them. */
   readonly identityHeaders: readonly (readonly [name: string, value: string])[];

@@ -1,8 +1,10 @@
 /** The story of one inference request, from the key to the last byte. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { mayUseModel, type Client, type KeyBook } from '../api-keys/key-book.ts';
+import type { Client, KeyBook } from '../api-keys/key-book.ts';
+import type { UnionCatalog } from '../catalog/union-catalog.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
+import { applyKeyPolicy } from './apply-key-policy.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readClientName } from './client-name.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
@@ -13,6 +15,8 @@ import { refuse, serveExchange, type ServingParts } from './serve-exchange.ts';
 
 export interface GatewayParts extends ServingParts {
   readonly keys: KeyBook;
+  /** The model list of a Pool. */
+  readonly catalogOf: (poolId: string) => UnionCatalog;
   readonly running: RunningExchanges;
   readonly settings: () => Settings;
   readonly readBody: (request: IncomingMessage, settings: Settings) => Promise<Buffer>;
@@ -28,7 +32,10 @@ export interface IncomingCall {
 
 /** @throws {GatewayError} or `RefusedByProvider` while nothing has been sent; afterwards it only ends the response. */
 export async function handleRequest(call: IncomingCall, parts: GatewayParts): Promise<void> {
-  const client = parts.keys.authenticate(call.request.headers.authorization);
+  const client = parts.keys.authenticate({
+    authorization: call.request.headers.authorization,
+    address: call.clientAddress,
+  });
   const run = parts.running.begin();
   // `close` also follows an answer that is through; then nobody left early.
   call.response.once('close', () => {
@@ -38,14 +45,16 @@ export async function handleRequest(call: IncomingCall, parts: GatewayParts): Pr
     const settings = parts.settings();
     checkMediaType(call.request.headers['content-type']);
     const body = await parts.readBody(call.request, settings);
-    const ask = readCodexAsk({
+    const asked = readCodexAsk({
       body,
       headers: headerPairs(call.request.rawHeaders),
       upstreamPath: call.route.upstreamPath,
       isCompaction: call.route.isCompaction,
     });
+    const { policy, poolId } = client;
+    const { ask, refusal } = applyKeyPolicy(asked, { policy, entries: parts.catalogOf(poolId).entries });
     const exchange = openExchange(call, { client, ask, settings, run, parts });
-    if (!mayUseModel(client, ask.model)) throw refuse(exchange, { parts, refusal: modelRefusal() });
+    if (refusal) throw refuse(exchange, { parts, refusal });
     const carrier = createHttpCarrier({ response: call.response, exchange, clock: parts.clock });
     await serveExchange(exchange, { carrier, parts });
   } finally {
@@ -86,13 +95,6 @@ function openExchange(
     responseStatus: null,
     responseBytes: 0,
   };
-}
-
-function modelRefusal(): GatewayError {
-  return new GatewayError('model_not_allowed', {
-    param: 'model',
-    detail: 'Ask its owner, or choose a model from the model list.',
-  });
 }
 
 /** A body that says it is something else would only be refused later, in words about JSON. */

@@ -1,4 +1,5 @@
 /** Serves one exchange: a seat, an answer, the way to the client, and whatever happened, one settlement. */
+import type { KeyBook } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { NetworkFault } from '../world/world.ts';
 import type { Admission } from './admission.ts';
@@ -15,6 +16,7 @@ import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { StreamIdle } from './stream/upstream-stream.ts';
 
 export interface ServingParts extends EngineParts {
+  readonly keys: Pick<KeyBook, 'whyEnded'>;
   readonly admission: Admission;
 }
 
@@ -30,6 +32,7 @@ export async function serveExchange(
   let answered: Answered | null = null;
   let outcome: Outcome = { kind: 'failed', errorCode: 'internal_error' };
   try {
+    checkKeyAgain(exchange, parts);
     answered = await answerExchange(exchange, parts);
     await carrier.send(answered.answer);
     await carrier.end();
@@ -49,6 +52,13 @@ export async function serveExchange(
     answered?.pass.release();
     finish(exchange, { parts, answered, outcome });
   }
+}
+
+/** A request may have waited for its seat; what ended its key meanwhile ends it before anything is sent. */
+function checkKeyAgain({ client }: Exchange, { keys }: ServingParts): void {
+  const end = keys.whyEnded(client);
+  if (end === 'api_key_moved') throw new GatewayError(end, { retryAfterMs: 1_000 });
+  if (end) throw new GatewayError(end);
 }
 
 /** The status the client will get for an error that nothing was sent before; null when it left. */

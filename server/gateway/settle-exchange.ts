@@ -40,6 +40,7 @@ export function requestRowOf(exchange: Exchange, processNumber: number): Request
     transport: exchange.transport,
     routeClass: exchange.routeClass,
     model: nameOrNull(ask.model),
+    requestedModel: nameOrNull(ask.requestedModel),
     requestedTier: ask.requestedTier,
     reasoningEffort: ask.reasoningEffort,
     clientAddress: exchange.clientAddress,
@@ -60,6 +61,7 @@ export function reservationOf(
 ): Reservation {
   return {
     ...requestRowOf(exchange, processNumber),
+    reservedAt: attempt.startedAt,
     attemptId: attempt.id,
     accountId: attempt.accountId,
     accountLabel: attempt.accountLabel,

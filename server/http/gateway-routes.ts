@@ -1,19 +1,15 @@
 /** Mounts the client-facing paths: inference, the model list, limits, and the answer to a websocket that is not offered. */
+import type { IncomingMessage } from 'node:http';
 import type Router from '@koa/router';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { handleRequest, type GatewayParts } from '../gateway/handle-request.ts';
 import { modelListOf } from '../gateway/model-list.ts';
 import { poolUsage } from '../gateway/pool-usage.ts';
 import { gatewayRoutes, modelPaths, usagePaths, websocketPaths } from '../gateway/routes.ts';
-import type { UnionCatalog } from '../catalog/union-catalog.ts';
+import type { Client } from '../api-keys/key-book.ts';
 import type { CallState } from './middleware.ts';
 
-export interface GatewayRouteParts extends GatewayParts {
-  /** The model list of a Pool. */
-  readonly catalogOf: (poolId: string) => UnionCatalog;
-}
-
-export function mountGateway(router: Router<CallState>, parts: GatewayRouteParts): void {
+export function mountGateway(router: Router<CallState>, parts: GatewayParts): void {
   for (const route of gatewayRoutes) {
     router.post(route.path, async (ctx) => {
       ctx.state.route = route.path;
@@ -29,8 +25,10 @@ export function mountGateway(router: Router<CallState>, parts: GatewayRouteParts
   for (const path of modelPaths) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      const client = parts.keys.authenticate(ctx.req.headers.authorization);
-      const { body, etag } = modelListOf(parts.catalogOf(client.poolId), client);
+      const client = clientOf(ctx.req, parts);
+      const { poolId, policy } = client;
+      const servingModeOf = (model: string) => parts.pools.servingModeOf(poolId, model);
+      const { body, etag } = modelListOf({ catalog: parts.catalogOf(poolId), policy, servingModeOf });
       ctx.set('etag', etag);
       ctx.type = 'application/json';
       ctx.body = body;
@@ -40,7 +38,7 @@ export function mountGateway(router: Router<CallState>, parts: GatewayRouteParts
   for (const path of usagePaths) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      const client = parts.keys.authenticate(ctx.req.headers.authorization);
+      const client = clientOf(ctx.req, parts);
       const accounts = parts.book.inPool(client.poolId);
       const rows = accounts.map((account) => ({ account, readings: parts.board.readings(account.id) }));
       ctx.body = poolUsage(rows, parts.clock.now());
@@ -53,4 +51,8 @@ export function mountGateway(router: Router<CallState>, parts: GatewayRouteParts
       throw new GatewayError('websocket_not_offered');
     });
   }
+}
+
+function clientOf({ headers, socket }: IncomingMessage, { keys }: GatewayParts): Client {
+  return keys.authenticate({ authorization: headers.authorization, address: socket.remoteAddress ?? null });
 }

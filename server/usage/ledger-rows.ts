@@ -32,6 +32,8 @@ export interface RequestRow {
   readonly transport: Transport;
   readonly routeClass: RouteClass;
   readonly model: string | null;
+  /** What the client named; a key's policy may lead it to another. */
+  readonly requestedModel: string | null;
   readonly requestedTier: string | null;
   readonly reasoningEffort: string | null;
   readonly clientAddress: string | null;
@@ -59,6 +61,8 @@ export interface AttemptRow {
 
 /** Written before the first dispatch: the request, its first attempt, and what is set aside for it. */
 export interface Reservation extends RequestRow {
+  /** The moment of this reservation: the key must still be good at it. */
+  readonly reservedAt: Date;
   readonly attemptId: string;
   readonly accountId: string;
   readonly accountLabel: string;

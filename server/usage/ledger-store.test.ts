@@ -55,11 +55,15 @@ describe('a reservation', () => {
     ['revoked', { revokedAt: beginning }],
     ['paused', { pausedAt: beginning }],
     ['expired', { expiresAt: beginning }],
+    ['rotated', { prefix: 'sk-cxp-rotated' }],
+    ['rotated, and the overlap is over', { prefix: 'sk-cxp-overlapped', previousEndsAt: beginning }],
   ])('is refused to a key that is %s, and only to that one', async (_name, change) => {
-    const { keyIds } = await makeHousehold(database.db, { keys: 1 });
-    const keyId = keyIds[0] ?? '';
-    await database.db.updateTable('apiKeys').set(change).where('id', '=', keyId).execute();
-    const [refused, fine] = [makeReservation(house, { keyId }), makeReservation(house)];
+    const other = await makeHousehold(database.db, { keys: 1 });
+    const refused = makeReservation(other);
+    const { keyPrefix: previousPrefix, keyId } = refused;
+    const changes = 'previousEndsAt' in change ? { ...change, previousPrefix } : change;
+    await database.db.updateTable('apiKeys').set(changes).where('id', '=', keyId).execute();
+    const fine = makeReservation(house);
     expect(await reserveRequests(database.pool, [refused, fine])).toEqual([false, true]);
     expect(await requestOf(refused)).toBeUndefined();
     expect(await entriesOf(refused)).toEqual([]);
@@ -73,11 +77,36 @@ describe('a reservation', () => {
   });
 
   it('is given to a key that expires a moment later', async () => {
-    const { keyIds } = await makeHousehold(database.db, { keys: 1 });
-    const keyId = keyIds[0] ?? '';
+    const reservation = makeReservation(await makeHousehold(database.db, { keys: 1 }));
     const expiresAt = new Date(beginning.getTime() + 1);
-    await database.db.updateTable('apiKeys').set({ expiresAt }).where('id', '=', keyId).execute();
-    expect(await reserveRequests(database.pool, [makeReservation(house, { keyId })])).toEqual([true]);
+    await database.db.updateTable('apiKeys').set({ expiresAt }).where('id', '=', reservation.keyId).execute();
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([true]);
+  });
+
+  it('is given to the secret before a rotation as long as it works beside the new one', async () => {
+    const reservation = makeReservation(await makeHousehold(database.db, { keys: 1 }));
+    const previousEndsAt = new Date(beginning.getTime() + 1);
+    const changes = { prefix: 'sk-cxp-new', previousPrefix: reservation.keyPrefix, previousEndsAt };
+    await database.db.updateTable('apiKeys').set(changes).where('id', '=', reservation.keyId).execute();
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([true]);
+  });
+
+  it('is refused to a key that was moved to another Pool or deleted', async () => {
+    const [moved, deleted] = [
+      makeReservation(house, { poolId: (await makeHousehold(database.db)).poolId }),
+      randomUUID(),
+    ];
+    const gone = makeReservation(house, { keyId: deleted });
+    expect(await reserveRequests(database.pool, [moved, gone])).toEqual([false, false]);
+  });
+
+  it('counts a wait: the key must be good when it is made, not when the request came', async () => {
+    const reservation = makeReservation(await makeHousehold(database.db, { keys: 1 }), {
+      reservedAt: new Date(beginning.getTime() + 2_000),
+    });
+    const expiresAt = new Date(beginning.getTime() + 1_000);
+    await database.db.updateTable('apiKeys').set({ expiresAt }).where('id', '=', reservation.keyId).execute();
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([false]);
   });
 });
 

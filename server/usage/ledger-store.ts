@@ -9,15 +9,15 @@ import type { AttemptRow, Rejection } from './ledger-rows.ts';
 export type Queryable = Pick<pg.Pool, 'query'>;
 
 export const requestColumns = `"requestId" uuid, "poolId" uuid, "keyId" uuid, "keyName" text, "keyPrefix" text,
-  "processNumber" int, endpoint text, transport text, "routeClass" text, model text, "requestedTier" text,
+  "processNumber" int, endpoint text, transport text, "routeClass" text, model text, "requestedModel" text, "requestedTier" text,
   "reasoningEffort" text, "clientAddress" text, "clientName" text, "requestBytes" bigint, "admittedAt" timestamptz`;
 export const amountColumns = `"inputTokens" bigint, "cachedTokens" bigint, "cacheWriteTokens" bigint, "outputTokens" bigint,
   "reasoningTokens" bigint, "totalTokens" bigint, "costMicros" numeric, "costStatus" text`;
 export const insertRequest = `insert into requests (id, pool_id, api_key_id, api_key_name, api_key_prefix, process_number,
-    endpoint, transport, route_class, model, requested_tier, reasoning_effort, client_address, client_name,
+    endpoint, transport, route_class, model, requested_model, requested_tier, reasoning_effort, client_address, client_name,
     request_bytes, admitted_at, status, usage_status, error_code, response_status, completed_at, attempt_count)
   select "requestId", "poolId", "keyId", "keyName", "keyPrefix", "processNumber", endpoint, transport, "routeClass",
-    model, "requestedTier", "reasoningEffort", "clientAddress", "clientName", "requestBytes", "admittedAt"`;
+    model, "requestedModel", "requestedTier", "reasoningEffort", "clientAddress", "clientName", "requestBytes", "admittedAt"`;
 export const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, account_id, model, requests, input_tokens,
   cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens, cost_micros, cost_status, created_at`;
 

@@ -13,19 +13,23 @@ import type { Reservation } from './ledger-rows.ts';
 const withoutDiskWait = `unhurried as materialized (select set_config('synchronous_commit', 'off', true) as setting)`;
 
 /**
- * A key that was revoked, paused, expired or moved to a disabled Pool since it was recognised reserves nothing. What is
- * there already stays: an answer that was lost on its way makes the caller write the same again.
+ * A key that was revoked, paused, rotated, moved, deleted or has expired since it was recognised reserves nothing, nor
+ * does one of a disabled Pool; `endOf` of `api-keys/key-status.ts` asks the same in memory. What is there already stays:
+ * an answer that was lost on its way makes the caller write the same again.
  */
 const reserveText = `
 with ${withoutDiskWait}, item as (
   select * from jsonb_to_recordset($1::jsonb)
-    as x(${requestColumns}, "attemptId" uuid, "accountId" uuid, "accountLabel" text, ${amountColumns})
+    as x(${requestColumns}, "reservedAt" timestamptz, "attemptId" uuid, "accountId" uuid, "accountLabel" text,
+      ${amountColumns})
 ), live as (
   select item.* from item
-  join api_keys key on key.id = item."keyId"
+  join api_keys key on key.id = item."keyId" and key.pool_id = item."poolId"
   join pools pool on pool.id = key.pool_id
   where key.revoked_at is null and key.paused_at is null and pool.disabled_at is null
-    and (key.expires_at is null or key.expires_at > item."admittedAt")
+    and (key.expires_at is null or key.expires_at > item."reservedAt")
+    and (key.prefix = item."keyPrefix"
+      or key.previous_prefix = item."keyPrefix" and key.previous_ends_at > item."reservedAt")
 ), request as (
   ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1 from live
   on conflict do nothing

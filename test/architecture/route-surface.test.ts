@@ -1,7 +1,8 @@
 import Router from '@koa/router';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountAdminApi, type AdminApiParts } from '../../server/http/admin-api.ts';
-import { mountGateway, type GatewayRouteParts } from '../../server/http/gateway-routes.ts';
+import type { GatewayParts } from '../../server/gateway/handle-request.ts';
+import { mountGateway } from '../../server/http/gateway-routes.ts';
 import type { CallState } from '../../server/http/middleware.ts';
 import { mountOperations, type OperationsParts } from '../../server/http/operations.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
@@ -110,7 +111,7 @@ describe('the running server', () => {
 function mountedRoutes(): string[] {
   const router = new Router<CallState>();
   mountOperations(router, {} as OperationsParts);
-  mountGateway(router, {} as GatewayRouteParts);
+  mountGateway(router, {} as GatewayParts);
   mountAdminApi(router, {} as AdminApiParts);
   // The router answers HEAD wherever it answers GET.
   return router.stack

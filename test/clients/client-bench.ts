@@ -63,7 +63,10 @@ export async function openClientBench(): Promise<ClientBench> {
       return account;
     },
     async key({ name = 'laptop', allowedModels } = {}) {
-      const { secret } = await server.gateway.call(apiKeys.create, { name, allowedModels: allowedModels ?? null });
+      const { secret } = await server.gateway.call(apiKeys.create, {
+        name,
+        policy: { allowedModels: allowedModels ?? null },
+      });
       return secret;
     },
     async change(name, value) {

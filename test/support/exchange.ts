@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AccountFacts } from '../../server/accounts/account.ts';
 import type { Client } from '../../server/api-keys/key-book.ts';
+import { openKeyPolicy } from '../../server/contract/key-policy.ts';
 import { defaultPoolRouting } from '../../server/contract/pools.ts';
 import { defaultSettings } from '../../server/contract/settings.ts';
 import type { Ask, Attempt, Exchange } from '../../server/gateway/exchange.ts';
@@ -10,26 +11,34 @@ import type { Ask, Attempt, Exchange } from '../../server/gateway/exchange.ts';
 export const beginning = new Date('2026-11-23T12:00:00Z');
 
 export function makeClient(overrides: Partial<Client> = {}): Client {
+  const keyId = overrides.keyId ?? randomUUID();
   return {
-    keyId: randomUUID(),
+    keyId,
     keyName: 'laptop',
-    keyPrefix: 'sk-cxp-000000000000',
+    keyPrefix: prefixOf(keyId),
     poolId: randomUUID(),
-    allowedModels: null,
+    policy: openKeyPolicy,
     ...overrides,
   };
+}
+
+/** The prefix that keys made by hand have. */
+export function prefixOf(keyId: string): string {
+  return `sk-cxp-${keyId.replaceAll('-', '').slice(0, 12)}`;
 }
 
 export function makeAsk(overrides: Partial<Ask> = {}): Ask {
   return {
     upstreamPath: '/responses',
     model: 'gpt-5.5',
+    requestedModel: overrides.model ?? 'gpt-5.5',
     wantsStream: true,
     isCompaction: false,
     requestedTier: null,
     reasoningEffort: null,
     hasImages: false,
     hasTools: false,
+    isEffortReadable: true,
     body: Buffer.from('{"model":"gpt-5.5","stream":true}'),
     identityHeaders: [],
     turnState: null,

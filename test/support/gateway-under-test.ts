@@ -6,6 +6,7 @@ import { createApp, type App } from '../../server/app.ts';
 import type { InputOf, OutputOf, Endpoint } from '../../server/contract/endpoint.ts';
 import { accounts } from '../../server/contract/accounts.ts';
 import { apiKeys } from '../../server/contract/api-keys.ts';
+import type { KeyPolicy } from '../../server/contract/key-policy.ts';
 import { settingsEndpoints, type Settings, type SettingName } from '../../server/contract/settings.ts';
 import { readEnvironment } from '../../server/environment.ts';
 import { createMovableClock, type MovableClock } from '../../server/sandbox/movable-clock.ts';
@@ -38,7 +39,7 @@ export interface GatewayUnderTest {
   /** Makes a sandbox account and imports it. */
   link(name: string, seed?: Partial<AccountSeed>): Promise<SandboxAccount & { gatewayId: string }>;
   /** Makes a key and gives its secret. */
-  key(options?: { allowedModels?: string[]; name?: string }): Promise<string>;
+  key(options?: { allowedModels?: string[]; name?: string; policy?: Partial<KeyPolicy> }): Promise<string>;
   change(settings: Partial<Settings>): Promise<void>;
   stop(): Promise<void>;
 }
@@ -116,8 +117,10 @@ export async function gatewayUnderTest(options: GatewayOptions = {}): Promise<Ga
       });
       return Object.assign(Object.create(account) as SandboxAccount, { gatewayId: linked.id });
     },
-    async key({ allowedModels = null, name = 'test' }: { allowedModels?: string[] | null; name?: string } = {}) {
-      return (await call(apiKeys.create, { name, pool: 'default', allowedModels, expiresAt: null })).secret;
+    async key({ allowedModels, name = 'test', policy = {} } = {}) {
+      const whole = { ...policy, ...(allowedModels && { allowedModels }) };
+      const ask = { name, pool: 'default', policy: whole, labels: [], notes: '', expiresAt: null };
+      return (await call(apiKeys.create, ask)).secret;
     },
     change,
     async stop() {

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { DB } from '../../server/database/tables.generated.ts';
 import type { Amounts, AttemptRow, ReportedUse, Reservation, Settlement } from '../../server/usage/ledger-rows.ts';
-import { beginning } from './exchange.ts';
+import { beginning, prefixOf } from './exchange.ts';
 
 export interface Household {
   readonly poolId: string;
@@ -21,11 +21,11 @@ export async function makeHousehold(
     .insertInto('pools')
     .values({ id: poolId, slug: `pool-${poolId.slice(0, 8)}`, name: 'Pool', createdAt: beginning })
     .execute();
-  const keyRows = Array.from({ length: keys }, (_each, index) => ({
-    id: randomUUID(),
+  const keyRows = Array.from({ length: keys }, () => randomUUID()).map((id, index) => ({
+    id,
     poolId,
     name: `key ${index}`,
-    prefix: `sk-cxp-${randomBytes(6).toString('hex')}`,
+    prefix: prefixOf(id),
     secretSha256: randomBytes(32),
     createdAt: beginning,
   }));
@@ -58,23 +58,26 @@ export function makeAmounts(overrides: Partial<Amounts> = {}): Amounts {
 }
 
 export function makeReservation(house: Household, overrides: Partial<Reservation> = {}): Reservation {
+  const keyId = overrides.keyId ?? house.keyIds[0] ?? '';
   return {
     requestId: randomUUID(),
     poolId: house.poolId,
-    keyId: house.keyIds[0] ?? '',
+    keyId,
     keyName: 'key',
-    keyPrefix: 'sk-cxp-000000000000',
+    keyPrefix: prefixOf(keyId),
     processNumber: 1,
     endpoint: '/backend-api/codex/responses',
     transport: 'http_sse',
     routeClass: 'proxy_stream',
     model: 'gpt-5.5',
+    requestedModel: 'gpt-5.5',
     requestedTier: null,
     reasoningEffort: null,
     clientAddress: '127.0.0.1',
     clientName: null,
     requestBytes: 400,
     admittedAt: beginning,
+    reservedAt: beginning,
     attemptId: randomUUID(),
     accountId: house.accountIds[0] ?? '',
     accountLabel: 'account 0',

@@ -22,14 +22,17 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
   const model = text('model')?.trim() ?? '';
   if (!modelName.test(model))
     throw new GatewayError('invalid_request', { param: 'model', detail: 'The field "model" must be a model name.' });
+  const effort = effortOf(body, memberOf(members, 'reasoning'));
   const header = (name: string) => headers.find(([each]) => each.toLowerCase() === name)?.[1] || undefined;
   return {
     upstreamPath,
     model,
+    requestedModel: model,
     wantsStream: !isCompaction && isTrue(body, memberOf(members, 'stream')),
     isCompaction,
     requestedTier: wordOf(text('service_tier')),
-    reasoningEffort: effortOf(body, memberOf(members, 'reasoning')),
+    reasoningEffort: effort ?? null,
+    isEffortReadable: effort !== undefined,
     hasImages: hasImages(body, memberOf(members, 'input')),
     hasTools: isFilledList(body, memberOf(members, 'tools')),
     body,
@@ -62,11 +65,16 @@ function membersOf(object: Buffer, offset = 0): Member[] {
   }
 }
 
-/** A field we decide by must be there once: two readers of a duplicate may each see another value. */
-function memberOf(members: readonly Member[], name: string): Member | undefined {
+/**
+ * A field we decide by must be there once: two readers of a duplicate may each see another value.
+ *
+ * @param options.inside - The object it stands in, with a dot, for the refusal.
+ */
+function memberOf(members: readonly Member[], name: string, { inside = '' } = {}): Member | undefined {
   const found = members.filter(({ key }) => key === name);
+  const param = inside + name;
   if (found.length > 1)
-    throw new GatewayError('invalid_request', { param: name, detail: `The field "${name}" is given twice.` });
+    throw new GatewayError('invalid_request', { param, detail: `The field "${param}" is given twice.` });
   return found[0];
 }
 
@@ -99,14 +107,18 @@ function hasImages(body: Buffer, input: Span | undefined): boolean {
   return false;
 }
 
-function effortOf(body: Buffer, span: Span | undefined): string | null {
-  if (!span || body[span.start] !== 0x7b) return null;
+/** The effort as a word; null when none is named, undefined when something is named that is no word. */
+function effortOf(body: Buffer, span: Span | undefined): string | null | undefined {
+  if (!span || isNull(body, span)) return null;
+  if (body[span.start] !== 0x7b) return undefined;
   const reasoning = body.subarray(span.start, span.end);
-  const effort = shortText(
-    reasoning,
-    membersOf(reasoning, span.start).find(({ key }) => key === 'effort'),
-  );
-  return wordOf(effort);
+  const effort = memberOf(membersOf(reasoning, span.start), 'effort', { inside: 'reasoning.' });
+  if (!effort || isNull(reasoning, effort)) return null;
+  return wordOf(shortText(reasoning, effort)) ?? undefined;
+}
+
+function isNull(bytes: Buffer, { start, end }: Span): boolean {
+  return bytes.toString('latin1', start, Math.min(end, start + 5)) === 'null';
 }
 
 /** Words go into records; anything else could be somebody's text. */

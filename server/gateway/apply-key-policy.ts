@@ -1,0 +1,61 @@
+/** A request as its key's policy has it, or why the key may not make it. Pure but for keeping what lists were read. */
+import { decideKeyPolicy, type ModelFacts, type PolicyVerdict } from '../api-keys/key-policy.ts';
+import { effortsOf, entryOf } from '../catalog/model-facts.ts';
+import type { CatalogEntry } from '../catalog/split-catalog.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import type { KeyPolicy } from '../contract/key-policy.ts';
+import { changeBody } from './dialects/codex/change-body.ts';
+import type { Ask } from './exchange.ts';
+
+export interface PolicyParts {
+  readonly policy: KeyPolicy | null;
+  /** The Pool's model list. */
+  readonly entries: readonly CatalogEntry[];
+}
+
+export interface PolicyResult {
+  /** What is asked of the provider; refused or not, records name its model. */
+  readonly ask: Ask;
+  readonly refusal: GatewayError | null;
+}
+
+export function applyKeyPolicy(ask: Ask, { policy, entries }: PolicyParts): PolicyResult {
+  const { model, reasoningEffort: effort, isEffortReadable } = ask;
+  const factsOf = (name: string) => modelFactsOf(entries, name);
+  const verdict = decideKeyPolicy({ policy, model, effort, isEffortReadable, factsOf });
+  if (verdict.kind === 'refused') return { ask: { ...ask, model: verdict.model }, refusal: refusalOf(verdict) };
+  const { changes } = verdict;
+  const body = changeBody(ask.body, changes);
+  return {
+    ask: {
+      ...ask,
+      body,
+      model: verdict.model,
+      reasoningEffort: changes.effort ?? effort,
+      requestedTier: changes.serviceTier === undefined ? ask.requestedTier : changes.serviceTier,
+    },
+    refusal: null,
+  };
+}
+
+/** What the Pool's list says of a model. */
+export function modelFactsOf(entries: readonly CatalogEntry[], model: string): ModelFacts | undefined {
+  const entry = entryOf(entries, model);
+  return entry && { slug: entry.slug, ...effortsOf(entry) };
+}
+
+/** Names what may be asked instead, in words of closed lists only: the client's own words are not repeated. */
+function refusalOf({ code, allowedEfforts }: Extract<PolicyVerdict, { kind: 'refused' }>): GatewayError {
+  if (code === 'model_not_allowed')
+    return new GatewayError(code, {
+      param: 'model',
+      detail: 'Ask its owner, or choose a model from the model list.',
+    });
+  if (code === 'reasoning_effort_not_allowed') {
+    const detail = allowedEfforts?.length
+      ? `Choose ${allowedEfforts.join(', ')}, or none.`
+      : 'It allows none that this model knows.';
+    return new GatewayError(code, { param: 'reasoning.effort', detail });
+  }
+  return new GatewayError(code);
+}
