@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { beginning } from '../../test/support/exchange.ts';
@@ -92,11 +93,9 @@ describe('a reservation', () => {
   });
 
   it('is refused to a key that was moved to another Pool or deleted', async () => {
-    const [moved, deleted] = [
-      makeReservation(house, { poolId: (await makeHousehold(database.db)).poolId }),
-      randomUUID(),
-    ];
-    const gone = makeReservation(house, { keyId: deleted });
+    const { poolId } = await makeHousehold(database.db);
+    const moved = makeReservation(house, { poolId });
+    const gone = makeReservation(house, { keyId: randomUUID() });
     expect(await reserveRequests(database.pool, [moved, gone])).toEqual([false, false]);
   });
 

@@ -61,6 +61,27 @@ describe('the fields of a body', () => {
     expect(read({ body }).hasImages).toBe(false);
   });
 
+  it('are refused when an effort is given twice: the provider might read another than the one that was judged', () => {
+    const body = Buffer.from(String.raw`{"model":"gpt-5.5","reasoning":{"effort":"low","\u0065ffort":"ultra"}}`);
+    expect(refusalOf({ body })).toMatchObject({ code: 'invalid_request', param: 'reasoning.effort' });
+  });
+
+  it.each([
+    ['{"model":"m"}', null, true],
+    ['{"model":"m","reasoning":null}', null, true],
+    ['{"model":"m","reasoning":{}}', null, true],
+    ['{"model":"m","reasoning":{"effort":null}}', null, true],
+    ['{"model":"m","reasoning":{"effort":"high"}}', 'high', true],
+    ['{"model":"m","reasoning":{"effort":""}}', null, false],
+    ['{"model":"m","reasoning":{"effort":{"level":"ultra"}}}', null, false],
+    ['{"model":"m","reasoning":"ultra"}', null, false],
+  ])(
+    'tell of %s that its effort is %j, and whether that can be read: %s',
+    (text, reasoningEffort, isEffortReadable) => {
+      expect(read({ body: Buffer.from(text) })).toMatchObject({ reasoningEffort, isEffortReadable });
+    },
+  );
+
   it('may be given twice where nothing is decided by them', () => {
     expect(read({ body: Buffer.from('{"model":"gpt-5.5","metadata":1,"metadata":2}') }).model).toBe('gpt-5.5');
   });
