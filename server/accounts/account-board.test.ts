@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createAccountBoard } from './account-board.ts';
+import { meterOf } from './meters.ts';
 import type { QuotaReading } from './quota.ts';
 
 const start = new Date('2026-11-22T06:00:00Z');
@@ -34,6 +35,43 @@ describe('whether an account may take a call now', () => {
     expect(board.unavailability('a', ask(1))).toBeNull();
   });
 
+  it.each(['codex_bengalfox', 'codex_other', 'GPT-5.3-Codex-Spark', 'gpt_5_3_codex_spark'])(
+    'is out for the model that a used up meter is named after (%s), and for no other',
+    (name) => {
+      const board = createAccountBoard();
+      board.record('a', [used({ meter: meterOf(name)! })]);
+      expect(board.unavailability('a', ask(1, 'gpt-5.3-codex-spark'))?.code).toBe('usage_limit_reached');
+      for (const model of ['gpt-5.5', 'gpt-5.3-codex', null])
+        expect(board.unavailability('a', ask(1, model))).toBeNull();
+    },
+  );
+
+  it('is not out for a window that the provider no longer names', () => {
+    const board = createAccountBoard();
+    board.record('a', [used({ resetAt: at(300) })]);
+    board.record('a', [used({ windowMinutes: 10_080, usedPercent: 20, resetAt: at(900), observedAt: at(14) })]);
+    expect(board.unavailability('a', ask(14))?.code).toBe('usage_limit_reached');
+    board.record('a', [used({ windowMinutes: 10_080, usedPercent: 20, resetAt: at(900), observedAt: at(15) })]);
+    expect(board.unavailability('a', ask(15))).toBeNull();
+    expect(board.limits('a', 'gpt-5.5').map(({ windowMinutes }) => windowMinutes)).toEqual([10_080]);
+    expect(board.readings('a')).toHaveLength(2);
+  });
+
+  it('takes new readings after the clock was set back', () => {
+    const board = createAccountBoard();
+    board.record('a', [used({ usedPercent: 1, observedAt: at(50), resetAt: at(200) })]);
+    board.record('a', [used({ observedAt: at(10), resetAt: at(200) })]);
+    expect(board.unavailability('a', ask(11))?.code).toBe('usage_limit_reached');
+  });
+
+  it('does not remember models that clients invent without end', () => {
+    const board = createAccountBoard();
+    for (let n = 0; n < 2_000; n += 1)
+      board.record('a', [used({ meter: 'odd', source: 'error_body' })], { model: `model ${n}` });
+    const isOut = (n: number) => board.unavailability('a', ask(1, `model ${n}`)) !== null;
+    expect([isOut(0), isOut(999), isOut(1_999)]).toEqual([true, true, false]);
+  });
+
   it('learns which model a meter limits from the refusal that names it', () => {
     const board = createAccountBoard();
     board.record('a', [used({ meter: 'codex_spark', source: 'error_body' })], { model: 'spark' });
@@ -54,6 +92,52 @@ describe('whether an account may take a call now', () => {
     board.backOffEdge(at(1));
     expect(board.unavailability('anyone', ask(0))).toEqual({ code: 'edge_back_off', until: at(1) });
     expect(board.unavailability('anyone', ask(1))).toBeNull();
+  });
+});
+
+describe('an account with credits', () => {
+  const credits = { hasCredits: true, unlimited: false, balance: '41.50' };
+  const week = used({ windowMinutes: 10_080, resetAt: at(5_000) });
+
+  it('serves beyond its weekly limit, and says that it costs', () => {
+    const board = createAccountBoard();
+    board.noteCredits('a', credits);
+    expect(board.isOnCredits('a', ask(0))).toBe(false);
+    board.record('a', [week]);
+    expect(board.unavailability('a', ask(1))).toBeNull();
+    expect(board.isOnCredits('a', ask(1))).toBe(true);
+  });
+
+  it('does not serve beyond its 5-hour limit', () => {
+    const board = createAccountBoard();
+    board.noteCredits('a', credits);
+    board.record('a', [week, used()]);
+    expect(board.unavailability('a', ask(1))).toEqual({ code: 'usage_limit_reached', until: at(60) });
+    expect(board.isOnCredits('a', ask(1))).toBe(false);
+  });
+
+  it('that refuses all the same is left alone until its reset, or until its balance changes', () => {
+    const board = createAccountBoard();
+    board.noteCredits('a', credits);
+    board.record('a', [{ ...week, source: 'error_body' }]);
+    board.record('a', [{ ...week, observedAt: at(9) }]);
+    board.noteCredits('a', credits);
+    expect(board.unavailability('a', ask(10))?.until).toEqual(at(5_000));
+    board.noteCredits('a', { ...credits, balance: '50' });
+    expect(board.unavailability('a', ask(11))).toBeNull();
+  });
+
+  it('has them after a restart, and gives changed ones to be stored once', () => {
+    const board = createAccountBoard();
+    board.restoreCredits([{ accountId: 'a', credits }]);
+    board.noteCredits('a', credits);
+    expect(board.takeDirtyCredits()).toEqual([]);
+    board.noteCredits('a', { ...credits, balance: '3' });
+    const taken = board.takeDirtyCredits();
+    expect(taken).toEqual([{ accountId: 'a', credits: { ...credits, balance: '3' } }]);
+    expect(board.takeDirtyCredits()).toEqual([]);
+    board.putBack({ readings: [], credits: taken });
+    expect(board.takeDirtyCredits()).toEqual(taken);
   });
 });
 

@@ -2,7 +2,10 @@
  * Live facts of the accounts, in memory: provider limits as last read, who must be left alone until when, how much is
  * in flight. Every call is synchronous, so choosing an account and taking a place on it can be one step.
  */
-import { accountMeter, blockedUntil, mergeReadings, windowKey, type HeldWindows, type QuotaReading } from './quota.ts';
+import { doubtCredits, isSameCredits, judgeLimits, type HeldCredits, type LimitVerdict } from './account-limits.ts';
+import { mergeReadings, withoutFuture, type HeldWindows } from './merge-quota.ts';
+import { meterOf } from './meters.ts';
+import { accountMeter, isFrozen, windowKey, type CreditReading, type QuotaReading } from './quota.ts';
 
 /** Why an account cannot take this call now although its state is sound. */
 export interface Unavailability {
@@ -16,6 +19,17 @@ export interface AccountReading {
   readonly reading: QuotaReading;
 }
 
+export interface AccountCredits {
+  readonly accountId: string;
+  readonly credits: CreditReading;
+}
+
+/** What is asked of an account. */
+export interface LimitAsk {
+  readonly model: string | null;
+  readonly now: Date;
+}
+
 /** One account as the System page and the account list show it. */
 export interface BoardRow {
   readonly accountId: string;
@@ -27,11 +41,14 @@ export interface BoardRow {
 export interface AccountBoard {
   /** Takes the stored readings at start. Instants from the future (a clock that was wrong) count as `now`. */
   restore(stored: readonly AccountReading[], now: Date): void;
+  restoreCredits(stored: readonly AccountCredits[]): void;
   /**
-   * Takes readings that came together. `model` is the model that was asked for: an error answer that names another
-   * meter than the account's own tells which model that meter limits.
+   * Takes readings that came together and were read just now. `model` is the model that was asked for: an error answer
+   * that names another meter than the account's own tells which model that meter limits.
    */
   record(accountId: string, readings: readonly QuotaReading[], asked?: { readonly model?: string | null }): void;
+  /** Takes what the provider says of the account's credits; null says nothing. */
+  noteCredits(accountId: string, credits: CreditReading | null): void;
   /** Leaves the account alone until then: the provider called it too fast. Never shortens a longer wait. */
   coolDown(accountId: string, until: Date): void;
   /** The network edge refuses us: leaves every account alone until then. */
@@ -40,10 +57,18 @@ export interface AccountBoard {
   enter(accountId: string): () => void;
   inFlight(accountId: string): number;
   readings(accountId: string): readonly QuotaReading[];
+  credits(accountId: string): CreditReading | null;
+  /** The readings that count for this model, whatever they say. */
+  limits(accountId: string, model: string | null): readonly QuotaReading[];
   /** Why the account cannot serve this model now, or null. */
-  unavailability(accountId: string, ask: { readonly model: string | null; readonly now: Date }): Unavailability | null;
-  /** Readings that changed since the last call, to be stored. Put them back with `record` if storing fails. */
+  unavailability(accountId: string, ask: LimitAsk): Unavailability | null;
+  /** A limit is used up and only its credits let the account serve: others should, as long as any can. */
+  isOnCredits(accountId: string, ask: LimitAsk): boolean;
+  /** Readings that changed since the last call, to be stored. Put them back if storing fails. */
   takeDirtyReadings(): readonly AccountReading[];
+  takeDirtyCredits(): readonly AccountCredits[];
+  /** What was taken could not be stored: it is given again. */
+  putBack(taken: { readonly readings: readonly AccountReading[]; readonly credits: readonly AccountCredits[] }): void;
   /** Drops what is known of a removed account. Calls in flight still count themselves out. */
   forget(accountId: string): void;
   snapshot(): { readonly edgeBackOffUntil: Date | null; readonly accounts: readonly BoardRow[] };
@@ -51,6 +76,9 @@ export interface AccountBoard {
 
 interface Facts {
   windows: HeldWindows;
+  /** What the windows hold, made once per change: it is asked for with every choice. */
+  readings: readonly QuotaReading[];
+  credits: HeldCredits | null;
   coolingUntil: Date | null;
   inFlight: number;
 }
@@ -59,43 +87,65 @@ interface Facts {
 export function createAccountBoard(): AccountBoard {
   const accounts = new Map<string, Facts>();
   const dirty = new Map<string, Set<string>>();
-  /** `meter/model` pairs the provider itself told us of; the same for every account. */
-  const limitedModels = new Set<string>();
+  const dirtyCredits = new Set<string>();
+  const isLimitedBy = createLimitedModels();
   let edgeUntil: Date | null = null;
 
   const factsOf = (accountId: string): Facts => {
     let facts = accounts.get(accountId);
-    if (!facts) accounts.set(accountId, (facts = { windows: new Map(), coolingUntil: null, inFlight: 0 }));
+    if (!facts) {
+      facts = { windows: new Map(), readings: [], credits: null, coolingUntil: null, inFlight: 0 };
+      accounts.set(accountId, facts);
+    }
     return facts;
   };
 
-  const limits = (meter: string, model: string | null): boolean =>
-    meter === accountMeter || (model !== null && limitedModels.has(`${meter}/${model}`));
+  const hold = (facts: Facts, windows: HeldWindows): void => {
+    facts.windows = windows;
+    facts.readings = [...windows.values()].map((window) => window.reading);
+  };
+
+  const judge = ({ readings, credits }: Facts, { model, now }: LimitAsk): LimitVerdict =>
+    judgeLimits(readings, { now, credits, limits: (meter) => isLimitedBy.holds(meter, model) });
 
   return {
     restore(stored, now) {
       for (const { accountId, reading } of stored) {
         const facts = factsOf(accountId);
         const observedAt = reading.observedAt > now ? now : reading.observedAt;
-        facts.windows = new Map(facts.windows).set(windowKey(reading), {
-          reading: { ...reading, observedAt },
-          lower: null,
-        });
+        const held = { reading: { ...reading, observedAt }, doubtful: null };
+        hold(facts, new Map(facts.windows).set(windowKey(reading), held));
       }
+    },
+
+    restoreCredits(stored) {
+      for (const { accountId, credits } of stored) factsOf(accountId).credits = { credits, doubtedUntil: null };
     },
 
     record(accountId, readings, asked = {}) {
       const facts = factsOf(accountId);
+      const [newest] = readings;
+      if (!newest) return;
       const before = facts.windows;
-      facts.windows = mergeReadings(before, readings);
+      const after = mergeReadings(withoutFuture(before, newest.observedAt), readings);
+      if (after !== before) hold(facts, after);
       for (const [key, window] of facts.windows) {
         if (before.get(key)?.reading === window.reading) continue;
         const keys = dirty.get(accountId) ?? new Set();
         dirty.set(accountId, keys.add(key));
       }
+      if (facts.credits) facts.credits = doubtCredits(facts.credits, readings);
       for (const { meter, source } of readings) {
-        if (source === 'error_body' && asked.model) limitedModels.add(`${meter}/${asked.model}`);
+        if (source === 'error_body' && asked.model) isLimitedBy.learn(meter, asked.model);
       }
+    },
+
+    noteCredits(accountId, credits) {
+      if (!credits) return;
+      const facts = factsOf(accountId);
+      if (facts.credits && isSameCredits(facts.credits.credits, credits)) return;
+      facts.credits = { credits, doubtedUntil: null };
+      dirtyCredits.add(accountId);
     },
 
     coolDown(accountId, until) {
@@ -119,17 +169,30 @@ export function createAccountBoard(): AccountBoard {
 
     inFlight: (accountId) => accounts.get(accountId)?.inFlight ?? 0,
 
-    readings: (accountId) => readingsOf(accounts.get(accountId)),
+    readings: (accountId) => accounts.get(accountId)?.readings ?? [],
 
-    unavailability(accountId, { model, now }) {
+    credits: (accountId) => accounts.get(accountId)?.credits?.credits ?? null,
+
+    limits(accountId, model) {
+      const readings = accounts.get(accountId)?.readings ?? [];
+      const counts = (each: QuotaReading) => isLimitedBy.holds(each.meter, model) && !isFrozen(each, readings);
+      return readings.every(counts) ? readings : readings.filter(counts);
+    },
+
+    unavailability(accountId, ask) {
+      const { now } = ask;
       if (edgeUntil !== null && edgeUntil > now) return { code: 'edge_back_off', until: edgeUntil };
       const facts = accounts.get(accountId);
       if (!facts) return null;
-      const used = readingsOf(facts).filter((reading) => limits(reading.meter, model));
-      const until = used.map((reading) => blockedUntil(reading, now)).reduce(laterOrNull, null);
+      const { until } = judge(facts, ask);
       if (until !== null) return { code: 'usage_limit_reached', until };
       const { coolingUntil } = facts;
       return coolingUntil !== null && coolingUntil > now ? { code: 'cooling_down', until: coolingUntil } : null;
+    },
+
+    isOnCredits(accountId, ask) {
+      const facts = accounts.get(accountId);
+      return facts?.credits ? judge(facts, ask).isOnCredits : false;
     },
 
     takeDirtyReadings() {
@@ -143,9 +206,27 @@ export function createAccountBoard(): AccountBoard {
       return taken;
     },
 
+    takeDirtyCredits() {
+      const taken = [...dirtyCredits].flatMap((accountId) => {
+        const held = accounts.get(accountId)?.credits;
+        return held ? [{ accountId, credits: held.credits }] : [];
+      });
+      dirtyCredits.clear();
+      return taken;
+    },
+
+    putBack({ readings, credits }) {
+      for (const { accountId, reading } of readings) {
+        const keys = dirty.get(accountId) ?? new Set();
+        dirty.set(accountId, keys.add(windowKey(reading)));
+      }
+      for (const { accountId } of credits) dirtyCredits.add(accountId);
+    },
+
     forget(accountId) {
       accounts.delete(accountId);
       dirty.delete(accountId);
+      dirtyCredits.delete(accountId);
     },
 
     snapshot: () => ({
@@ -154,20 +235,36 @@ export function createAccountBoard(): AccountBoard {
         accountId,
         inFlight: facts.inFlight,
         coolingUntil: facts.coolingUntil,
-        readings: readingsOf(facts),
+        readings: facts.readings,
       })),
     }),
   };
 }
 
-function readingsOf(facts: Facts | undefined): QuotaReading[] {
-  return [...(facts?.windows.values() ?? [])].map((window) => window.reading);
+/** Which models a meter limits: the account's own all, others that of their name and what refusals taught. */
+function createLimitedModels() {
+  /** `meter/model` pairs that the provider itself told us of; the same for every account. */
+  const learned = new Set<string>();
+  let newest: { readonly model: string; readonly meter: string | null } | null = null;
+  // One choice asks for one model many times.
+  const meterOfModel = (model: string): string | null => {
+    if (newest?.model !== model) newest = { model, meter: meterOf(model) };
+    return newest.meter;
+  };
+  return {
+    holds(meter: string, model: string | null): boolean {
+      if (meter === accountMeter) return true;
+      return model !== null && (meterOfModel(model) === meter || learned.has(`${meter}/${model}`));
+    },
+    learn(meter: string, model: string): void {
+      if (learned.size < maxLearned) learned.add(`${meter}/${model}`);
+    },
+  };
 }
+
+/** Far more than models and meters there are: a client may invent models, and each could be refused. */
+const maxLearned = 1_000;
 
 function later(held: Date | null, until: Date): Date {
   return held !== null && held > until ? held : until;
-}
-
-function laterOrNull(held: Date | null, until: Date | null): Date | null {
-  return until === null ? held : later(held, until);
 }

@@ -46,7 +46,7 @@ export interface AccountReader {
 export function createAccountReader(parts: {
   db: Kysely<DB>;
   keeper: Pick<TokenKeeper, 'credential' | 'renew'>;
-  board: Pick<AccountBoard, 'record' | 'readings'>;
+  board: Pick<AccountBoard, 'record' | 'noteCredits' | 'readings'>;
   clock: Clock;
   log: Log;
   questions: AccountQuestions;
@@ -71,12 +71,13 @@ export function createAccountReader(parts: {
     if (!answer.found) return failed(problemOf(answer.status));
     const { readings, plan, credits } = answer.found;
     board.record(account.id, readings);
+    board.noteCredits(account.id, credits);
     const observedAt = clock.now();
     await saveQuotaReadings(
       db,
       board.readings(account.id).map((reading) => ({ accountId: account.id, reading })),
     );
-    if (credits) await saveCredits(db, { accountId: account.id, credits, observedAt });
+    if (credits) await saveCredits(db, { changed: [{ accountId: account.id, credits }], observedAt });
     if (plan !== null) await savePlan(db, { id: account.id, plan });
     await announceChange(db, 'accounts');
     return succeeded;

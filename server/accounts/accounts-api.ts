@@ -14,6 +14,7 @@ import type { AccountReader } from './account-reader.ts';
 import { findAccountIds, markAccountDeleted, selectAccountRows, type AccountRow } from './account-store.ts';
 import { importAccount } from './import-account.ts';
 import { readAuthJson } from './read-auth-json.ts';
+import { freshnessOf } from './quota.ts';
 import { selectRefreshState } from './refresh-store.ts';
 import type { TokenKeeper } from './token-keeper.ts';
 
@@ -31,7 +32,7 @@ export interface AccountsApiParts {
   readonly random: Random;
   readonly log: Log;
   readonly book: Pick<AccountBook, 'reload'>;
-  readonly board: Pick<AccountBoard, 'readings' | 'forget'>;
+  readonly board: Pick<AccountBoard, 'readings' | 'credits' | 'forget'>;
   readonly keeper: Pick<TokenKeeper, 'renew'>;
   readonly reader: AccountReader;
   /** Forgets what attempts taught of an account. */
@@ -68,7 +69,11 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
     return {
       ...row,
       pools: [...row.pools],
-      quota: board.readings(row.id).toSorted(byMeterAndLength),
+      quota: board
+        .readings(row.id)
+        .map((reading) => ({ ...reading, freshness: freshnessOf(reading, clock.now()) }))
+        .toSorted(byMeterAndLength),
+      credits: board.credits(row.id),
       models: [...(models.modelsOf(row.id)?.keys() ?? [])],
       modelsFetchedAt: models.fetchedAt(row.id),
     };

@@ -13,13 +13,6 @@ const farthestMs = 400 * 86_400_000;
 /** Seconds since 1970 stay below this until the year 5138; larger numbers are milliseconds. */
 const largestSeconds = 1e11;
 
-/** The meter names of one model limit, under which different surfaces report it (gateway spec 5.2). */
-const meterAliases: Readonly<Record<string, string>> = {
-  codex_bengalfox: 'codex_spark',
-  codex_other: 'codex_spark',
-  gpt_5_3_codex_spark: 'codex_spark',
-};
-
 /** A number from a number or from text; null for anything else, empty text and the infinite. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === 'string' && value.trim() === '') return null;
@@ -76,15 +69,6 @@ export function wordOf(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const word = value.trim();
   return /^[\x20-\x7e]{1,80}$/.test(word) ? word : null;
-}
-
-/** A meter's name in one spelling: lower case, words joined by `_`, aliases folded. */
-export function meterOf(value: unknown): string | null {
-  const word = wordOf(value)
-    ?.toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '_')
-    .replaceAll(/^_+|_+$/g, '');
-  return word ? (meterAliases[word] ?? word) : null;
 }
 
 /** The fields of an object; none for anything else. */

@@ -2,8 +2,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { QuotaSource } from '../contract/vocabulary.ts';
 import type { DB } from '../database/tables.generated.ts';
-import type { AccountReading } from './account-board.ts';
-import type { CreditReading } from './read-quota.ts';
+import type { AccountCredits, AccountReading } from './account-board.ts';
 
 /** Every stored reading, or one account's, for the board at start and for account lists. */
 export async function loadQuotaReadings(db: Kysely<DB>, accountId?: string): Promise<AccountReading[]> {
@@ -26,7 +25,7 @@ export async function saveQuotaReadings(db: Kysely<DB>, readings: readonly Accou
   if (readings.length === 0) return;
   await db
     .insertInto('quotaWindows')
-    .values(readings.map(({ accountId, reading }) => ({ accountId, ...reading })))
+    .values(readings.map(({ accountId, reading: { statedAt: _unkept, ...reading } }) => ({ accountId, ...reading })))
     .onConflict((conflict) =>
       conflict
         .columns(['accountId', 'meter', 'windowMinutes'])
@@ -41,14 +40,31 @@ export async function saveQuotaReadings(db: Kysely<DB>, readings: readonly Accou
     .execute();
 }
 
-/** Stores what the provider says of an account's credits. */
+/** Every account's credits as last read, for the board at start. */
+export async function loadCredits(db: Kysely<DB>): Promise<AccountCredits[]> {
+  const rows = await db.selectFrom('accountCredits').selectAll().orderBy('accountId').execute();
+  return rows.map(({ accountId, hasCredits, unlimited, balance }) => ({
+    accountId,
+    credits: { hasCredits, unlimited, balance },
+  }));
+}
+
+/** Stores what the provider says of accounts' credits. */
 export async function saveCredits(
   db: Kysely<DB>,
-  { accountId, credits, observedAt }: { accountId: string; credits: CreditReading; observedAt: Date },
+  { changed, observedAt }: { changed: readonly AccountCredits[]; observedAt: Date },
 ): Promise<void> {
+  if (changed.length === 0) return;
   await db
     .insertInto('accountCredits')
-    .values({ accountId, ...credits, observedAt })
-    .onConflict((conflict) => conflict.column('accountId').doUpdateSet({ ...credits, observedAt }))
+    .values(changed.map(({ accountId, credits }) => ({ accountId, ...credits, observedAt })))
+    .onConflict((conflict) =>
+      conflict.column('accountId').doUpdateSet((eb) => ({
+        hasCredits: eb.ref('excluded.hasCredits'),
+        unlimited: eb.ref('excluded.unlimited'),
+        balance: eb.ref('excluded.balance'),
+        observedAt: eb.ref('excluded.observedAt'),
+      })),
+    )
     .execute();
 }

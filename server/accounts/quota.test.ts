@@ -1,32 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { QuotaSource } from '../contract/vocabulary.ts';
-import {
-  blockedUntil,
-  isExpired,
-  mergeReadings,
-  mergeWindow,
-  windowKey,
-  type HeldWindow,
-  type QuotaReading,
-} from './quota.ts';
-
-const start = new Date('2026-11-22T06:00:00Z');
-const at = (minutes: number): Date => new Date(start.getTime() + minutes * 60_000);
-
-function reading(over: Partial<QuotaReading> = {}): QuotaReading {
-  return {
-    meter: 'codex',
-    windowMinutes: 300,
-    usedPercent: 40,
-    resetAt: at(120),
-    observedAt: at(0),
-    source: 'usage_api',
-    ...over,
-  };
-}
-
-const held = (over: Partial<QuotaReading> = {}): HeldWindow => ({ reading: reading(over), lower: null });
+import { at, reading } from '../../test/support/quota-readings.ts';
+import { blockedUntil, canPay, freshnessOf, isFrozen } from './quota.ts';
 
 describe('when a window stops an account', () => {
   it('blocks until its reset when it is used up', () => {
@@ -48,149 +22,45 @@ describe('when a window stops an account', () => {
   });
 });
 
-describe('merging a reading', () => {
-  it('takes higher use at once', () => {
-    const next = mergeWindow(held(), reading({ usedPercent: 100, observedAt: at(1) }));
-    expect(next.reading.usedPercent).toBe(100);
-  });
-
-  it('keeps the later reset when resets of one cycle drift', () => {
-    const next = mergeWindow(held(), reading({ usedPercent: 41, observedAt: at(1), resetAt: at(118) }));
-    expect(next.reading.resetAt).toEqual(at(120));
-  });
-
-  it('ignores a reading older than the held one', () => {
-    const exhausted = held({ usedPercent: 100, observedAt: at(10) });
-    expect(mergeWindow(exhausted, reading({ usedPercent: 0, observedAt: at(9) }))).toBe(exhausted);
-  });
-
-  it('takes anything after the cycle has ended', () => {
-    const next = mergeWindow(
-      held({ usedPercent: 100 }),
-      reading({ usedPercent: 0, observedAt: at(121), resetAt: at(420) }),
-    );
-    expect(next).toEqual({ reading: reading({ usedPercent: 0, observedAt: at(121), resetAt: at(420) }), lower: null });
-  });
-
-  it('ignores a stale document whose reset has passed', () => {
-    const next = mergeWindow(
-      held({ usedPercent: 100 }),
-      reading({ usedPercent: 0, observedAt: at(5), resetAt: at(4) }),
-    );
-    expect(next.reading.usedPercent).toBe(100);
-  });
-
-  it('believes a fall inside a cycle only when a second reading minutes later agrees', () => {
-    const exhausted = held({ usedPercent: 100 });
-    const once = mergeWindow(exhausted, reading({ usedPercent: 0, observedAt: at(1) }));
-    expect(once.reading.usedPercent).toBe(100);
-    const tooSoon = mergeWindow(once, reading({ usedPercent: 0, observedAt: at(2) }));
-    expect(tooSoon.reading.usedPercent).toBe(100);
-    const confirmed = mergeWindow(tooSoon, reading({ usedPercent: 1, observedAt: at(3) }));
-    expect(confirmed.reading.usedPercent).toBe(1);
-  });
-
-  it('believes a fall at once when an answer to work agrees with the usage endpoint', () => {
-    const once = mergeWindow(held({ usedPercent: 100 }), reading({ usedPercent: 3, observedAt: at(1) }));
-    const next = mergeWindow(once, reading({ usedPercent: 4, observedAt: at(1.1), source: 'response_headers' }));
-    expect(next.reading.usedPercent).toBe(4);
-  });
-
-  it('does not let two readings that disagree vouch for each other', () => {
-    const once = mergeWindow(held({ usedPercent: 100 }), reading({ usedPercent: 0, observedAt: at(1) }));
-    const next = mergeWindow(once, reading({ usedPercent: 60, observedAt: at(9) }));
-    expect(next.reading.usedPercent).toBe(100);
-  });
-
-  it('agrees with a window whose reset slides along because nobody used it yet', () => {
-    const once = mergeWindow(
-      held({ usedPercent: 100 }),
-      reading({ usedPercent: 0, observedAt: at(1), resetAt: at(301) }),
-    );
-    const next = mergeWindow(once, reading({ usedPercent: 0, observedAt: at(31), resetAt: at(331) }));
-    expect(next.reading.usedPercent).toBe(0);
+describe('what a reading is worth', () => {
+  it.each([
+    ['taken just now', 0, 'fresh'],
+    ['of a quarter of an hour ago', 15, 'fresh'],
+    ['older than that', 15.1, 'stale'],
+    ['from a little ahead of the clock', -5, 'fresh'],
+    ['from further ahead, by a clock that was wrong', -5.1, 'stale'],
+    ['whose cycle has ended, however new it is', 120, 'expired'],
+  ] as const)('%s', (_, minutesLater, worth) => {
+    expect(freshnessOf(reading(), at(minutesLater))).toBe(worth);
   });
 });
 
-describe('a refusal that names no window length', () => {
-  const refusal = reading({ windowMinutes: 0, usedPercent: 100, source: 'error_body', observedAt: at(2) });
+describe('a window that the provider no longer names', () => {
+  const fiveHours = reading({ usedPercent: 100 });
+  const weekly = (observedMinutes: number) => reading({ windowMinutes: 10_080, observedAt: at(observedMinutes) });
 
-  it('is taken for the window with the same reset', () => {
-    const before = mergeReadings(new Map(), [reading(), reading({ windowMinutes: 10_080, resetAt: at(5000) })]);
-    const after = mergeReadings(before, [{ ...refusal, resetAt: at(119) }]);
-    expect([...after.keys()]).toEqual(['codex/300', 'codex/10080']);
-    expect(after.get('codex/300')?.reading.usedPercent).toBe(100);
+  it('counts until its siblings were named for a quarter of an hour without it', () => {
+    expect(isFrozen(fiveHours, [fiveHours, weekly(14.9)])).toBe(false);
+    expect(isFrozen(fiveHours, [fiveHours, weekly(15)])).toBe(true);
   });
 
-  it('stands by itself when no window has that reset', () => {
-    const after = mergeReadings(new Map(), [refusal]);
-    expect(after.get('codex/0')?.reading.usedPercent).toBe(100);
-  });
-
-  it('falls when two complete readings find no window used up', () => {
-    const before = mergeReadings(new Map(), [refusal]);
-    const once = mergeReadings(before, [reading({ observedAt: at(3), resetAt: at(200) })]);
-    expect(once.get('codex/0')?.reading.usedPercent).toBe(100);
-    const twice = mergeReadings(once, [reading({ observedAt: at(6), resetAt: at(200) })]);
-    expect(twice.get('codex/0')?.reading.usedPercent).toBe(40);
+  it('is not left behind by windows of another meter, nor by its own newer self', () => {
+    const spark = reading({ meter: 'codex_spark', windowMinutes: 10_080, observedAt: at(60) });
+    expect(isFrozen(fiveHours, [fiveHours, spark])).toBe(false);
+    expect(isFrozen(fiveHours, [reading({ observedAt: at(60) })])).toBe(false);
   });
 });
 
-const sources = ['usage_api', 'response_headers', 'stream_event', 'error_body'] satisfies QuotaSource[];
-const anyReading = fc.record({
-  meter: fc.constant('codex'),
-  windowMinutes: fc.constantFrom(0, 300, 10_080),
-  usedPercent: fc.integer({ min: 0, max: 100 }),
-  resetAt: fc.option(fc.integer({ min: -60, max: 600 }).map(at)),
-  observedAt: fc.integer({ min: 0, max: 400 }).map(at),
-  source: fc.constantFrom(...sources),
-});
+describe('credits pay', () => {
+  it.each([
+    ['with a balance', { hasCredits: true, unlimited: false, balance: '41.50' }, true],
+    ['without end', { hasCredits: false, unlimited: true, balance: null }, true],
+    ['when there are some and nobody says how many', { hasCredits: true, unlimited: false, balance: null }, true],
+  ] as const)('%s', (_, credits, pays) => expect(canPay(credits)).toBe(pays));
 
-describe('whatever readings come in whatever order', () => {
-  it('an unexpired exhausted window is never revived by older readings', () => {
-    fc.assert(
-      fc.property(anyReading, fc.array(anyReading, { maxLength: 12 }), (exhausted, others) => {
-        const before = mergeReadings(new Map(), [{ ...exhausted, usedPercent: 100 }]);
-        const older = others.filter((other) => other.observedAt < exhausted.observedAt);
-        const after = older.reduce((windows, other) => mergeReadings(windows, [other]), before);
-        expect(after.get(windowKey(exhausted))).toEqual(before.get(windowKey(exhausted)));
-      }),
-    );
-  });
-
-  it('one reading alone never revives an unexpired exhausted window', () => {
-    fc.assert(
-      fc.property(anyReading, anyReading, (first, second) => {
-        const exhausted = { ...first, usedPercent: 100 };
-        fc.pre(!isExpired(exhausted, second.observedAt));
-        const after = mergeWindow({ reading: exhausted, lower: null }, second);
-        expect(after.reading.usedPercent).toBe(100);
-      }),
-    );
-  });
-
-  it('an expired window never blocks', () => {
-    fc.assert(
-      fc.property(anyReading, fc.integer({ min: 0, max: 1000 }), (any, later) => {
-        const now = at(later);
-        if (isExpired(any, now)) expect(blockedUntil(any, now)).toBeNull();
-        else expect(blockedUntil(any, now) !== null).toBe(any.usedPercent === 100);
-      }),
-    );
-  });
-
-  it('the time of the newest reading never goes back', () => {
-    fc.assert(
-      fc.property(fc.array(anyReading, { maxLength: 12 }), (readings) => {
-        let windows = mergeReadings(new Map(), []);
-        for (const one of readings) {
-          const next = mergeReadings(windows, [one]);
-          for (const [key, { reading: before }] of windows) {
-            expect(next.get(key)!.reading.observedAt.getTime()).toBeGreaterThanOrEqual(before.observedAt.getTime());
-          }
-          windows = next;
-        }
-      }),
-    );
-  });
+  it.each([
+    ['with an empty balance', { hasCredits: true, unlimited: false, balance: '0' }],
+    ['when there are none', { hasCredits: false, unlimited: false, balance: '5' }],
+    ['with a balance that is no number', { hasCredits: true, unlimited: false, balance: 'plenty' }],
+  ] as const)('not %s', (_, credits) => expect(canPay(credits)).toBe(false));
 });

@@ -60,6 +60,18 @@ describe('headers', () => {
     ]);
   });
 
+  it.each([
+    ['below 0', { 'used-percent': '-1', 'window-minutes': '300' }],
+    ['above 100', { 'used-percent': '101', 'window-minutes': '300' }],
+    ['that is no number', { 'used-percent': 'NaN', 'window-minutes': '300' }],
+    ['without a window', { 'used-percent': '100' }],
+    ['of a window of no length', { 'used-percent': '100', 'window-minutes': '0' }],
+    ['of a window of no whole length', { 'used-percent': '100', 'window-minutes': 'five' }],
+  ])('read no percentage %s', (_, parts) => {
+    const headers = Object.entries(parts).map(([part, value]) => [`x-codex-primary-${part}`, value] as const);
+    expect(readQuotaHeaders(headers, now).readings).toEqual([]);
+  });
+
   it('reads nothing from headers that say nothing', () => {
     expect(readQuotaHeaders([['content-type', 'text/html']], now)).toEqual({
       readings: [],
@@ -67,6 +79,67 @@ describe('headers', () => {
       credits: null,
       activeMeter: null,
     });
+  });
+});
+
+describe('a window as long as a week in the primary slot', () => {
+  const resetAt = seconds + 1000;
+  const slots = { used_percent: 22, reset_at: resetAt };
+  it.each<readonly [string, readonly QuotaReading[]]>([
+    [
+      'headers',
+      readQuotaHeaders(
+        [
+          ['x-codex-primary-used-percent', '22'],
+          ['x-codex-primary-window-minutes', '10080'],
+          ['x-codex-primary-reset-at', String(resetAt)],
+        ],
+        now,
+      ).readings,
+    ],
+    [
+      'event',
+      readRateLimitsEvent(
+        { type: 'codex.rate_limits', rate_limits: { primary: { ...slots, window_minutes: 10_080 } } },
+        now,
+      )!.readings,
+    ],
+    [
+      'usage document',
+      readUsage({ rate_limit: { primary_window: { ...slots, limit_window_seconds: 604_800 } } }, now)!.readings,
+    ],
+    [
+      'error body',
+      readQuotaError(
+        { error: { type: 'usage_limit_reached', resets_at: resetAt, limit_window_minutes: 10_080 } },
+        { observedAt: now },
+      ),
+    ],
+  ])('is the weekly one (%s)', (_, readings) => {
+    expect(readings.map(({ meter, windowMinutes }) => [meter, windowMinutes])).toEqual([['codex', 10_080]]);
+    expect(readings[0]!.resetAt).toEqual(new Date(resetAt * 1000));
+  });
+});
+
+describe('which clock a report was written by', () => {
+  const windowOf = (window: object) => readUsage({ rate_limit: { primary_window: window } }, now)!.readings[0]!;
+  it('is told by a reset that is said both ways', () => {
+    const said = windowOf({
+      used_percent: 1,
+      limit_window_seconds: 18_000,
+      reset_at: seconds + 90,
+      reset_after_seconds: 120,
+    });
+    expect(said.statedAt).toEqual(new Date((seconds - 30) * 1000));
+  });
+
+  it('is unknown otherwise', () => {
+    expect(
+      windowOf({ used_percent: 1, limit_window_seconds: 18_000, reset_at: seconds + 90 }).statedAt,
+    ).toBeUndefined();
+    expect(
+      windowOf({ used_percent: 1, limit_window_seconds: 18_000, reset_after_seconds: 9 }).statedAt,
+    ).toBeUndefined();
   });
 });
 
@@ -102,6 +175,16 @@ describe('the rate limit event', () => {
       now,
     );
     expect(evidence!.readings[0]!.meter).toBe('codex_spark');
+  });
+
+  it.each([
+    ['no limits at all', {}],
+    ['limits of another shape', { rate_limits: 'full' }],
+    ['windows of another shape', { rate_limits: { primary: [100], secondary: 'none' } }],
+    ['a use that is no number', { rate_limits: { primary: { used_percent: {}, window_minutes: 300 } } }],
+    ['a use below nothing', { rate_limits: { primary: { used_percent: -3, window_minutes: 300 } } }],
+  ])('with %s says nothing', (_, rest) => {
+    expect(readRateLimitsEvent({ type: 'codex.rate_limits', ...rest }, now)!.readings).toEqual([]);
   });
 
   it('is not any other event', () => {
@@ -197,10 +280,6 @@ describe('a refusal', () => {
     ]) {
       expect(readQuotaError(body, { observedAt: now })).toHaveLength(1);
     }
-  });
-
-  it('counts on the meter that the headers name', () => {
-    expect(readQuotaError({ error }, { observedAt: now, activeMeter: 'codex_spark' })[0]!.meter).toBe('codex_spark');
   });
 
   it('of speed says nothing of limits', () => {

@@ -2,26 +2,19 @@
  * Reads what the provider says of an account's limits, wherever it says it: answer headers, the `codex.rate_limits`
  * event, the usage endpoint, and the body of a refusal (gateway spec 5.2). Pure; unknown shapes yield nothing.
  */
-import { exhaustedPercent, accountMeter, type QuotaReading } from './quota.ts';
+import { meterOf } from './meters.ts';
+import { exhaustedPercent, accountMeter, type CreditReading, type QuotaReading } from './quota.ts';
 import {
   booleanOf,
   fieldsOf,
   instantAfter,
   instantOf,
-  meterOf,
   minutesOf,
   minutesOfSeconds,
+  numberOf,
   percentOf,
   wordOf,
 } from './quota-fields.ts';
-
-/** What the provider says of an account's credits. */
-export interface CreditReading {
-  readonly hasCredits: boolean;
-  readonly unlimited: boolean;
-  /** Decimal text, as the provider wrote it. */
-  readonly balance: string | null;
-}
 
 /** Everything one report told. */
 export interface QuotaEvidence {
@@ -54,11 +47,13 @@ export function readQuotaHeaders(headers: Iterable<readonly [string, string]>, o
   }
   const readings = [...slots.values()].flatMap(({ meter, parts }): QuotaReading[] => {
     const usedPercent = percentOf(parts['used-percent']);
+    // Headers pass through many hands: what is no percentage there is no reading (gateway spec 5.2).
+    if (usedPercent !== numberOf(parts['used-percent'])) return [];
     const windowMinutes = minutesOf(parts['window-minutes']);
     // A window of 0 minutes is how the provider writes "no such window".
     if (usedPercent === null || windowMinutes === null) return [];
-    const resetAt = instantOf(parts['reset-at'], observedAt) ?? instantAfter(parts['reset-after-seconds'], observedAt);
-    return [{ meter, windowMinutes, usedPercent, resetAt, observedAt, source: 'response_headers' }];
+    const reset = resetOf({ at: parts['reset-at'], afterSeconds: parts['reset-after-seconds'], observedAt });
+    return [{ meter, windowMinutes, usedPercent, ...reset, observedAt, source: 'response_headers' }];
   });
   const credits = {
     has_credits: named.get('x-codex-credits-has-credits'),
@@ -120,21 +115,18 @@ const exhaustedWords: ReadonlySet<unknown> = new Set([
 /**
  * "Used up until then" from a refusal such as `usage_limit_reached`, as an HTTP body, an error frame or a failed
  * response (wire spec B15). Real bodies name no window length, so it is 0 here; the board matches it to the window it
- * means. Other refusals yield nothing.
- *
- * @param options.activeMeter the meter the answer's headers name; the account's own limit when they name none
+ * means. Other refusals yield nothing. Whoever knows that another meter than the account's own counted the call says so
+ * (`noteFault`).
  */
-export function readQuotaError(
-  body: unknown,
-  { observedAt, activeMeter }: { observedAt: Date; activeMeter?: string | null },
-): QuotaReading[] {
+export function readQuotaError(body: unknown, { observedAt }: { observedAt: Date }): QuotaReading[] {
   const outer = fieldsOf(body);
   const error = fieldsOf(outer['error'] ?? fieldsOf(outer['response'])['error']);
   if (!exhaustedWords.has(error['type']) && !exhaustedWords.has(error['code'])) return [];
   const resetAt = instantOf(error['resets_at'], observedAt) ?? instantAfter(error['resets_in_seconds'], observedAt);
   const windowMinutes = minutesOf(error['window_minutes']) ?? minutesOf(error['limit_window_minutes']) ?? 0;
-  const meter = activeMeter ?? accountMeter;
-  return [{ meter, windowMinutes, usedPercent: exhaustedPercent, resetAt, observedAt, source: 'error_body' }];
+  return [
+    { meter: accountMeter, windowMinutes, usedPercent: exhaustedPercent, resetAt, observedAt, source: 'error_body' },
+  ];
 }
 
 type Reported = Pick<QuotaReading, 'meter' | 'observedAt' | 'source'>;
@@ -158,10 +150,18 @@ function readWindow(window: unknown, reported: Reported): QuotaReading[] {
   const usedPercent = percentOf(fields['used_percent']);
   if (usedPercent === null) return [];
   const windowMinutes = minutesOfSeconds(fields['limit_window_seconds']) ?? minutesOf(fields['window_minutes']) ?? 0;
-  const resetAt =
-    instantOf(fields['reset_at'] ?? fields['resets_at'], reported.observedAt) ??
-    instantAfter(fields['reset_after_seconds'], reported.observedAt);
-  return [{ ...reported, windowMinutes, usedPercent, resetAt }];
+  const at = fields['reset_at'] ?? fields['resets_at'];
+  const reset = resetOf({ at, afterSeconds: fields['reset_after_seconds'], observedAt: reported.observedAt });
+  return [{ ...reported, windowMinutes, usedPercent, ...reset }];
+}
+
+/** When the window resets and, where the report says it twice, by which clock it was written (gateway spec 5.6). */
+function resetOf({ at, afterSeconds, observedAt }: { at: unknown; afterSeconds: unknown; observedAt: Date }) {
+  const resetAt = instantOf(at, observedAt);
+  const seconds = numberOf(afterSeconds);
+  const isRunning = resetAt !== null && seconds !== null && seconds > 0;
+  const statedAt = isRunning ? new Date(resetAt.getTime() - seconds * 1000) : undefined;
+  return { resetAt: resetAt ?? instantAfter(afterSeconds, observedAt), ...(statedAt && { statedAt }) };
 }
 
 function readCredits(credits: unknown): CreditReading | null {

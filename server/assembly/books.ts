@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { createAccountBoard, type AccountBoard } from '../accounts/account-board.ts';
 import { createAccountBook, type AccountBook } from '../accounts/account-book.ts';
-import { loadQuotaReadings, saveQuotaReadings } from '../accounts/quota-store.ts';
+import { loadCredits, loadQuotaReadings, saveCredits, saveQuotaReadings } from '../accounts/quota-store.ts';
 import { createKeyBook, type KeyBook } from '../api-keys/key-book.ts';
 import { createCatalog, type Catalog } from '../catalog/catalog.ts';
 import type { ChangeTopic } from '../contract/vocabulary.ts';
@@ -30,7 +30,7 @@ export interface Books {
   readonly successes: LastSuccesses;
   /** This process's number: rows of running requests carry it, and its lock shows that it lives. */
   readonly processNumber: number;
-  /** Stores the quota readings that changed. */
+  /** Stores the quota readings and credits that changed. */
   saveReadings(): Promise<void>;
 }
 
@@ -52,6 +52,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const processNumber = await registerProcess(storage);
   await changes.holdProcessLock(processNumber);
   board.restore(await loadQuotaReadings(db), clock.now());
+  board.restoreCredits(await loadCredits(db));
   successes.restore(await selectLastSuccesses(db));
 
   const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
@@ -69,13 +70,16 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   }
 
   async function saveReadings(): Promise<void> {
-    const changed = board.takeDirtyReadings();
-    if (changed.length === 0) return;
-    await saveQuotaReadings(db, changed).catch((error: unknown) => {
+    const readings = board.takeDirtyReadings();
+    const credits = board.takeDirtyCredits();
+    try {
+      await saveQuotaReadings(db, readings);
+      await saveCredits(db, { changed: credits, observedAt: clock.now() });
+    } catch (error) {
       // Not stored, so they must not count as stored.
-      for (const { accountId, reading } of changed) board.record(accountId, [reading]);
+      board.putBack({ readings, credits });
       throw error;
-    });
+    }
   }
 
   return { settings, keys, pools, catalog, accounts, board, health, successes, processNumber, saveReadings };

@@ -22,12 +22,22 @@ export function windowName({ meter, windowMinutes }: Pick<QuotaWindow, 'meter' |
   return meter === accountMeter ? length : `${meter} ${length}`;
 }
 
-/** `12% used, resets in 3 h 20 min`. A reset in the past means that the window has emptied since it was read. */
-function windowState({ usedPercent, resetAt }: QuotaWindow, now: Date): string {
+/**
+ * `12% used, resets in 3 h 20 min`, and how old that is when it is old. A reset in the past means that the window has
+ * emptied since it was read.
+ */
+function windowState({ usedPercent, resetAt, observedAt, freshness }: QuotaWindow, now: Date): string {
   if (resetAt !== null && resetAt <= now)
     return `empty again since ${renderDuration(now.getTime() - resetAt.getTime())}`;
   const reset = resetAt === null ? '' : `, resets in ${renderDuration(resetAt.getTime() - now.getTime())}`;
-  return `${Math.round(usedPercent)}% used${reset}`;
+  const age = freshness === 'stale' ? `, read ${renderDuration(now.getTime() - observedAt.getTime())} ago` : '';
+  return `${Math.round(usedPercent)}% used${reset}${age}`;
+}
+
+/** What can be spent beyond the limits, or null when there is nothing to say. */
+function creditState(credits: Account['credits']): string | null {
+  if (credits?.unlimited) return 'without limit';
+  return credits?.hasCredits ? (credits.balance ?? 'some') : null;
 }
 
 /** Limits and models of one account, a line each. */
@@ -42,6 +52,8 @@ export function renderAccountFacts(
   ];
   if (!quotaReading.ok) lines.push(['limits', problemText(quotaReading)]);
   else if (account.quota.length === 0) lines.push(['limits', 'none reported']);
+  const credits = creditState(account.credits);
+  if (credits !== null) lines.push(['credits', credits]);
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, text]) => `  ${printable(name).padEnd(width)}  ${printable(text)}\n`).join('');
 }

@@ -13,6 +13,8 @@ export const QuotaWindow = z.object({
   usedPercent: z.number(),
   resetAt: Instant.nullable(),
   observedAt: Instant,
+  /** What it is worth now: `stale` when nothing newer was read for a quarter of an hour, `expired` after its reset. */
+  freshness: z.enum(['fresh', 'stale', 'expired']),
 });
 export type QuotaWindow = z.infer<typeof QuotaWindow>;
 
@@ -29,6 +31,8 @@ export const Account = z.object({
   refreshedAt: Instant.nullable(),
   pools: z.array(PoolSlug),
   quota: z.array(QuotaWindow),
+  /** What it may spend beyond its limits; null when the provider never said. */
+  credits: z.object({ hasCredits: z.boolean(), unlimited: z.boolean(), balance: z.string().nullable() }).nullable(),
   models: z.array(z.string()),
   modelsFetchedAt: Instant.nullable(),
   createdAt: Instant,

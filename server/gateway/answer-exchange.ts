@@ -191,8 +191,8 @@ function learn(
   { parts, attempt, fault }: { parts: EngineParts; attempt: Attempt; fault: Fault },
 ): void {
   exchange.faults.push(fault);
-  const { accountId } = attempt;
-  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now: parts.clock.now() });
+  const { accountId, activeMeter } = attempt;
+  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now: parts.clock.now(), activeMeter });
   if (fault.kind === 'account_dead') parts.onAccountDead(accountId, fault.code);
   parts.log.info('attempt_failed', {
     requestId: exchange.id,

@@ -91,6 +91,51 @@ describe('one try at one account', () => {
   });
 });
 
+describe('the limits that an answer speaks of', () => {
+  const resetAt = Math.floor(systemClock.now().getTime() / 1000) + 3600;
+  const limits = sse({
+    type: 'codex.rate_limits',
+    rate_limits: { primary: { used_percent: 42, window_minutes: 300, reset_at: resetAt } },
+  });
+
+  it('are read once from an event that comes in pieces, wherever it is cut', async () => {
+    for (let cut = 1; cut < limits.length; cut += 1) {
+      const pieces = [sse({ type: 'response.created' }), limits.subarray(0, cut), limits.subarray(cut), item];
+      const { board } = await trying([wholeAnswer(pieces)]);
+      expect(board.takeDirtyReadings().map(({ reading }) => reading.usedPercent)).toEqual([42]);
+    }
+  });
+
+  it.each([
+    ['cut off', limits.subarray(0, limits.length - 20)],
+    ['no JSON', Buffer.from('event: codex.rate_limits\ndata: {"type":"codex.rate_limits","rate_limits":{\n\n')],
+    ['of another shape', sse({ type: 'codex.rate_limits', rate_limits: [1] })],
+  ])('are not read from an event that is %s, and the answer goes on', async (_, event) => {
+    const { result, board } = await trying([wholeAnswer([item, event])]);
+    expect(result.kind).toBe('answer');
+    if (result.kind === 'answer' && result.answer.kind === 'stream')
+      for await (const blocks of result.answer.stream.blocks()) expect(blocks.length).toBeGreaterThan(0);
+    expect(board.takeDirtyReadings()).toEqual([]);
+  });
+
+  it('count on the meter that its headers name, and credits are known from them too', async () => {
+    const headers = {
+      'content-type': 'application/json',
+      'x-codex-active-limit': 'codex_bengalfox',
+      'x-codex-credits-has-credits': 'True',
+      'x-codex-credits-unlimited': 'False',
+      'x-codex-credits-balance': '7',
+    };
+    const body = Buffer.from(JSON.stringify({ error: { type: 'usage_limit_reached', resets_at: resetAt } }));
+    const tried = await trying([wholeAnswer([body], { status: 429, headers })]);
+    expect(tried.attempt.activeMeter).toBe('codex_spark');
+    expect(tried.board.takeDirtyCredits().map(({ credits }) => credits.balance)).toEqual(['7']);
+    expect(tried.result).toMatchObject({
+      fault: { kind: 'usage_exhausted', exhausts: [{ usedPercent: 100, resetAt: new Date(resetAt * 1000) }] },
+    });
+  });
+});
+
 describe('an access token that is refused', () => {
   it('is renewed once, and the same account asked again with the new one', async () => {
     const { result, calls } = await trying([unauthorized(), wholeAnswer([item])]);
@@ -194,7 +239,7 @@ async function trying(
   const attempt = makeAttempt();
   const question = { exchange, attempt, account: makeAccount(), signal: signal ?? exchange.signal, headersMs: 60_000 };
   const result = await tryAccount(question, parts);
-  return { result, attempt, calls, exchange, headers: headersOf(result) };
+  return { result, attempt, calls, exchange, headers: headersOf(result), board: parts.board };
 }
 
 function headersOf(result: AttemptResult): Readonly<Record<string, string>> {

@@ -119,7 +119,10 @@ async function call(
     });
     attempt.upstreamStatus = answer.status;
     attempt.upstreamRequestId = upstreamRequestId(answer.headers);
-    parts.board.record(account.id, readQuotaHeaders(answer.headers, parts.clock.now()).readings);
+    const evidence = readQuotaHeaders(answer.headers, parts.clock.now());
+    attempt.activeMeter = evidence.activeMeter;
+    parts.board.record(account.id, evidence.readings);
+    parts.board.noteCredits(account.id, evidence.credits);
     return answer;
   } catch (error) {
     if (error instanceof NetworkFault && error.kind === 'connect') attempt.mayHaveRun = false;
@@ -172,7 +175,11 @@ async function openStream(
     clock,
     holdMs: exchange.settings['gateway.holdback_ms'],
     idleMs: exchange.settings['gateway.stream_idle_timeout_ms'],
-    onRateLimits: (event) => board.record(account.id, readRateLimitsEvent(event, clock.now())?.readings ?? []),
+    onRateLimits(event) {
+      const evidence = readRateLimitsEvent(event, clock.now());
+      board.record(account.id, evidence?.readings ?? []);
+      board.noteCredits(account.id, evidence?.credits ?? null);
+    },
     onCompaction: (content) => continuity.rememberCompaction(content, account.id),
     onAnswered: (responseId) => continuity.rememberResponse(exchange, { responseId, accountId: account.id }),
   });

@@ -58,6 +58,8 @@ export interface Attempt {
   errorCode: string | null;
   retryReason: string | null;
   upstreamRequestId: string | null;
+  /** The meter that counts this call, where the answer's headers name one. */
+  activeMeter?: string | null;
   firstByteMs: number | null;
   totalMs: number | null;
   completedAt: Date | null;

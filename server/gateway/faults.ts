@@ -2,6 +2,7 @@
  * Every way an attempt can fail, as one closed table: whose fault it is, whether another attempt may help, and what the
  * client is told when none did. Unknown answers have a row of their own instead of being guessed into another.
  */
+import type { QuotaReading } from '../accounts/quota.ts';
 import type { ErrorCode } from '../contract/error-codes.ts';
 
 export interface FaultRow {
@@ -61,6 +62,8 @@ export interface Fault {
   /** How long the provider asks to wait. */
   readonly retryAfterMs: number | null;
   readonly answer: UpstreamAnswer | null;
+  /** What the refusal says of the limit it speaks of; on the account's own meter. Absent for other faults. */
+  readonly exhausts?: readonly QuotaReading[];
 }
 
 /** The row of a fault, with its columns typed. */

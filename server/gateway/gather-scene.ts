@@ -4,7 +4,6 @@
  */
 import type { AccountBoard } from '../accounts/account-board.ts';
 import type { AccountBook } from '../accounts/account-book.ts';
-import { accountMeter } from '../accounts/quota.ts';
 import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Scene } from '../routing/scene.ts';
 import type { Clock } from '../world/world.ts';
@@ -14,7 +13,7 @@ import type { SceneQuestion } from './scene-question.ts';
 /** What routing knows of accounts, wherever it is kept. */
 export interface SceneParts {
   readonly book: Pick<AccountBook, 'inPool'>;
-  readonly board: Pick<AccountBoard, 'unavailability' | 'readings'>;
+  readonly board: Pick<AccountBoard, 'unavailability' | 'limits' | 'isOnCredits'>;
   readonly health: Pick<AttemptHealth, 'look'>;
   readonly successes: Pick<LastSuccesses, 'lastSuccessAt'>;
   readonly clock: Pick<Clock, 'now'>;
@@ -41,7 +40,8 @@ export function gatherScene(question: SceneQuestion, { book, board, health, succ
     seed,
     prefers,
     demoted: view.demoted,
-    quota: (accountId) => board.readings(accountId).filter(({ meter }) => meter === accountMeter),
+    isOnCredits: (accountId) => board.isOnCredits(accountId, asked),
+    quota: (accountId) => board.limits(accountId, model),
     lastSuccessAt: (accountId) => successes.lastSuccessAt(accountId),
   };
 }

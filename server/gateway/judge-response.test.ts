@@ -157,6 +157,30 @@ describe('a refusal', () => {
     if (code) expect(fault.code).toBe(code);
   });
 
+  it('says until when a limit is used up, and no other refusal does', () => {
+    const resetsAt = now.getTime() / 1000 + 60;
+    const body = (error: object) => Buffer.from(JSON.stringify({ error }));
+    const limit = judgeRefusal(
+      { status: 429, headers: new Map(), body: body({ type: 'usage_limit_reached', resets_at: resetsAt }) },
+      now,
+    );
+    expect(limit.exhausts).toMatchObject([{ usedPercent: 100, resetAt: new Date(resetsAt * 1000) }]);
+    const late = judgeLateFailure({ error: { code: 'usage_limit_reached', resets_in_seconds: 60 } }, now);
+    expect(late.exhausts).toMatchObject([{ usedPercent: 100, resetAt: new Date(resetsAt * 1000) }]);
+    const speed = { status: 429, headers: new Map(), body: body({ code: 'rate_limit_exceeded' }) };
+    expect(judgeRefusal(speed, now).exhausts).toBeUndefined();
+  });
+
+  it.each(['rate_limit_reached', 'workspace_member_credits_depleted', 'workspace_owner_usage_limit_reached'])(
+    'that only its header explains (%s) is a used up limit',
+    (word) => {
+      const headers = new Map([['x-codex-rate-limit-reached-type', word]]);
+      const fault = judgeRefusal({ status: 429, headers, body: Buffer.alloc(0) }, now);
+      expect(fault.kind).toBe('usage_exhausted');
+      expect(fault.exhausts).toHaveLength(1);
+    },
+  );
+
   it('takes the wait from the header, else from the message', () => {
     const body = error({ code: 'rate_limit_exceeded', message: 'Please try again in 1.5s.' });
     expect(judgeRefusal(answer({ status: 429, body }), now).retryAfterMs).toBe(1_500);

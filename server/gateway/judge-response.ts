@@ -1,4 +1,6 @@
 /** What an answer of the provider means. Pure; the classes are those of wire spec B15. */
+import type { QuotaReading } from '../accounts/quota.ts';
+import { readQuotaError } from '../accounts/read-quota.ts';
 import { readRetryAfterMs } from '../accounts/read-retry-after.ts';
 import { faultRow, type Fault, type FaultKind, type UpstreamAnswer } from './faults.ts';
 
@@ -28,6 +30,15 @@ const exhaustedCodes = new Set([
   'workspace_owner_usage_limit_reached',
   'workspace_member_usage_limit_reached',
 ]);
+/** Says which limit a 429 means, where its body does not (gateway spec 5.2). */
+const reachedHeader = 'x-codex-rate-limit-reached-type';
+const reachedTypes = new Set<string | undefined>([
+  'rate_limit_reached',
+  'workspace_owner_credits_depleted',
+  'workspace_member_credits_depleted',
+  'workspace_owner_usage_limit_reached',
+  'workspace_member_usage_limit_reached',
+]);
 const requestCodes = new Set([
   'context_length_exceeded',
   'invalid_prompt',
@@ -48,13 +59,21 @@ const modelCodes = new Set(['model_not_found', 'model_not_available', 'unsupport
  */
 export function judgeRefusal(answer: UpstreamAnswer, now: Date): Fault {
   const facts = readErrorFacts(answer.body);
+  const kind = kindOfRefusal(answer, facts);
   return {
-    kind: kindOfRefusal(answer, facts),
+    kind,
     upstreamStatus: answer.status,
     code: wordOf(facts.code || facts.type) ?? `upstream_${answer.status}`,
     retryAfterMs: readRetryAfterMs({ header: answer.headers.get('retry-after'), message: facts.text, now }),
     answer,
+    ...(kind === 'usage_exhausted' && { exhausts: exhaustionIn(parsedOrNull(answer.body), now) }),
   };
+}
+
+/** The refusal's own words; one without them exhausts the account until a reading says otherwise. */
+function exhaustionIn(body: unknown, observedAt: Date): readonly QuotaReading[] {
+  const stated = readQuotaError(body, { observedAt });
+  return stated.length > 0 ? stated : readQuotaError({ error: { type: 'usage_limit_reached' } }, { observedAt });
 }
 
 function kindOfRefusal({ status, headers }: UpstreamAnswer, { code, type, text }: ErrorFacts): FaultKind {
@@ -67,7 +86,7 @@ function kindOfRefusal({ status, headers }: UpstreamAnswer, { code, type, text }
   if (status === 403) return 'policy_refused';
   if (type === 'usage_not_included' || code === 'usage_not_included') return 'plan_lacks_feature';
   if (exhaustedCodes.has(type) || exhaustedCodes.has(code)) return 'usage_exhausted';
-  if (status === 429) return 'rate_limited';
+  if (status === 429) return reachedTypes.has(headers.get(reachedHeader)) ? 'usage_exhausted' : 'rate_limited';
   if (modelCodes.has(code) || /^The '.{1,200}' model is not supported/s.test(text)) return 'model_unavailable';
   if (status >= 500) return overloadedCodes.has(code) ? 'model_overloaded' : 'provider_failed';
   return 'request_refused';
@@ -82,12 +101,14 @@ export function judgeLateFailure(response: unknown, now: Date): Fault {
   const error = fieldOf(response, 'error');
   const code = textOf(fieldOf(error, 'code')) || textOf(fieldOf(error, 'type'));
   const message = textOf(fieldOf(error, 'message'));
+  const kind = kindOfLateFailure(code);
   return {
-    kind: kindOfLateFailure(code),
+    kind,
     upstreamStatus: 200,
     code: wordOf(code) ?? 'response_failed',
     retryAfterMs: readRetryAfterMs({ header: null, message, now }),
     answer: null,
+    ...(kind === 'usage_exhausted' && { exhausts: exhaustionIn({ error }, now) }),
   };
 }
 

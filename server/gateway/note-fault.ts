@@ -1,6 +1,6 @@
 /** What a fault teaches about its account, told to the board. Faults of the request or the edge teach nothing of it. */
 import type { AccountBoard } from '../accounts/account-board.ts';
-import { readQuotaError, readQuotaHeaders } from '../accounts/read-quota.ts';
+import type { QuotaReading } from '../accounts/quota.ts';
 import type { Fault } from './faults.ts';
 
 /** How long a "too fast" without a stated wait keeps an account out. */
@@ -17,13 +17,15 @@ export interface FaultNote {
   readonly model: string;
   readonly fault: Fault;
   readonly now: Date;
+  /** The meter that counted the call; the account's own when nobody says. */
+  readonly activeMeter?: string | null | undefined;
 }
 
-export function noteFault(board: AccountBoard, { accountId, model, fault, now }: FaultNote): void {
+export function noteFault(board: AccountBoard, { accountId, model, fault, now, activeMeter }: FaultNote): void {
   const after = (ms: number) => new Date(now.getTime() + ms);
   switch (fault.kind) {
     case 'usage_exhausted':
-      return board.record(accountId, exhaustionOf(fault, now), { model });
+      return board.record(accountId, onMeter(fault.exhausts ?? [], activeMeter), { model });
     case 'rate_limited':
       return board.coolDown(accountId, after(Math.min(fault.retryAfterMs ?? defaultCoolDownMs, longestCoolDownMs)));
     case 'token_rejected':
@@ -37,18 +39,6 @@ export function noteFault(board: AccountBoard, { accountId, model, fault, now }:
   }
 }
 
-/** The refusal's own words; a refusal without them still exhausts the account until a reading says otherwise. */
-function exhaustionOf(fault: Fault, now: Date) {
-  const activeMeter = fault.answer ? readQuotaHeaders(fault.answer.headers, now).activeMeter : null;
-  const stated = fault.answer ? readQuotaError(parsed(fault.answer.body), { observedAt: now, activeMeter }) : [];
-  if (stated.length > 0) return stated;
-  return readQuotaError({ error: { type: 'usage_limit_reached' } }, { observedAt: now, activeMeter });
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return null; // Not JSON: the status was the message.
-  }
+function onMeter(readings: readonly QuotaReading[], meter: string | null | undefined): readonly QuotaReading[] {
+  return meter ? readings.map((reading) => ({ ...reading, meter })) : readings;
 }

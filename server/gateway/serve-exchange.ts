@@ -92,11 +92,12 @@ function noteFailureInStream(
   { parts, answered }: { parts: ServingParts; answered: Answered | null },
 ): void {
   const attempt = currentAttempt(exchange);
-  const failureCode = answered?.answer.kind === 'stream' ? answered.answer.stream.observer.failureCode : null;
-  if (!attempt || failureCode === null) return;
+  const observer = answered?.answer.kind === 'stream' ? answered.answer.stream.observer : null;
+  if (!attempt || observer?.terminal !== 'failed') return;
   const now = parts.clock.now();
-  const fault = judgeLateFailure({ error: { code: failureCode } }, now);
-  noteFault(parts.board, { accountId: attempt.accountId, model: exchange.ask.model, fault, now });
+  const fault = judgeLateFailure({ error: observer.failure }, now);
+  const { accountId, activeMeter } = attempt;
+  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now, activeMeter });
 }
 
 /** What the end of the answer tells of its circuit. A whole body is complete once it is read. */

@@ -40,7 +40,7 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
       ctx.state.route = path;
       const client = clientOf(ctx.req, parts);
       const accounts = parts.book.inPool(client.poolId);
-      const rows = accounts.map((account) => ({ account, readings: parts.board.readings(account.id) }));
+      const rows = accounts.map((account) => ({ account, readings: parts.board.limits(account.id, null) }));
       ctx.body = poolUsage(rows, parts.clock.now());
     });
   }

@@ -159,6 +159,12 @@ describe('the order in which accounts are tried', () => {
     );
   });
 
+  it('puts an account that costs credits last of all, even the one that the conversation prefers', () => {
+    const all = { ...nothingKnown, accounts: ['a', 'b', 'c', 'd'].map((id) => accountFacts(id)) };
+    const base = question(all, { demoted: new Set(['b']), prefers: 'c' });
+    expect(order(all, { ...base, isOnCredits: (id) => id === 'c' }).slice(-2)).toEqual(['b', 'c']);
+  });
+
   it('never names an account beyond its limit, wherever preference and demotion put it', () => {
     const all = { ...nothingKnown, accounts: ['a', 'b', 'c', 'd', 'e'].map((id) => accountFacts(id)) };
     const whole = order(all, question(all));

@@ -20,15 +20,18 @@ export interface OrderQuestion extends StrategyFacts {
    * may only be an older one (gateway spec 3, stage 7).
    */
   readonly isCompaction: boolean;
+  /** Accounts whose limit is used up and whose credits are spent instead: after all others. Must be instant. */
+  readonly isOnCredits: (accountId: string) => boolean;
   /** How many accounts to name at most. */
   readonly limit: number;
 }
 
 /**
  * Where an account stands before its strategy's key is looked at, as a sum; the lowest comes first. So demotion wins
- * over preference, what a strategy keeps in reserve comes after both, and who may not know how to compact last of all.
+ * over preference, what a strategy keeps in reserve comes after both, what costs credits after that, and who may not
+ * know how to compact last of all.
  */
-const tiers = { notPreferred: 1, demoted: 2, reserve: 4, notCompacting: 8 } as const;
+const tiers = { notPreferred: 1, demoted: 2, reserve: 4, onCredits: 8, notCompacting: 16 } as const;
 
 interface Standing {
   readonly account: AccountFacts;
@@ -64,10 +67,11 @@ export function orderCandidates(accounts: readonly AccountFacts[], question: Ord
 }
 
 /** The tier of an account with this key. */
-function tiersFor({ prefers, demoted, isCompaction, model }: OrderQuestion) {
+function tiersFor({ prefers, demoted, isCompaction, isOnCredits, model }: OrderQuestion) {
   return ({ id, models }: AccountFacts, key: number): number => {
     let tier = id === prefers ? 0 : tiers.notPreferred;
     if (demoted.size > 0 && demoted.has(id)) tier += tiers.demoted;
+    if (isOnCredits(id)) tier += tiers.onCredits;
     if (isCompaction && !models?.get(model)?.compacts) tier += tiers.notCompacting;
     return key >= reserveKey ? tier + tiers.reserve : tier;
   };

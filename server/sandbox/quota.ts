@@ -53,7 +53,7 @@ export interface Quota {
   exhaust(resetsInSeconds: number): void;
   /** Empties every window at once, as a redeemed reset credit does. Returns how many had something in them. */
   resetWindows(): number;
-  /** When the full window empties (unix seconds), or undefined while there is room. */
+  /** When the full window empties (unix seconds), or undefined while there is room or credits pay for the work. */
   exhaustedUntil(): number | undefined;
   headers(plan: string): Record<string, string>;
   rateLimitsEvent(plan: string): { type: string; [key: string]: unknown };
@@ -87,6 +87,8 @@ export function createQuota(clock: Clock, seed: QuotaSeed): Quota {
   }
 
   const isFull = (window: Window) => window.usedPercent >= 100;
+  const isLong = (window: Window) => window.minutes >= 1_440;
+  const hasBalance = () => credits !== null && (credits.unlimited || Number(credits.balance) > 0);
 
   function usageWindow(window: Window | undefined): unknown {
     if (!window) return null;
@@ -133,7 +135,7 @@ export function createQuota(clock: Clock, seed: QuotaSeed): Quota {
       return used.length;
     },
     exhaustedUntil() {
-      const full = current().filter(isFull);
+      const full = current().filter((window) => isFull(window) && !(isLong(window) && hasBalance()));
       return full.length ? Math.floor(Math.max(...full.map((window) => window.resetAtMs)) / 1000) : undefined;
     },
     headers(plan) {

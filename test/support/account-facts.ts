@@ -45,6 +45,7 @@ export const emptyScene: Scene = {
   seed: 's',
   prefers: null,
   demoted: new Set(),
+  isOnCredits: () => false,
   quota: () => [],
   lastSuccessAt: () => null,
 };

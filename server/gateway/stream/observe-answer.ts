@@ -28,6 +28,8 @@ export interface AnswerObserver {
   readonly servedTier: string | null;
   /** The provider's code for a failed answer. */
   readonly failureCode: string | null;
+  /** The whole error of a failed answer, to be judged; it may quote what somebody wrote, so it is never kept. */
+  readonly failure: unknown;
 }
 
 export interface AnswerListeners {
@@ -54,6 +56,7 @@ export function createAnswerObserver({ onRateLimits, onCompaction, onAnswered }:
   let reportsUsage = false;
   let servedTier: string | null = null;
   let failureCode: string | null = null;
+  let failure: unknown = null;
 
   function observe(block: Buffer): ObservedBlock {
     const data = dataOf(block);
@@ -90,7 +93,11 @@ export function createAnswerObserver({ onRateLimits, onCompaction, onAnswered }:
       usage = readTokenUsage(report.usage);
       reportsUsage = report.usage !== null;
       servedTier = readServedTier(report.servedTier);
-      if (ending === 'failed') failureCode = codeOf(recordOf(response['error'])['code']);
+      if (ending === 'failed') {
+        failure = response['error'];
+        const { code, type: kind } = recordOf(failure);
+        failureCode = codeOf(typeof code === 'string' ? code : kind);
+      }
       const responseId = ending === 'failed' ? null : readResponseId(response['id']);
       if (responseId !== null) onAnswered(responseId);
     }
@@ -118,6 +125,9 @@ export function createAnswerObserver({ onRateLimits, onCompaction, onAnswered }:
     },
     get failureCode() {
       return failureCode;
+    },
+    get failure() {
+      return failure;
     },
   };
 }

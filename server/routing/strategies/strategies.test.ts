@@ -33,6 +33,7 @@ function order(strategy: StrategyName, accounts: readonly string[], known: Known
     lastSuccessAt: (id) => known.successes?.[id] ?? null,
     floorPercent: known.floorPercent ?? 0,
     prefers: known.prefers ?? null,
+    isOnCredits: () => false,
     demoted: known.demoted ?? new Set(),
     limit: accounts.length,
   }).map(({ id }) => id);

@@ -35,6 +35,8 @@ const f6 = behaviour({
   options: z.object({
     code: z.string().default('server_is_overloaded'),
     message: z.string().optional(),
+    /** The error says when the limit resets, as that of a used-up one may. */
+    resetsInSeconds: z.number().int().optional(),
     /** Deltas of visible text before the failure. */
     deltas: z.number().int().nonnegative().default(0),
   }),
@@ -43,7 +45,10 @@ const f6 = behaviour({
     yield rateLimits(turn);
     if (options.deltas > 0) yield* beginMessage(turn, options.deltas);
     const message = options.message ?? failureMessages[options.code] ?? 'The response failed.';
-    const response = { ...responseObject(turn, { status: 'failed' }), error: { code: options.code, message } };
+    const nowSeconds = Math.floor(turn.parts.clock.now().getTime() / 1000);
+    const reset = options.resetsInSeconds === undefined ? {} : { resets_at: nowSeconds + options.resetsInSeconds };
+    const error = { code: options.code, message, ...reset };
+    const response = { ...responseObject(turn, { status: 'failed' }), error };
     yield event({ type: 'response.failed', response });
   },
 });
