@@ -4,6 +4,7 @@
  * provider takes each refresh token once only (wire spec B4).
  */
 import { GatewayError } from '../contract/gateway-error.ts';
+import { untilAborted } from '../lib/until-aborted.ts';
 import type { Credential } from './account.ts';
 import type { AccountBook } from './account-book.ts';
 import type { RefreshReason } from './refresh-outcome.ts';
@@ -148,7 +149,8 @@ export function createTokenKeeper(parts: RefreshParts & { readonly book: Pick<Ac
       const account = book.byId(accountId);
       // Unknown to the book means new or removed; only the database can tell. A book that lags is no harm: a newer
       // credential of our own counts too.
-      const credential = await credentialSince(accountId, account?.credentialEpoch ?? Number.POSITIVE_INFINITY);
+      const stored = credentialSince(accountId, account?.credentialEpoch ?? Number.POSITIVE_INFINITY);
+      const credential = await untilAborted(stored, signal);
       if (account?.credentialEpoch !== credential.epoch) return credential;
       if (account.accessTokenExpiresAt === null || account.accessTokenExpiresAt > clock.now()) return credential;
       if (clock.monotonicMs() - (renewedMs.get(accountId) ?? -Infinity) < newTokenMs) return credential;
@@ -165,16 +167,3 @@ export function createTokenKeeper(parts: RefreshParts & { readonly book: Pick<Ac
 }
 
 const signedOut = { kind: 'signed_out' } as const;
-
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  signal.throwIfAborted();
-  const { promise: left, reject } = Promise.withResolvers<never>();
-  const leave = () => reject(signal.reason);
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([promise, left]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
-}

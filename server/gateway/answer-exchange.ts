@@ -21,6 +21,7 @@ import type { RecordKeeper } from './record-keeper.ts';
 import { refusalOfTorn } from './refusal-of-pin.ts';
 import { refusalOf } from './refusal.ts';
 import { questionOf } from './scene-question.ts';
+import { untilDeadline } from './until-deadline.ts';
 
 export interface EngineParts extends AttemptParts {
   readonly continuity: Continuity;
@@ -62,8 +63,9 @@ export class RefusedByProvider extends Error {
 export async function answerExchange(exchange: Exchange, parts: EngineParts): Promise<Answered> {
   const deadline = createDeadline(exchange, parts);
   const tried = new Set<string>();
+  const untilThen = { exchange, signal: deadline.signal };
   try {
-    await parts.continuity.recall(exchange);
+    await untilDeadline(parts.continuity.recall(exchange), untilThen);
     // From here to the claim nothing waits, so a second first request of the conversation sees it.
     const continuation = parts.continuity.continuationOf(exchange);
     exchange.continuation = continuation;
@@ -85,7 +87,7 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
       logChoice(exchange, { parts, accountId: account.id });
       const attempt = beginAttempt(exchange, { parts, account });
       try {
-        await parts.records.begin(exchange, attempt);
+        await untilDeadline(parts.records.begin(exchange, attempt), untilThen);
         const headersMs = Math.max(1, deadline.remainingMs());
         const result = await tryAccount({ exchange, attempt, account, signal: deadline.signal, headersMs }, parts);
         if (result.kind === 'answer') {
@@ -117,9 +119,7 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
         leaveAccount();
         const now = parts.clock.now();
         pass.ended({ terminal: null, failureCode: null, error, abortReason: null, now });
-        throw deadline.isOver && !exchange.signal.aborted
-          ? new GatewayError('upstream_timeout', { retryAfterMs: 2_000 })
-          : error;
+        throw error;
       }
     }
   } finally {
@@ -228,11 +228,9 @@ function createDeadline(exchange: Exchange, { clock }: EngineParts) {
   const endsMs = clock.monotonicMs() + limitMs;
   const controller = new AbortController();
   const forward = () => controller.abort(exchange.signal.reason);
-  let isOver = false;
-  const timer = clock.timer(limitMs, () => {
-    isOver = true;
-    controller.abort(new GatewayError('upstream_timeout'));
-  });
+  const timer = clock.timer(limitMs, () =>
+    controller.abort(new GatewayError('upstream_timeout', { retryAfterMs: 2_000 })),
+  );
   if (exchange.signal.aborted) forward();
   else exchange.signal.addEventListener('abort', forward, { once: true });
   return {
@@ -240,8 +238,5 @@ function createDeadline(exchange: Exchange, { clock }: EngineParts) {
     signal: controller.signal,
     remainingMs: () => endsMs - clock.monotonicMs(),
     stop: () => timer.stop(),
-    get isOver() {
-      return isOver;
-    },
   };
 }

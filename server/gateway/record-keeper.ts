@@ -47,7 +47,7 @@ const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 
 export function createRecordKeeper({ pool, prices, processNumber, clock, log }: RecordKeeperOptions): RecordKeeper {
-  const options = { maxGroup, maxWaiting };
+  const options = { mayBlameItem: (error: unknown) => !isConnectionLoss(error), maxGroup, maxWaiting };
   const reservations = createGroupCommit<Reservation, boolean>({
     ...options,
     writeGroup: (items) => reserveRequests(pool, items),
@@ -64,6 +64,10 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     writeGroup: (items) => persistently(() => settleRequests(pool, items)),
   });
   const over = new WeakSet<Exchange>();
+  /** Reservations under way: a client may leave, and its exchange be over, before the database answers. */
+  const reserving = new WeakMap<Exchange, Promise<unknown>>();
+  /** Settlements that wait for theirs, or are written. */
+  const closing = new Set<Promise<void>>();
   const stopping = new AbortController();
 
   /** Repeats a write while the database is away. Only loss of connection repeats; a refused statement is a bug to see. */
@@ -85,7 +89,9 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
         return await insertAttempt(pool, { requestId: exchange.id, attempt: attemptRowOf(exchange, attempt) });
       // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
-      exchange.isReserved = await reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      const reserved = reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      reserving.set(exchange, reserved);
+      exchange.isReserved = await reserved;
       if (!exchange.isReserved) throw new GatewayError('api_key_revoked');
     } catch (error) {
       if (error instanceof GatewayError) throw error;
@@ -120,23 +126,28 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
       completedAt: clock.now(),
       totalMs: clock.monotonicMs() - exchange.admittedMs,
     });
-    settlements
-      .write(settlement)
-      .then((settled) => {
-        // Others took this process for dead and closed the request with a guess.
-        if (settled === 'corrected') log.info('settlement_corrected', { requestId: exchange.id });
-        logClosed(exchange, settlement);
-      })
-      .catch((error: unknown) =>
-        log.error('settlement_not_recorded', { requestId: exchange.id, ...errorFacts(error) }),
-      );
+    const written = close(exchange, settlement).finally(() => closing.delete(written));
+    closing.add(written);
+  }
+
+  async function close(exchange: Exchange, settlement: Settlement): Promise<void> {
+    // Written first, it would find nothing to close; whether the reservation stands is the statement's to see.
+    await reserving.get(exchange)?.catch(() => undefined);
+    try {
+      const settled = await settlements.write(settlement);
+      // Others took this process for dead and closed the request with a guess.
+      if (settled === 'corrected') log.info('settlement_corrected', { requestId: exchange.id });
+      logClosed(exchange, settlement);
+    } catch (error) {
+      log.error('settlement_not_recorded', { requestId: exchange.id, ...errorFacts(error) });
+    }
   }
 
   async function flush(signal: AbortSignal): Promise<void> {
     const give = () => stopping.abort();
     if (signal.aborted) give();
     else signal.addEventListener('abort', give, { once: true });
-    await Promise.all([reservations.idle(), rejections.idle(), settlements.idle()]);
+    await Promise.all([reservations.idle(), rejections.idle(), ...closing]);
     signal.removeEventListener('abort', give);
   }
 
@@ -146,7 +157,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     settle,
     flush,
     get waiting() {
-      return reservations.size + rejections.size + settlements.size;
+      return reservations.size + rejections.size + closing.size;
     },
   };
 }

@@ -6,6 +6,7 @@ describe('group commit', () => {
     const groups: number[][] = [];
     const gates: (() => void)[] = [];
     const commit = createGroupCommit<number, number>({
+      mayBlameItem: () => true,
       maxGroup: 10,
       maxWaiting: 100,
       async writeGroup(items) {
@@ -28,6 +29,7 @@ describe('group commit', () => {
 
   it('lets a bad item fail alone', async () => {
     const commit = createGroupCommit<number, number>({
+      mayBlameItem: () => true,
       maxGroup: 10,
       maxWaiting: 100,
       async writeGroup(items) {
@@ -40,8 +42,27 @@ describe('group commit', () => {
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
   });
 
+  it('fails a whole group at once when no item can be to blame', async () => {
+    let writes = 0;
+    const commit = createGroupCommit<number, number>({
+      mayBlameItem: () => false,
+      maxGroup: 10,
+      maxWaiting: 100,
+      async writeGroup() {
+        await Promise.resolve();
+        writes += 1;
+        throw new Error('away');
+      },
+    });
+    const results = await Promise.allSettled([1, 2, 3, 4].map((item) => commit.write(item)));
+    expect(results.map(({ status }) => status)).toEqual(Array.from(results, () => 'rejected'));
+    expect(writes).toBe(2);
+    expect(commit.size).toBe(0);
+  });
+
   it('refuses beyond its bound instead of growing', async () => {
     const commit = createGroupCommit<number, number>({
+      mayBlameItem: () => true,
       maxGroup: 1,
       maxWaiting: 1,
       writeGroup: () => new Promise(() => undefined),

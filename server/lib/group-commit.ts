@@ -15,6 +15,8 @@ export interface GroupCommit<Item, Result> {
 export interface GroupCommitOptions<Item, Result> {
   /** Writes a group; results in the order of the items. */
   readonly writeGroup: (items: readonly Item[]) => Promise<readonly Result[]>;
+  /** Whether a failed write may be the fault of one item; when not, the whole group fails at once. */
+  readonly mayBlameItem: (error: unknown) => boolean;
   readonly maxGroup: number;
   /** Beyond this many waiting items `write` rejects at once with `GroupCommitFull`: memory stays bounded. */
   readonly maxWaiting: number;
@@ -35,6 +37,7 @@ interface Waiting<Item, Result> {
 
 export function createGroupCommit<Item, Result>({
   writeGroup,
+  mayBlameItem,
   maxGroup,
   maxWaiting,
 }: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
@@ -60,13 +63,16 @@ export function createGroupCommit<Item, Result>({
     for (const done of idleWaiters.splice(0)) done();
   }
 
-  /** One bad item must not fail its neighbours: a failed group is tried again item by item. */
+  /**
+   * One bad item must not fail its neighbours: a group that it may have failed is tried again item by item. A database
+   * that is away would only be asked in vain once for each.
+   */
   async function writeOrSplit(group: readonly Waiting<Item, Result>[]): Promise<void> {
     try {
       const results = await writeGroup(group.map(({ item }) => item));
       group.forEach(({ resolve }, index) => resolve(results[index] as Result));
     } catch (error) {
-      if (group.length === 1) group[0]?.reject(error);
+      if (group.length === 1 || !mayBlameItem(error)) for (const { reject } of group) reject(error);
       else for (const one of group) await writeOrSplit([one]);
     }
   }

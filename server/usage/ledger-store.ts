@@ -3,10 +3,28 @@
  * is one statement for many rows, which requests under load share.
  */
 import type pg from 'pg';
+import { statementLimitMs } from '../database/connect.ts';
 import type { AttemptRow, Rejection } from './ledger-rows.ts';
 
 /** A pool or one connection of it. */
 export type Queryable = Pick<pg.Pool, 'query'>;
+
+/** Longer than the server lets a statement run: then the connection is gone without a word, and the next is tried. */
+const answerLimitMs = statementLimitMs + 5_000;
+
+/** Runs a prepared statement of the ledger. @throws what the database says, or that it did not answer in time. */
+export async function runStatement<Row extends pg.QueryResultRow>(
+  pool: Queryable,
+  statement: { name: string; text: string; values: readonly unknown[] },
+): Promise<Row[]> {
+  // The driver knows a limit for each query; its types do not.
+  const query: pg.QueryConfig & { query_timeout: number } = {
+    ...statement,
+    values: [...statement.values],
+    query_timeout: answerLimitMs,
+  };
+  return (await pool.query<Row>(query)).rows;
+}
 
 export const requestColumns = `"requestId" uuid, "poolId" uuid, "keyId" uuid, "keyName" text, "keyPrefix" text,
   "processNumber" int, endpoint text, transport text, "routeClass" text, model text, "requestedModel" text, "requestedTier" text,
@@ -35,7 +53,7 @@ do update set requests = sum.requests + excluded.requests, rejected = sum.reject
 
 /** Writes rows of requests that were refused before any attempt. */
 export async function rejectRequests(pool: Queryable, items: readonly Rejection[]): Promise<void> {
-  await pool.query({ name: 'reject_requests', text: rejectText, values: [JSON.stringify(items)] });
+  await runStatement(pool, { name: 'reject_requests', text: rejectText, values: [JSON.stringify(items)] });
 }
 
 const insertAttemptText = `
@@ -52,7 +70,7 @@ export async function insertAttempt(
   { requestId, attempt }: { requestId: string; attempt: AttemptRow },
 ): Promise<void> {
   const { id, number, accountId, accountLabel, transport, startedAt } = attempt;
-  await pool.query({
+  await runStatement(pool, {
     name: 'insert_attempt',
     text: insertAttemptText,
     values: [id, requestId, number, accountId, accountLabel, transport, startedAt],

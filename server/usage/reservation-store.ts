@@ -2,7 +2,14 @@
  * SQL of reservations: the request, its first attempt and what is set aside for it, written before anything is sent. One
  * statement for many requests, so that a request costs at most one before dispatch and under load many share it.
  */
-import { amountColumns, insertRequest, ledgerColumns, requestColumns, type Queryable } from './ledger-store.ts';
+import {
+  amountColumns,
+  insertRequest,
+  ledgerColumns,
+  requestColumns,
+  runStatement,
+  type Queryable,
+} from './ledger-store.ts';
 import type { Reservation } from './ledger-rows.ts';
 
 /**
@@ -54,7 +61,7 @@ select "requestId" as id from live, unhurried`;
  */
 export async function reserveRequests(pool: Queryable, items: readonly Reservation[]): Promise<boolean[]> {
   const values = [JSON.stringify(items.map(({ estimate, ...item }) => ({ ...item, ...estimate })))];
-  const { rows } = await pool.query<{ id: string }>({ name: 'reserve_requests', text: reserveText, values });
+  const rows = await runStatement<{ id: string }>(pool, { name: 'reserve_requests', text: reserveText, values });
   const reserved = new Set(rows.map(({ id }) => id));
   return items.map(({ requestId }) => reserved.has(requestId));
 }

@@ -7,7 +7,7 @@
  * that others believed dead may still learn what was used: then `void` takes the unknown settlement back and
  * `correction` stands in its place. So the plain sum over a request's entries is what it counts for, at any time.
  */
-import { amountColumns, ledgerColumns, type Queryable } from './ledger-store.ts';
+import { amountColumns, ledgerColumns, runStatement, type Queryable } from './ledger-store.ts';
 import { processEnded, type Settlement } from './ledger-rows.ts';
 
 const attemptColumns = `id uuid, number int, "accountId" uuid, "accountLabel" text, transport text, status text,
@@ -151,7 +151,7 @@ export type Settled = 'closed' | 'corrected' | 'unchanged';
 
 /** Closes requests, or corrects those that were closed without their usage. No request may be among the items twice. */
 export async function settleRequests(pool: Queryable, items: readonly Settlement[]): Promise<Settled[]> {
-  const { rows } = await pool.query<{ id: string; wasOpen: boolean }>({
+  const rows = await runStatement<{ id: string; wasOpen: boolean }>(pool, {
     name: 'settle_requests',
     text: settleText,
     values: [JSON.stringify(items)],

@@ -34,6 +34,13 @@ export async function ledgerOf(db: Kysely<DB>, requestId: string) {
   return db.selectFrom('ledgerEntries').selectAll().where('requestId', '=', requestId).orderBy('event').execute();
 }
 
+/** The events by which a request may have been closed: at once, or by others first and then by its own process. */
+const waysToClose: Readonly<Record<string, readonly string[]>> = {
+  not_applicable: ['release reservation', 'release reservation settlement void'],
+  usage_unknown: ['release reservation settlement'],
+  usage_known: ['release reservation settlement', 'correction release reservation settlement void'],
+};
+
 /** Facts over everything that was ever recorded; each is empty or zero in sound books. */
 export async function faultsInBooks(db: Kysely<DB>) {
   const requests = await db.selectFrom('requests').selectAll().execute();
@@ -41,9 +48,14 @@ export async function faultsInBooks(db: Kysely<DB>) {
   const attempts = await db.selectFrom('attempts').selectAll().execute();
   const hours = await db.selectFrom('usageHours').selectAll().execute();
   const byRequest = Map.groupBy(entries, ({ requestId }) => requestId);
-  const eventsOf = (requestId: string) => (byRequest.get(requestId) ?? []).map(({ event }) => event).toSorted();
-  const known = entries.filter(({ event, usageStatus }) => event === 'settlement' && usageStatus === 'usage_known');
-  const reserved = entries.filter(({ event }) => event !== 'settlement');
+  // What attempts reported before they moved on stands beside what closes their request.
+  const eventsOf = (requestId: string) =>
+    (byRequest.get(requestId) ?? [])
+      .map(({ event }) => event)
+      .filter((event) => !event.startsWith('attempt:'))
+      .toSorted();
+  const known = entries.filter(({ usageStatus }) => usageStatus === 'usage_known');
+  const reserved = entries.filter(({ event }) => event === 'reservation' || event === 'release');
   const sum = <Row>(rows: readonly Row[], read: (row: Row) => unknown) =>
     rows.reduce((total, row) => total + Number(read(row) ?? 0), 0);
   const difference = (name: 'inputTokens' | 'cachedTokens' | 'outputTokens' | 'totalTokens' | 'costMicros') =>
@@ -53,11 +65,8 @@ export async function faultsInBooks(db: Kysely<DB>) {
     openAttempts: attempts.filter(({ status }) => status === 'in_progress').length,
     notClosedOnce: requests
       .filter(({ status }) => status !== 'rejected')
-      .map(({ id, usageStatus }) => [
-        eventsOf(id).join(' '),
-        usageStatus === 'not_applicable' ? 'release reservation' : 'release reservation settlement',
-      ])
-      .filter(([found, expected]) => found !== expected),
+      .map(({ id, usageStatus }) => ({ id, usageStatus, events: eventsOf(id).join(' ') }))
+      .filter(({ usageStatus, events }) => !waysToClose[usageStatus]?.includes(events)),
     stillReserved: {
       requests: sum(reserved, (row) => row.requests),
       tokens: sum(reserved, (row) => row.totalTokens),
@@ -65,7 +74,7 @@ export async function faultsInBooks(db: Kysely<DB>) {
     },
     hoursBesideLedger: {
       requests: sum(hours, (row) => row.requests) - requests.length,
-      known: sum(hours, (row) => row.usageKnown) - known.length,
+      known: sum(hours, (row) => row.usageKnown) - sum(known, (row) => row.requests),
       input: difference('inputTokens'),
       cached: difference('cachedTokens'),
       output: difference('outputTokens'),

@@ -64,6 +64,8 @@ export function createAnchors({ pool, clock, log }: AnchorsOptions): Anchors {
   const reads = createGroupCommit<readonly string[], readonly StoredAnchor[]>({
     maxGroup: 100,
     maxWaiting: 20_000,
+    // What is asked for are hashes; a failed read is the database's doing.
+    mayBlameItem: () => false,
     writeGroup: readGroup,
   });
   const writer = createAnchorWriter({

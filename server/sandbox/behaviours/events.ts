@@ -141,17 +141,24 @@ export interface EndOptions {
   readonly type?: 'response.completed' | 'response.done';
 }
 
-/** The end of a whole answer. The tokens count as reported when this event is sent. */
+/** The end of a whole answer. */
 export function completed(turn: Turn, options: EndOptions = {}): EventStep {
-  const usage = usageTokens(turn, options.usage);
   const response = responseObject(turn, { status: 'completed', ...options });
-  if (options.usage === 'absent') delete response['usage'];
-  else response['usage'] = usage ? wireUsage(usage) : null;
   response['service_tier'] = 'default';
   if (options.endTurn !== undefined) response['end_turn'] = options.endTurn;
-  const id = options.id ?? turn.responseId;
-  const step = event({ type: options.type ?? 'response.completed', response });
-  return { ...step, completesId: id, ...(usage ? { usage } : {}) };
+  const type = options.type ?? 'response.completed';
+  return { ...ending(turn, { type, response, usage: options.usage }), completesId: options.id ?? turn.responseId };
+}
+
+/** An event that ends an answer. Its tokens count as reported when it is sent. */
+export function ending(
+  turn: Turn,
+  { type, response, usage: option }: { type: string; response: Record<string, unknown>; usage: UsageOption },
+): EventStep {
+  const usage = usageTokens(turn, option);
+  const { usage: _none, ...rest } = response;
+  const said = option === 'absent' ? rest : { ...response, usage: usage ? wireUsage(usage) : null };
+  return { ...event({ type, response: said }), ...(usage ? { usage } : {}) };
 }
 
 function usageTokens(turn: Turn, option: UsageOption): UsageTokens | undefined {

@@ -1,11 +1,12 @@
 /** F6–F9, F11, F12: answers that begin and then go wrong, or never begin (wire spec D2, D3.7). */
 import { z } from 'zod';
-import { event, refuse, type Step } from '../steps.ts';
+import { refuse, type Step } from '../steps.ts';
 import type { Turn } from '../turn.ts';
 import { behaviour } from './define.ts';
 import {
   completed,
   created,
+  ending,
   head,
   itemAdded,
   message,
@@ -14,6 +15,7 @@ import {
   rateLimits,
   responseObject,
   textDelta,
+  usageOption,
 } from './events.ts';
 
 const failureMessages: Record<string, string> = {
@@ -39,6 +41,8 @@ const f6 = behaviour({
     resetsInSeconds: z.number().int().optional(),
     /** Deltas of visible text before the failure. */
     deltas: z.number().int().nonnegative().default(0),
+    /** Failed answers may say what they used all the same (wire spec C4). */
+    usage: usageOption.default(null),
   }),
   *answer(turn, options) {
     yield* opening(turn);
@@ -49,21 +53,24 @@ const f6 = behaviour({
     const reset = options.resetsInSeconds === undefined ? {} : { resets_at: nowSeconds + options.resetsInSeconds };
     const error = { code: options.code, message, ...reset };
     const response = { ...responseObject(turn, { status: 'failed' }), error };
-    yield event({ type: 'response.failed', response });
+    yield ending(turn, { type: 'response.failed', response, usage: options.usage });
   },
 });
 
 const f7 = behaviour({
   what: 'response.incomplete: max_output_tokens or content_filter.',
-  options: z.object({ reason: z.enum(['max_output_tokens', 'content_filter']).default('max_output_tokens') }),
+  options: z.object({
+    reason: z.enum(['max_output_tokens', 'content_filter']).default('max_output_tokens'),
+    usage: usageOption.default(null),
+  }),
   *answer(turn, options) {
     yield* opening(turn);
     yield* message(turn, { text: 'Half an ans' });
-    const response = responseObject(turn, { status: 'incomplete' });
-    yield event({
-      type: 'response.incomplete',
-      response: { ...response, incomplete_details: { reason: options.reason } },
-    });
+    const response = {
+      ...responseObject(turn, { status: 'incomplete' }),
+      incomplete_details: { reason: options.reason },
+    };
+    yield ending(turn, { type: 'response.incomplete', response, usage: options.usage });
   },
 });
 
