@@ -86,7 +86,7 @@ export function createApiKeysApi({
     async update({ key, pool, policy, ...named }) {
       const poolId = pool === undefined ? undefined : await findPool(pool);
       return change(key, (row) => ({
-        ...named,
+        ...(living(row) && named),
         poolId,
         // What cannot be read allowed nothing, and so does what it becomes until models are named.
         policy: policy && merged(row.policy ?? { ...openKeyPolicy, allowedModels: [] }, policy),

@@ -152,6 +152,18 @@ describe('a client that was recognised before', () => {
     expect(book.whyEnded(client)).toBe('api_key_missing');
   });
 
+  it('is worth asking about whenever the book was read again, until nobody listens', async () => {
+    const { id, secret } = await key();
+    const client = clientOf(`Bearer ${secret}`);
+    const seen: unknown[] = [];
+    const forget = book.onChange(() => seen.push(book.whyEnded(client)));
+    await change(id, { pausedAt: clock.now() });
+    await change(id, { pausedAt: null });
+    forget();
+    await book.reload();
+    expect(seen).toEqual(['api_key_paused', null]);
+  });
+
   it('ends with its Pool, and goes on with it', async () => {
     const house = await makeHousehold(database.db);
     const { secret } = await key({ poolId: house.poolId });
@@ -185,6 +197,16 @@ describe('a client that was recognised before', () => {
     expect(book.whyEnded(former)).toBe('api_key_rotated');
     expect(refusalOf(`Bearer ${secret}`).code).toBe('api_key_rotated');
     expect(clientOf(`Bearer ${next.secret}`).keyId).toBe(id);
+  });
+});
+
+describe('the book', () => {
+  it('misses no change that is made while it is being read', async () => {
+    const { id, secret } = await key();
+    const running = book.reload();
+    await updateApiKey(database.db, { id, changes: { revokedAt: clock.now() } });
+    await Promise.all([running, book.reload()]);
+    expect(refusalOf(`Bearer ${secret}`).code).toBe('api_key_revoked');
   });
 });
 

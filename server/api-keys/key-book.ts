@@ -39,6 +39,11 @@ export interface KeyBook {
   authenticate(caller: Caller): Client;
   /** Why a client that was recognised before may go on no longer; null while it may. Asks nobody, so it may be asked often. */
   whyEnded(client: Client): KeyEnd | null;
+  /**
+   * Calls `listener` after every reading, until the returned function is called; ask `whyEnded` then. What ends by the
+   * clock calls nobody.
+   */
+  onChange(listener: () => void): () => void;
   /** Reads everything again. Calls come after one another, each reading the newest state. */
   reload(): Promise<void>;
 }
@@ -59,6 +64,7 @@ const noSecret = Buffer.alloc(32);
 export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): KeyBook {
   let byPrefix: ReadonlyMap<string, HeldSecret> = new Map();
   let byId: ReadonlyMap<string, Held> = new Map();
+  const listeners = new Set<() => void>();
   let reading: Promise<void> = Promise.resolve();
 
   function authenticate({ authorization, address }: Caller): Client {
@@ -89,11 +95,18 @@ export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): 
     const held = (await listApiKeys(db)).map(hold);
     byId = new Map(held.map((each) => [each.row.id, each]));
     byPrefix = new Map(held.flatMap(secretsOf));
+    for (const listener of [...listeners]) listener();
   }
 
   return {
     authenticate,
     whyEnded,
+    onChange(listener) {
+      // A function of its own, so that the same listener may be added twice.
+      const own = () => listener();
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
     reload() {
       reading = reading
         .catch(() => undefined) // whoever asked for that reading hears of its failure

@@ -20,7 +20,7 @@ function decide(policy: Partial<KeyPolicy>, asked: Partial<PolicyQuestion> = {})
 describe('a key without restrictions', () => {
   it('changes nothing, whatever is asked', () => {
     const asked = fc.record({
-      model: fc.string({ minLength: 1 }),
+      model: fc.stringMatching(/^[a-z]{1,5}$/),
       effort: fc.option(fc.string()),
       isEffortReadable: fc.boolean(),
     });
@@ -59,12 +59,13 @@ describe('the model of a request', () => {
       expect(decide(policy, { model })).toMatchObject({ model: 'gpt-5.5', changes: { model: 'gpt-5.5' } });
   });
 
-  it('is left as it was written where nothing leads elsewhere', () => {
-    expect(decide({ allowedModels: ['gpt-6-luna'] }, { model: 'gpt-6-LUNA' })).toEqual({
-      kind: 'allowed',
-      model: 'gpt-6-LUNA',
-      changes: {},
-    });
+  it('is spelt as the provider spells it', () => {
+    for (const model of ['gpt-6-LUNA', ' GPT-6-Luna '])
+      expect(decide({ allowedModels: ['gpt-6-luna'] }, { model })).toEqual({
+        kind: 'allowed',
+        model: 'GPT-6-Luna',
+        changes: { model: 'GPT-6-Luna' },
+      });
   });
 
   it('must be allowed as it is asked of the provider, not as the client named it', () => {

@@ -17,6 +17,7 @@ export interface ModelFacts {
 export interface PolicyQuestion {
   /** null: what is stored cannot be read. */
   readonly policy: KeyPolicy | null;
+  /** As the client wrote it. */
   readonly model: string;
   /** null when the client leaves it to the model. */
   readonly effort: string | null;
@@ -49,10 +50,10 @@ export type PolicyVerdict =
 export function decideKeyPolicy(question: PolicyQuestion): PolicyVerdict {
   const { policy, model: requested, factsOf } = question;
   if (!policy) return { kind: 'refused', code: 'api_key_policy_malformed', model: requested };
-  const target = targetModel(policy, requested);
-  const facts = factsOf(target ?? requested);
-  // A name that policy puts in must be the provider's own; one the client wrote is left as it is.
-  const model = target === null ? requested : (facts?.slug ?? target);
+  const target = targetModel(policy, requested) ?? requested.trim();
+  const facts = factsOf(target);
+  // The provider compares letter by letter, and would refuse the account a model that it serves.
+  const model = facts?.slug ?? target;
   if (!mayUseModel(policy, model)) return { kind: 'refused', code: 'model_not_allowed', model };
   const effort = effortOf(question, facts);
   if (effort.kind === 'refused')
@@ -62,7 +63,7 @@ export function decideKeyPolicy(question: PolicyQuestion): PolicyVerdict {
     kind: 'allowed',
     model,
     changes: {
-      ...(target === null ? {} : { model }),
+      ...(model === requested ? {} : { model }),
       ...(effort.set === null ? {} : { effort: effort.set }),
       // The provider knows no such words: to name none means the same (wire spec B12).
       ...(tier === null ? {} : { serviceTier: tier === 'auto' || tier === 'default' ? null : tier }),

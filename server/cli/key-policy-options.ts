@@ -3,14 +3,19 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { KeyPolicy } from '../contract/key-policy.ts';
 import { EffortLevel, effortLevels, serviceTiers } from '../contract/vocabulary.ts';
 
-interface PolicyOptions {
-  readonly models?: KeyPolicy['allowedModels'];
-  readonly aliases?: KeyPolicy['modelAliases'];
-  readonly forceModel?: KeyPolicy['enforcedModel'];
-  readonly maxEffort?: KeyPolicy['effort'];
-  readonly forceEffort?: KeyPolicy['effort'];
-  readonly serviceTier?: KeyPolicy['serviceTier'];
-  readonly addresses?: KeyPolicy['allowedAddresses'];
+/** What an option says. Commander takes a bare null for nothing said. */
+export interface Said<Value> {
+  readonly value: Value;
+}
+
+export interface PolicyOptions {
+  readonly models?: Said<KeyPolicy['allowedModels']>;
+  readonly aliases?: Said<KeyPolicy['modelAliases']>;
+  readonly forceModel?: Said<KeyPolicy['enforcedModel']>;
+  readonly maxEffort?: Said<KeyPolicy['effort']>;
+  readonly forceEffort?: Said<KeyPolicy['effort']>;
+  readonly serviceTier?: Said<KeyPolicy['serviceTier']>;
+  readonly addresses?: Said<KeyPolicy['allowedAddresses']>;
 }
 
 /** Adds `--models`, `--aliases`, … to a command. Every option has a word that takes its restriction back. */
@@ -52,18 +57,16 @@ export function addPolicyOptions(command: Command): Command {
 /** The fields of the policy that were named on the command line. */
 export function policyOf(options: PolicyOptions): Partial<KeyPolicy> {
   const { models, aliases, forceModel, maxEffort, forceEffort, serviceTier, addresses } = options;
-  const effort = maxEffort === undefined ? forceEffort : maxEffort;
+  const effort = maxEffort ?? forceEffort;
   return {
-    ...(models !== undefined && { allowedModels: models }),
-    ...(aliases !== undefined && { modelAliases: aliases }),
-    ...(forceModel !== undefined && { enforcedModel: forceModel }),
-    ...(effort !== undefined && { effort }),
-    ...(serviceTier !== undefined && { serviceTier }),
-    ...(addresses !== undefined && { allowedAddresses: addresses }),
+    ...(models && { allowedModels: models.value }),
+    ...(aliases && { modelAliases: aliases.value }),
+    ...(forceModel && { enforcedModel: forceModel.value }),
+    ...(effort && { effort: effort.value }),
+    ...(serviceTier && { serviceTier: serviceTier.value }),
+    ...(addresses && { allowedAddresses: addresses.value }),
   };
 }
-
-export type { PolicyOptions };
 
 /** Parts between commas, without the empty ones. */
 export function readList(text: string): string[] {
@@ -74,7 +77,7 @@ export function readList(text: string): string[] {
 }
 
 function option(flags: string, description: string, parse: (text: string) => unknown): Option {
-  return new Option(flags, description).argParser((text) => parse(text.trim()));
+  return new Option(flags, description).argParser((text): Said<unknown> => ({ value: parse(text.trim()) }));
 }
 
 /** null for the word that takes a restriction back. */

@@ -8,14 +8,14 @@ import { addCommandGroup } from './command-group.ts';
 import { CommandProblem, exitCodes } from './command-problem.ts';
 import { addKeyLifeCommands } from './key-life.ts';
 import { keyText, startOf } from './key-name.ts';
-import { addPolicyOptions, policyOf, readList, type PolicyOptions } from './key-policy-options.ts';
+import { addPolicyOptions, policyOf, readList, type PolicyOptions, type Said } from './key-policy-options.ts';
 import { renderCreated, renderKey, renderKeyTable } from './key-text.ts';
 import { readExpiry } from './read-expiry.ts';
 
 interface KeyOptions extends PolicyOptions {
   readonly name?: string;
   readonly pool?: string;
-  readonly expires?: Date | null;
+  readonly expires?: Said<Date | null>;
   readonly labels?: string[];
   readonly notes?: string;
 }
@@ -86,9 +86,9 @@ function addUpdate(group: Command, cli: Cli): void {
 
 function addFactOptions(command: Command, cli: Cli): Command {
   addPolicyOptions(command)
-    .option('--expires <when>', 'a date (2027-01-31), a length of time (30d), or never', (text) =>
-      text.trim() === 'never' ? null : readExpiry(text, cli.clock.now()),
-    )
+    .option('--expires <when>', 'a date (2027-01-31), a length of time (30d), or never', (text): Said<Date | null> => ({
+      value: text.trim() === 'never' ? null : readExpiry(text, cli.clock.now()),
+    }))
     .option('--labels <list>', 'words to find it by, separated by commas', readList)
     .option('--notes <text>', 'what else to know of it');
   return command;
@@ -99,7 +99,7 @@ function factsOf({ name, pool, expires, labels, notes }: KeyOptions) {
   return {
     ...(name !== undefined && { name }),
     ...(pool !== undefined && { pool }),
-    ...(expires !== undefined && { expiresAt: expires }),
+    ...(expires && { expiresAt: expires.value }),
     ...(labels !== undefined && { labels }),
     ...(notes !== undefined && { notes }),
   };

@@ -1,7 +1,7 @@
 /** Pools as the command line prints them. */
 import type { Account } from '../contract/accounts.ts';
 import { defaultPoolRouting, type Pool, type PoolRouting } from '../contract/pools.ts';
-import { accountStatuses } from '../contract/vocabulary.ts';
+import { accountStatuses, servingModes } from '../contract/vocabulary.ts';
 import { counted, printable, renderTable } from './plain-text.ts';
 import { routingLabels } from './pool-routing-options.ts';
 
@@ -23,6 +23,8 @@ export function renderPoolTable(pools: readonly Pool[]): string {
 export function renderPool(pool: Pool, members: readonly Account[]): string {
   const keys = counted(pool.keyCount, 'key');
   const parts = [`${printable(pool.name)} (${pool.slug}): ${stateOf(pool)}, ${keys}\n`, renderRouting(pool.routing)];
+  const modes = Object.entries(pool.servingModes).map(([model, mode]) => [model, servingModes[mode]]);
+  if (modes.length > 0) parts.push(renderTable([['MODEL', 'SERVED'], ...modes]));
   const rows = members.map(({ label, plan, status }) => [label, plan ?? '', accountStatuses[status]]);
   parts.push(
     rows.length > 0

@@ -1,8 +1,9 @@
 /** `pool create`, `list`, `show`, `set`, …: which accounts answer which keys, and how a Pool chooses among them. */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { accounts } from '../contract/accounts.ts';
 import { memberships } from '../contract/memberships.ts';
 import { pools, routing, type Pool } from '../contract/pools.ts';
+import { servingModes, type ServingMode } from '../contract/vocabulary.ts';
 import type { Cli } from './cli.ts';
 import { addCommandGroup } from './command-group.ts';
 import { CommandProblem, exitCodes } from './command-problem.ts';
@@ -13,10 +14,11 @@ import { renderPool, renderPoolTable } from './pool-text.ts';
 const slugText = 'its short name, as "pool list" shows it';
 
 export function addPoolCommands(program: Command, cli: Cli): void {
-  const description = 'Pools: create, list, show, set, model, disable, enable, add-account, remove-account';
+  const description = 'Pools: create, list, show, set, serve, disable, enable, add-account, remove-account';
   const group = addCommandGroup(program, { name: 'pool', description, heading: 'Keys and pools:' });
   addLooks(group, cli);
   addChanges(group, cli);
+  addServingModes(group, cli);
   addSwitches(group, cli);
   addMemberships(group, cli);
 }
@@ -88,6 +90,20 @@ async function change({ call }: Call, { slug, options }: { slug: string; options
   const routed = Object.keys(changes).length > 0 ? await call(routing.change, { pool: slug, changes }) : undefined;
   const renamed = isRenamed ? await call(pools.update, { pool: slug, name, slug: newSlug }) : undefined;
   return (renamed ?? routed)!;
+}
+
+function addServingModes(group: Command, cli: Cli): void {
+  group
+    .command('serve')
+    .argument('<pool>', slugText)
+    .argument('<model>', 'a model as the model list names it')
+    .addArgument(new Argument('<mode>', 'auto takes the choice back').choices(Object.keys(servingModes)))
+    .description('Choose the dialect in which clients are told to ask for a model')
+    .action(async (slug: string, model: string, mode: ServingMode) => {
+      const changed = await cli.withEndpoints(({ call }) => call(routing.serve, { pool: slug, model, mode }));
+      const text = `${nameOf(changed.pool)} serves ${printable(model)}: ${servingModes[mode].toLowerCase()}.\n`;
+      cli.show({ json: changed, text: `${text}Clients follow when they next read the model list.\n` });
+    });
 }
 
 function addSwitches(group: Command, cli: Cli): void {

@@ -20,7 +20,7 @@ export interface PolicyResult {
 }
 
 export function applyKeyPolicy(ask: Ask, { policy, entries }: PolicyParts): PolicyResult {
-  const { model, reasoningEffort: effort, isEffortReadable } = ask;
+  const { requestedModel: model, reasoningEffort: effort, isEffortReadable } = ask;
   const factsOf = (name: string) => modelFactsOf(entries, name);
   const verdict = decideKeyPolicy({ policy, model, effort, isEffortReadable, factsOf });
   if (verdict.kind === 'refused') return { ask: { ...ask, model: verdict.model }, refusal: refusalOf(verdict) };

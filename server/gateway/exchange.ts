@@ -16,7 +16,7 @@ export interface Ask {
   readonly upstreamPath: string;
   /** The model that is asked of the provider. */
   readonly model: string;
-  /** The model the client named; a key's policy may lead it to another. */
+  /** The model as the client wrote it; a key's policy may lead it to another. */
   readonly requestedModel: string;
   /** Does the client expect an event stream? */
   readonly wantsStream: boolean;

@@ -1,8 +1,6 @@
 /** Serves one exchange: a seat, an answer, the way to the client, and whatever happened, one settlement. */
-import type { KeyBook } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { NetworkFault } from '../world/world.ts';
-import type { Admission } from './admission.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
 import { noteReport } from './attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
@@ -14,11 +12,9 @@ import type { EndingFacts } from './outcome-of-fault.ts';
 import { ClientLeft } from './running-exchanges.ts';
 import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { StreamIdle } from './stream/upstream-stream.ts';
+import { waitForSeat, type SeatParts } from './wait-for-seat.ts';
 
-export interface ServingParts extends EngineParts {
-  readonly keys: Pick<KeyBook, 'whyEnded'>;
-  readonly admission: Admission;
-}
+export type ServingParts = EngineParts & SeatParts;
 
 /**
  * @throws {GatewayError} or {@link RefusedByProvider} while nothing has been sent; afterwards it only ends the answer.
@@ -27,12 +23,10 @@ export async function serveExchange(
   exchange: Exchange,
   { carrier, parts }: { carrier: Carrier; parts: ServingParts },
 ): Promise<void> {
-  const { settings, signal } = exchange;
-  const leaveSeat = await parts.admission.enter(exchange.routeClass, { settings, signal });
+  const leaveSeat = await waitForSeat(exchange, parts);
   let answered: Answered | null = null;
   let outcome: Outcome = { kind: 'failed', errorCode: 'internal_error' };
   try {
-    checkKeyAgain(exchange, parts);
     answered = await answerExchange(exchange, parts);
     await carrier.send(answered.answer);
     await carrier.end();
@@ -52,13 +46,6 @@ export async function serveExchange(
     answered?.pass.release();
     finish(exchange, { parts, answered, outcome });
   }
-}
-
-/** A request may have waited for its seat; what ended its key meanwhile ends it before anything is sent. */
-function checkKeyAgain({ client }: Exchange, { keys }: ServingParts): void {
-  const end = keys.whyEnded(client);
-  if (end === 'api_key_moved') throw new GatewayError(end, { retryAfterMs: 1_000 });
-  if (end) throw new GatewayError(end);
 }
 
 /** The status the client will get for an error that nothing was sent before; null when it left. */

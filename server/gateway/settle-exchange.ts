@@ -40,7 +40,7 @@ export function requestRowOf(exchange: Exchange, processNumber: number): Request
     transport: exchange.transport,
     routeClass: exchange.routeClass,
     model: nameOrNull(ask.model),
-    requestedModel: nameOrNull(ask.requestedModel),
+    requestedModel: nameOrNull(ask.requestedModel.trim()),
     requestedTier: ask.requestedTier,
     reasoningEffort: ask.reasoningEffort,
     clientAddress: exchange.clientAddress,

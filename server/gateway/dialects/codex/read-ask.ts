@@ -19,7 +19,8 @@ export interface CodexRequest {
 export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: CodexRequest): Ask {
   const members = membersOf(body);
   const text = (name: string) => shortText(body, memberOf(members, name));
-  const model = text('model')?.trim() ?? '';
+  const requestedModel = text('model') ?? '';
+  const model = requestedModel.trim();
   if (!modelName.test(model))
     throw new GatewayError('invalid_request', { param: 'model', detail: 'The field "model" must be a model name.' });
   const effort = effortOf(body, memberOf(members, 'reasoning'));
@@ -27,7 +28,7 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
   return {
     upstreamPath,
     model,
-    requestedModel: model,
+    requestedModel,
     wantsStream: !isCompaction && isTrue(body, memberOf(members, 'stream')),
     isCompaction,
     requestedTier: wordOf(text('service_tier')),
