@@ -95,7 +95,7 @@ export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): 
     const held = (await listApiKeys(db)).map(hold);
     byId = new Map(held.map((each) => [each.row.id, each]));
     byPrefix = new Map(held.flatMap(secretsOf));
-    for (const listener of [...listeners]) listener();
+    for (const listener of listeners) listener();
   }
 
   return {
