@@ -197,6 +197,8 @@ export const anchorKinds = {
   turn_state: 'Turn state',
   response: 'Earlier answer',
   compaction: 'Compacted history',
+  sealed: 'Encrypted reasoning',
+  shed: 'A conversation whose account cannot open all of it',
 } as const;
 export type AnchorKind = keyof typeof anchorKinds;
 

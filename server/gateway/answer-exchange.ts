@@ -1,8 +1,9 @@
 /** The attempt loop: choose an account, try it, and decide whether another may follow. */
 import type { AccountBook } from '../accounts/account-book.ts';
+import type { AccountFacts } from '../accounts/account.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
-import { chooseAccount } from '../routing/choose-account.ts';
+import { chooseAccount, type Choice } from '../routing/choose-account.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
 import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Random } from '../world/world.ts';
@@ -17,10 +18,11 @@ import { passesOn } from './judge-response.ts';
 import type { HealthScope, AttemptHealth, AttemptPass } from './attempt-health.ts';
 import { mayRetry } from './may-retry.ts';
 import { noteFault } from './note-fault.ts';
+import { createSealedOpener, type Remedy } from './open-sealed.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 import { refusalOfTorn } from './refusal-of-pin.ts';
 import { refusalOf } from './refusal.ts';
-import { questionOf } from './scene-question.ts';
+import { questionOf, type Ties } from './scene-question.ts';
 import { untilDeadline } from './until-deadline.ts';
 
 export interface EngineParts extends AttemptParts {
@@ -70,12 +72,16 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
     const continuation = parts.continuity.continuationOf(exchange);
     exchange.continuation = continuation;
     if (continuation.isTorn) throw refusalOfTorn(continuation);
+    const eligible = (pinnedTo: string) =>
+      chosenOf(choose(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }));
+    const opener = createSealedOpener(exchange, { ...parts, eligible });
+    let remedy: Remedy | null = null;
     for (;;) {
-      const scene = gatherScene(questionOf(exchange, { continuation, tried }), parts);
-      const choice = chooseAccount(scene);
-      if (tried.size === 0) noteLocality(exchange, scene.accounts.length - choice.exclusions.length);
-      if (choice.kind === 'none') throw finalRefusal(exchange, { parts, exclusions: choice.exclusions });
-      const { account } = choice;
+      const choice: Choice | Remedy = remedy ?? choose(exchange, { parts, continuation, tried });
+      const account: AccountFacts | null = chosenOf(choice) ?? opener.lastRemedy()?.account ?? null;
+      if (!account)
+        throw finalRefusal(exchange, { parts, exclusions: 'exclusions' in choice ? choice.exclusions : [] });
+      remedy = null;
       const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
       if (admission.kind === 'refused') {
         tried.add(account.id);
@@ -87,12 +93,14 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
       logChoice(exchange, { parts, accountId: account.id });
       const attempt = beginAttempt(exchange, { parts, account });
       try {
+        await untilDeadline(opener.prepare(account), untilThen);
         await untilDeadline(parts.records.begin(exchange, attempt), untilThen);
         const headersMs = Math.max(1, deadline.remainingMs());
         const result = await tryAccount({ exchange, attempt, account, signal: deadline.signal, headersMs }, parts);
         if (result.kind === 'answer') {
           deadline.stop();
           parts.continuity.rememberThread(exchange, account.id);
+          opener.answered(account);
           attempt.firstByteMs = parts.clock.monotonicMs() - attempt.startedMs;
           pass.answerBegan();
           return { answer: result.answer, leaveAccount, pass };
@@ -101,19 +109,21 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
         tried.add(account.id);
         pass.failed(result.fault);
         learn(exchange, { parts, attempt, fault: result.fault });
+        remedy = await untilDeadline(opener.remedyFor(result.fault, account), untilThen);
         const decision = mayRetry({
           isCommitted: exchange.isCommitted,
           isAborted: exchange.signal.aborted,
           isPastDeadline: deadline.signal.aborted,
           faults: exchange.faults,
           isCompaction: exchange.ask.isCompaction,
+          isMendable: remedy !== null,
         });
         endAttempt(attempt, {
           parts,
           status: decision.retry ? 'retryable_failed' : 'failed',
           errorCode: result.fault.code,
         });
-        attempt.retryReason = decision.retry ? result.fault.kind : decision.why;
+        attempt.retryReason = decision.retry ? (remedy?.word ?? result.fault.kind) : decision.why;
         if (!decision.retry) throw finalRefusal(exchange, { parts, exclusions: [] });
       } catch (error) {
         leaveAccount();
@@ -125,6 +135,18 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   } finally {
     deadline.stop();
   }
+}
+
+/** The choice among those that were not tried yet, from one moment's facts. */
+function choose(exchange: Exchange, { parts, ...ties }: Ties & { parts: EngineParts }): Choice {
+  const scene = gatherScene(questionOf(exchange, ties), parts);
+  const choice = chooseAccount(scene);
+  if (ties.tried.size === 0) noteLocality(exchange, scene.accounts.length - choice.exclusions.length);
+  return choice;
+}
+
+function chosenOf(choice: Choice | Remedy): AccountFacts | null {
+  return 'account' in choice ? choice.account : null;
 }
 
 /** How many could serve is known only now. */

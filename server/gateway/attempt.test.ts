@@ -225,6 +225,7 @@ async function trying(
     rememberTurnState: () => undefined,
     rememberResponse: () => undefined,
     rememberCompaction: () => undefined,
+    rememberSealed: () => undefined,
   };
   const parts: AttemptParts = {
     codex: createCodexClient({ network, origin: 'https://provider.example' }),

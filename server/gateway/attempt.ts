@@ -17,6 +17,7 @@ import { judgeLateFailure, judgeRefusal, maxErrorBodyBytes } from './judge-respo
 import { readAnswerFacts } from './read-answer-facts.ts';
 import { maxWholeAnswerBytes, readBodyStart, readWholeBody } from './read-whole-body.ts';
 import type { AnswerObserver } from './stream/observe-answer.ts';
+import { sealedItemsIn } from './shed-sealed-items.ts';
 import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { createUpstreamStream } from './stream/upstream-stream.ts';
 
@@ -26,7 +27,7 @@ export interface AttemptParts {
   readonly board: AccountBoard;
   readonly continuity: Pick<
     Continuity,
-    'issuedTurnState' | 'rememberTurnState' | 'rememberResponse' | 'rememberCompaction'
+    'issuedTurnState' | 'rememberTurnState' | 'rememberResponse' | 'rememberCompaction' | 'rememberSealed'
   >;
   readonly clock: Clock;
   readonly log: Log;
@@ -111,7 +112,7 @@ async function call(
       account,
       credential,
       path: ask.upstreamPath,
-      body: ask.body,
+      body: exchange.shed?.accountId === account.id ? exchange.shed.body : ask.body,
       identityHeaders: ask.identityHeaders,
       turnState: mayShowTurnState ? turnState : null,
       signal,
@@ -181,6 +182,7 @@ async function openStream(
       board.noteCredits(account.id, evidence?.credits ?? null);
     },
     onCompaction: (content) => continuity.rememberCompaction(content, account.id),
+    onSealed: (content) => continuity.rememberSealed(content, account.id),
     onAnswered: (responseId) => continuity.rememberResponse(exchange, { responseId, accountId: account.id }),
   });
   const committed: AttemptResult = {
@@ -199,7 +201,8 @@ async function openStream(
   const isError = held.failure['type'] === 'error';
   const fault = judgeLateFailure(isError ? held.failure : held.failure['response'], clock.now());
   // The request's own fault: clients know these codes and show what they mean. An `error` event they would not see.
-  if (fault.kind === 'request_refused' && !isError) {
+  const isFinal = fault.kind === 'request_refused' || (fault.kind === 'sealed_elsewhere' && !mayBeMended(exchange));
+  if (isFinal && !isError) {
     stream.passFailureOn();
     return committed;
   }
@@ -216,6 +219,11 @@ export function noteReport(
   attempt.servedTier = servedTier;
 }
 
+/** Something can still be left out of what was sent (`open-sealed.ts`). */
+function mayBeMended({ ask, shed }: Exchange): boolean {
+  return shed === null && sealedItemsIn(ask.body).length > 0;
+}
+
 /** Usage stands in the answer itself, for compactions as for plain answers. */
 async function readWhole(
   { exchange, account, attempt }: AttemptQuestion,
@@ -223,9 +231,10 @@ async function readWhole(
 ): Promise<AttemptResult> {
   const body = await readWholeBody(answer, maxWholeAnswerBytes);
   if (!body) return faulted(plainFault('answer_too_large', 'answer_too_large'));
-  const { usage, servedTier, compactions, responseId } = readAnswerFacts(body);
+  const { usage, servedTier, compactions, sealed, responseId } = readAnswerFacts(body);
   noteReport(attempt, { usage: readTokenUsage(usage), servedTier: readServedTier(servedTier) });
   for (const content of compactions) parts.continuity.rememberCompaction(content, account.id);
+  for (const content of sealed) parts.continuity.rememberSealed(content, account.id);
   if (responseId !== null) parts.continuity.rememberResponse(exchange, { responseId, accountId: account.id });
   return { kind: 'answer', answer: { kind: 'whole', status: answer.status, headers, body } };
 }

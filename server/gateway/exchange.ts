@@ -99,6 +99,8 @@ export interface Exchange {
   readonly faults: Fault[];
   /** What its past says of its account; known from the first choice on. */
   continuation: Continuation | null;
+  /** What one account gets instead of the body: without what others sealed. */
+  shed: { readonly accountId: string; readonly body: Buffer } | null;
   /** Set by the reservation; without it there is nothing to settle. */
   isReserved: boolean;
   /** Something meaningful went to the client. From here on no other account may answer. */

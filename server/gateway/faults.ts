@@ -38,6 +38,8 @@ export const faults = {
   },
   policy_refused: { subject: 'account', retry: 'other_account_once', errorCode: 'upstream_refused', passOn: false },
   request_refused: { subject: 'request', retry: 'never', errorCode: 'upstream_refused', passOn: true },
+  /** It carries what only another account can open (`open-sealed.ts` knows what may follow). */
+  sealed_elsewhere: { subject: 'request', retry: 'never', errorCode: 'upstream_refused', passOn: true },
   provider_failed: { subject: 'provider', retry: 'other_account', errorCode: 'upstream_error', passOn: true },
   answer_malformed: { subject: 'provider', retry: 'other_account', errorCode: 'upstream_stream_error', passOn: false },
   answer_too_large: { subject: 'request', retry: 'never', errorCode: 'upstream_response_too_large', passOn: false },

@@ -89,6 +89,7 @@ function openExchange(
     attempts: [],
     faults: [],
     continuation: null,
+    shed: null,
     isReserved: false,
     isCommitted: false,
     firstByteMs: null,

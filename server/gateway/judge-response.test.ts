@@ -103,7 +103,7 @@ const rows: readonly Row[] = [
     says: "another account's encrypted content",
     status: 400,
     body: error({ code: 'invalid_encrypted_content' }),
-    kind: 'request_refused',
+    kind: 'sealed_elsewhere',
   },
   {
     says: 'an item that is not there',
@@ -235,6 +235,7 @@ describe('a failure inside a stream', () => {
     ['context_length_exceeded', 'request_refused'],
     ['invalid_prompt', 'request_refused'],
     ['cyber_policy', 'request_refused'],
+    ['invalid_encrypted_content', 'sealed_elsewhere'],
     ['previous_response_not_found', 'request_refused'],
     ['server_is_overloaded', 'model_overloaded'],
     ['model_not_found', 'model_unavailable'],

@@ -45,9 +45,9 @@ const requestCodes = new Set([
   'cyber_policy',
   'misalignment_policy_violation',
   'previous_response_not_found',
-  'invalid_encrypted_content',
   'content_filter',
 ]);
+const sealedCode = 'invalid_encrypted_content';
 const overloadedCodes = new Set(['server_is_overloaded', 'overloaded_error']);
 const rateCodes = new Set(['rate_limit_exceeded', 'slow_down']);
 const modelCodes = new Set(['model_not_found', 'model_not_available', 'unsupported_model']);
@@ -89,7 +89,7 @@ function kindOfRefusal({ status, headers }: UpstreamAnswer, { code, type, text }
   if (status === 429) return reachedTypes.has(headers.get(reachedHeader)) ? 'usage_exhausted' : 'rate_limited';
   if (modelCodes.has(code) || /^The '.{1,200}' model is not supported/s.test(text)) return 'model_unavailable';
   if (status >= 500) return overloadedCodes.has(code) ? 'model_overloaded' : 'provider_failed';
-  return 'request_refused';
+  return code === sealedCode ? 'sealed_elsewhere' : 'request_refused';
 }
 
 /**
@@ -117,6 +117,7 @@ function kindOfLateFailure(code: string): FaultKind {
   if (exhaustedCodes.has(code)) return 'usage_exhausted';
   if (code === 'usage_not_included') return 'plan_lacks_feature';
   if (rateCodes.has(code)) return 'rate_limited';
+  if (code === sealedCode) return 'sealed_elsewhere';
   if (requestCodes.has(code) || code === 'invalid_request_error') return 'request_refused';
   if (overloadedCodes.has(code)) return 'model_overloaded';
   if (modelCodes.has(code)) return 'model_unavailable';

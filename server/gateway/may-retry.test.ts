@@ -22,6 +22,7 @@ const afterFirst: Record<FaultKind, readonly [plain: string, compaction: string]
   model_overloaded: ['another', 'compaction'],
   policy_refused: ['another', 'compaction'],
   request_refused: ['fault', 'fault'],
+  sealed_elsewhere: ['fault', 'fault'],
   provider_failed: ['another', 'compaction'],
   answer_malformed: ['another', 'compaction'],
   answer_too_large: ['fault', 'fault'],
@@ -65,6 +66,16 @@ describe('another attempt', () => {
     );
   });
 
+  it('follows a fault of the request that can be mended, as long as anybody waits for it', () => {
+    fc.assert(
+      fc.property(anyFacts, (any) => {
+        fc.pre(any.faults.length > 0);
+        const isOver = any.isCommitted || any.isAborted || any.isPastDeadline;
+        expect(mayRetry({ ...any, isMendable: true }).retry).toBe(!isOver);
+      }),
+    );
+  });
+
   it('never repeats a compaction that may have been worked on', () => {
     const mayHaveRun = kinds.filter((kind) => afterFirst[kind][1] !== 'another');
     fc.assert(
@@ -80,11 +91,20 @@ const anyFacts: fc.Arbitrary<RetryFacts> = fc.record({
   isAborted: fc.boolean(),
   isPastDeadline: fc.boolean(),
   isCompaction: fc.boolean(),
+  isMendable: fc.constant(false),
   faults: fc.array(fc.constantFrom(...kinds).map(fault), { maxLength: 5 }),
 });
 
 function facts(overrides: Partial<RetryFacts>): RetryFacts {
-  return { isCommitted: false, isAborted: false, isPastDeadline: false, isCompaction: false, faults: [], ...overrides };
+  return {
+    isCommitted: false,
+    isAborted: false,
+    isPastDeadline: false,
+    isCompaction: false,
+    isMendable: false,
+    faults: [],
+    ...overrides,
+  };
 }
 
 function fault(kind: FaultKind): Fault {

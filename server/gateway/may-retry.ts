@@ -12,6 +12,8 @@ export interface RetryFacts {
   readonly faults: readonly Fault[];
   /** Compaction is paid work: it moves only when the refused attempt certainly did none (gateway spec 16.3). */
   readonly isCompaction: boolean;
+  /** The newest fault lies in what was sent, and that can be mended. */
+  readonly isMendable: boolean;
 }
 
 export type RetryDecision =
@@ -35,6 +37,7 @@ export function mayRetry(facts: RetryFacts): RetryDecision {
   if (facts.isPastDeadline) return { retry: false, why: 'deadline' };
   if (!newest) return { retry: true };
   const { retry } = faultRow(newest.kind);
+  if (facts.isMendable) return { retry: true };
   if (retry === 'never') return { retry: false, why: 'fault' };
   if (facts.isCompaction && !nothingRan.has(newest.kind)) return { retry: false, why: 'compaction' };
   const sameKind = facts.faults.filter(({ kind }) => kind === newest.kind).length;

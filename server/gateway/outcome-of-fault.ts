@@ -38,6 +38,7 @@ const outcomeByKind = {
   // The request decides: it would fail on each account in turn and open them all.
   policy_refused: 'neutral',
   request_refused: 'neutral',
+  sealed_elsewhere: 'neutral',
   answer_malformed: 'neutral',
   answer_too_large: 'neutral',
 } as const satisfies Record<FaultKind, HealthOutcome>;

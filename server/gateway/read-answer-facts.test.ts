@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readAnswerFacts } from './read-answer-facts.ts';
 
 const usage = { input_tokens: 1, output_tokens: 2 };
-const nothing = { usage: null, servedTier: null, compactions: [], responseId: null };
+const nothing = { usage: null, servedTier: null, compactions: [], sealed: [], responseId: null };
 
 describe('a whole answer', () => {
   it('tells its usage, its tier and the compactions in its output', () => {
@@ -14,6 +14,8 @@ describe('a whole answer', () => {
         { type: 'compaction', id: 'cmp_1', encrypted_content: 'sealed' },
         { type: 'compaction_summary', encrypted_content: 'sealed too' },
         { type: 'compaction' },
+        { type: 'reasoning', encrypted_content: 'thoughts' },
+        { type: 'reasoning', encrypted_content: null },
         'compaction',
         null,
       ],
@@ -24,6 +26,7 @@ describe('a whole answer', () => {
       usage,
       servedTier: 'priority',
       compactions: ['sealed', 'sealed too'],
+      sealed: ['thoughts'],
       responseId: 'resp_1',
     });
   });

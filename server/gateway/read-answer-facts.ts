@@ -1,10 +1,14 @@
-/** What a whole JSON answer tells beside its text: usage, the tier it was served at, its id, encrypted compactions. Pure. */
+/** What a whole JSON answer tells beside its text: usage, the tier it was served at, its id, what it sealed. Pure. */
+import type { AnchorKind } from '../contract/vocabulary.ts';
 import { JsonSyntaxError, readSpan, scanArray, scanObject } from '../lib/json-spans.ts';
 import type { UsageReport } from '../usage/usage.ts';
 import { readResponseId } from './read-response-id.ts';
+import { readSealed } from './read-sealed.ts';
 
 export interface AnswerFacts extends UsageReport {
   readonly compactions: readonly string[];
+  /** Other encrypted contents. */
+  readonly sealed: readonly string[];
   readonly responseId: string | null;
 }
 
@@ -18,7 +22,7 @@ export function readAnswerFacts(body: Buffer): AnswerFacts {
   }
 }
 
-const nothing: AnswerFacts = { usage: null, servedTier: null, compactions: [], responseId: null };
+const nothing: AnswerFacts = { usage: null, servedTier: null, compactions: [], sealed: [], responseId: null };
 
 /** The report stands at the top, in a `response` within, or on the last item of the output (gateway spec 11.1). */
 function factsOf(answer: Buffer, { looksWithin }: { looksWithin: boolean }): AnswerFacts {
@@ -31,20 +35,19 @@ function factsOf(answer: Buffer, { looksWithin }: { looksWithin: boolean }): Ans
   const [response, output] = [valueOf('response'), valueOf('output')];
   const within = looksWithin && response?.[0] === openBrace ? factsOf(response, { looksWithin: false }) : nothing;
   const items = output?.[0] === openBracket ? scanArray(output).map((span) => recordOf(readSpan(output, span))) : [];
+  const found = items.flatMap((item) => readSealed(item) ?? []);
+  const contents = (kind: AnchorKind) => found.flatMap((each) => (each.kind === kind ? [each.content] : []));
   return {
     usage: small('usage') ?? within.usage ?? items.at(-1)?.['usage'] ?? null,
     servedTier: small('service_tier') ?? within.servedTier ?? items.at(-1)?.['service_tier'] ?? null,
-    compactions: [...items.flatMap(compactionIn), ...within.compactions],
+    compactions: [...contents('compaction'), ...within.compactions],
+    sealed: [...contents('sealed'), ...within.sealed],
     responseId: readResponseId(small('id')) ?? within.responseId,
   };
 }
 
 const openBrace = 0x7b;
 const openBracket = 0x5b;
-
-function compactionIn({ type, encrypted_content: content }: Record<string, unknown>): string[] {
-  return typeof type === 'string' && type.startsWith('compaction') && typeof content === 'string' ? [content] : [];
-}
 
 function parsedOrNull(value: Buffer | null): unknown {
   return value ? (JSON.parse(value.toString('utf8')) as unknown) : null;

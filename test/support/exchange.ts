@@ -69,6 +69,7 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     attempts: [],
     faults: [],
     continuation: null,
+    shed: null,
     isReserved: false,
     isCommitted: false,
     firstByteMs: null,

@@ -25,6 +25,8 @@ export const anchorLifeMs = {
   response: 24 * hourMs,
   /** A conversation may be picked up again after weeks, and its compaction is lost without its maker. */
   compaction: 90 * 24 * hourMs,
+  /** Asked for only when an account cannot open it, and dispensable then. */
+  sealed: 7 * 24 * hourMs,
 } as const satisfies Partial<Record<AnchorKind, number>>;
 
 /**
@@ -37,8 +39,8 @@ export function nameOfKey(kind: AnchorKind, { keyId, text }: { keyId: string; te
 }
 
 /** Encrypted content says by itself who made it: whoever holds it may be led to its maker, and nowhere else. */
-export function nameOfContent(encryptedContent: string): AnchorName {
-  return { kind: 'compaction', hash: fingerprintOf(encryptedContent) };
+export function nameOfContent(kind: 'compaction' | 'sealed', encryptedContent: string): AnchorName {
+  return { kind, hash: fingerprintOf(encryptedContent) };
 }
 
 function fingerprintOf(text: string): string {

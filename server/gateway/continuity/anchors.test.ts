@@ -115,7 +115,7 @@ describe('an anchor', () => {
   });
 
   it('survives a database that is away when it is made', async () => {
-    const compaction = nameOfContent(randomUUID());
+    const compaction = nameOfContent('compaction', randomUUID());
     const first = startProcess();
     first.loseDatabase(true);
     first.anchors.bind(compaction, { accountId: ben, lifeMs: hourMs });

@@ -31,6 +31,13 @@ export interface Continuity {
   rememberTurnState(exchange: Exchange, made: { turnState: string; accountId: string }): void;
   rememberResponse(exchange: Exchange, made: { responseId: string; accountId: string }): void;
   rememberCompaction(encryptedContent: string, accountId: string): void;
+  /** Other encrypted content, which is dispensable where its account is. */
+  rememberSealed(encryptedContent: string, accountId: string): void;
+  /** Who sealed which of these, as far as is known. Never throws. */
+  sealersOf(exchange: Exchange, contents: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** The account serves this conversation without what others sealed in it. */
+  noteShed(exchange: Exchange, accountId: string): void;
+  wasShedFor(exchange: Exchange, accountId: string): boolean;
   /** Stores what is not stored yet. Never throws. */
   save(): Promise<void>;
   /** Stores everything, or gives up when the signal aborts. */
@@ -120,7 +127,32 @@ export function createContinuity({ pool, clock, log }: { pool: Queryable; clock:
       rememberOfKey('response', { exchange, text: responseId, accountId }),
 
     rememberCompaction: (encryptedContent, accountId) =>
-      anchors.bind(nameOfContent(encryptedContent), { accountId, lifeMs: anchorLifeMs.compaction }),
+      anchors.bind(nameOfContent('compaction', encryptedContent), { accountId, lifeMs: anchorLifeMs.compaction }),
+
+    rememberSealed: (encryptedContent, accountId) =>
+      anchors.bind(nameOfContent('sealed', encryptedContent), { accountId, lifeMs: anchorLifeMs.sealed }),
+
+    async sealersOf(exchange, contents) {
+      const names = contents.map((content) => [content, nameOfContent('sealed', content)] as const);
+      try {
+        await anchors.load(names.map(([, name]) => name));
+      } catch (error) {
+        log.warn('anchors_not_read', { requestId: exchange.id, ...errorFacts(error) });
+      }
+      return new Map(
+        names.flatMap(([content, name]) => {
+          const owner = anchors.ownerOf(name);
+          return owner === null ? [] : [[content, owner] as const];
+        }),
+      );
+    },
+
+    noteShed(exchange, accountId) {
+      const { shed } = namesOf(exchange);
+      if (shed) anchors.bind(shed, { accountId, lifeMs: exchange.settings['routing.thread_affinity_ms'] });
+    },
+
+    wasShedFor: (exchange, accountId) => ownerOfFirst([namesOf(exchange).shed]) === accountId,
 
     save: anchors.save,
     flush: anchors.flush,

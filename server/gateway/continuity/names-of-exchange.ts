@@ -12,6 +12,8 @@ export interface ExchangeNames {
   readonly ownCount: number;
   /** Repeats of one request. */
   readonly idempotency: AnchorName | null;
+  /** The conversation again: the account in it that could not open all of it. */
+  readonly shed: AnchorName | null;
   readonly turnState: AnchorName | null;
   readonly previousResponses: readonly AnchorName[];
   /** The newest first: it stands for all before it. */
@@ -29,8 +31,8 @@ export function namesOf(exchange: Exchange): ExchangeNames {
 
 /** All of them, for reading what is stored. */
 export function allNamesOf(exchange: Exchange): AnchorName[] {
-  const { thread, idempotency, turnState, previousResponses, compactions } = namesOf(exchange);
-  const single = [idempotency, turnState].filter((name) => name !== null);
+  const { thread, idempotency, shed, turnState, previousResponses, compactions } = namesOf(exchange);
+  const single = [idempotency, shed, turnState].filter((name) => name !== null);
   return [...thread, ...single, ...previousResponses, ...compactions];
 }
 
@@ -44,9 +46,10 @@ function readNames(exchange: Exchange): ExchangeNames {
     thread: [...forModel, ...conversation.map((each) => ofKey('thread', each))],
     ownCount: own === undefined ? 0 : 2,
     idempotency: ask.idempotencyKey === null ? null : ofKey('thread', `idempotency-key\n${ask.idempotencyKey}`),
+    shed: own === undefined ? null : ofKey('shed', own),
     turnState: ask.turnState === null ? null : ofKey('turn_state', ask.turnState),
     previousResponses: ask.previousResponseIds.map((each) => ofKey('response', each)),
-    compactions: ask.compactions.toReversed().map(nameOfContent),
+    compactions: ask.compactions.toReversed().map((each) => nameOfContent('compaction', each)),
   };
 }
 

@@ -148,6 +148,7 @@ function hold(
     observer: createAnswerObserver({
       onRateLimits: () => undefined,
       onCompaction: () => undefined,
+      onSealed: () => undefined,
       onAnswered: () => undefined,
     }),
     holdMs,

@@ -158,6 +158,20 @@ describe('the bytes', () => {
     expect(bytes).toEqual(Buffer.concat([Buffer.from(': '), bad, Buffer.from(`\ndata: ${renamed}\n\n`)]));
   });
 
+  it('tells what the account sealed, compactions apart from the rest', () => {
+    const { observer, compactions, sealed } = observing();
+    const items = [
+      { type: 'reasoning', encrypted_content: 'thoughts' },
+      { type: 'compaction', encrypted_content: 'history' },
+      { type: 'reasoning', encrypted_content: null },
+      { type: 'message', content: [{ text: 'encrypted_content' }] },
+    ];
+    for (const item of items) observer.observe(sse({ type: 'response.output_item.done', item }));
+    // Not whole yet.
+    observer.observe(sse({ type: 'response.output_item.added', item: items[0] }));
+    expect([sealed, compactions]).toEqual([['thoughts'], ['history']]);
+  });
+
   it('tells the id of an answer once it is complete, and of no other', () => {
     const { observer, answered } = observing();
     observer.observe(sse({ type: 'response.created', response: { id: 'resp_0' } }));
@@ -177,11 +191,13 @@ describe('the bytes', () => {
 function observing() {
   const limits: Record<string, unknown>[] = [];
   const compactions: string[] = [];
+  const sealed: string[] = [];
   const answered: string[] = [];
   const observer = createAnswerObserver({
     onRateLimits: (event) => void limits.push(event),
     onCompaction: (content) => void compactions.push(content),
+    onSealed: (content) => void sealed.push(content),
     onAnswered: (id) => void answered.push(id),
   });
-  return { observer, limits, compactions, answered };
+  return { observer, limits, compactions, sealed, answered };
 }

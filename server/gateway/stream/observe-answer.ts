@@ -5,6 +5,7 @@
  */
 import { readServedTier, readTokenUsage, type Usage, type UsageReport } from '../../usage/usage.ts';
 import { readResponseId } from '../read-response-id.ts';
+import { readSealed } from '../read-sealed.ts';
 import { dataOf, eventTypeOf, parseEvent } from './read-block.ts';
 
 export type Terminal = 'completed' | 'incomplete' | 'failed';
@@ -37,6 +38,8 @@ export interface AnswerListeners {
   onRateLimits(event: Record<string, unknown>): void;
   /** Encrypted content that only this account will be able to read again. */
   onCompaction(encryptedContent: string): void;
+  /** The same of anything else, reasoning above all. */
+  onSealed(encryptedContent: string): void;
   /** The answer is complete, and this is its id. */
   onAnswered(responseId: string): void;
 }
@@ -48,9 +51,14 @@ const terminals: ReadonlyMap<string, Terminal> = new Map([
   ['response.failed', 'failed'],
 ]);
 
-const compactionMark = Buffer.from('compaction');
+const sealedMark = Buffer.from('encrypted_content');
 
-export function createAnswerObserver({ onRateLimits, onCompaction, onAnswered }: AnswerListeners): AnswerObserver {
+export function createAnswerObserver({
+  onRateLimits,
+  onCompaction,
+  onSealed,
+  onAnswered,
+}: AnswerListeners): AnswerObserver {
   let terminal: Terminal | null = null;
   let usage: Usage | null = null;
   let reportsUsage = false;
@@ -69,8 +77,7 @@ export function createAnswerObserver({ onRateLimits, onCompaction, onAnswered }:
       if (event) onRateLimits(event);
       return { type, bytes: block, event };
     }
-    if (type === 'response.output_item.done' && data.includes(compactionMark))
-      noteCompaction(parseEvent(data)?.['item']);
+    if (type === 'response.output_item.done' && data.includes(sealedMark)) noteSealed(parseEvent(data)?.['item']);
     return { type, bytes: block, event: type === 'error' ? parseEvent(data) : null };
   }
 
@@ -104,9 +111,10 @@ export function createAnswerObserver({ onRateLimits, onCompaction, onAnswered }:
     return { type, bytes: type === 'response.done' ? renamed(block) : block, event };
   }
 
-  function noteCompaction(item: unknown): void {
-    const { type, encrypted_content: content } = recordOf(item);
-    if (typeof type === 'string' && type.startsWith('compaction') && typeof content === 'string') onCompaction(content);
+  function noteSealed(item: unknown): void {
+    const sealed = readSealed(recordOf(item));
+    if (sealed?.kind === 'compaction') onCompaction(sealed.content);
+    else if (sealed) onSealed(sealed.content);
   }
 
   return {

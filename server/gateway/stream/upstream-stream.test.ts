@@ -182,6 +182,7 @@ function streamOf(
     holdMs: 300,
     onRateLimits: () => undefined,
     onCompaction: () => undefined,
+    onSealed: () => undefined,
     onAnswered: () => undefined,
   });
   return { stream };
