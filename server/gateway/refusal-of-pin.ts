@@ -31,7 +31,7 @@ export function refusalOfPin({ exclusions, faults, pinnedTo, why, now }: PinFact
     });
   }
   if (newest && !accountFaults.has(newest.kind)) return null;
-  if (holder && holder.reason !== 'already_tried') return refusalFor(holder, { why, now });
+  if (holder && (holder.reason !== 'already_tried' || !newest)) return refusalFor(holder, { why, now });
   if (newest) {
     const continuity = { pinnedBy: why, reason: newest.code };
     const isSignedOut = newest.code === 'token_signed_out';
@@ -50,7 +50,8 @@ function refusalFor({ reason, until }: Exclusion, { why, now }: { why: Continuat
   if (reason === 'account_signed_out') return new GatewayError('pinned_continuation_reauth_required', { continuity });
   return new GatewayError('pinned_continuation_unavailable', {
     detail: `It ${sentenceOf(reason)}.`,
-    retryAfterMs: passing.has(reason) ? boundedWait(until, now) : undefined,
+    // Without a failed attempt, `already_tried` means that another request is just trying it.
+    retryAfterMs: passing.has(reason) || reason === 'already_tried' ? boundedWait(until, now) : undefined,
     continuity,
   });
 }

@@ -92,6 +92,28 @@ describe('a database that goes away in the middle of streams', () => {
     expect(await faultsInBooks(installation.database.db)).toEqual(soundBooks);
   });
 
+  it('stores what leads back to its account as soon as it is back', async () => {
+    const { db } = installation.database;
+    const stored = async () =>
+      (await db.selectFrom('continuityAnchors').select('hash').where('kind', '=', 'response').execute()).length;
+    const [call] = await streams(1);
+    await link.cut();
+    const before = await stored();
+    providerClock.advance(1_000);
+    await call?.answer;
+    // Saving is tried every second, and at once for what a conversation needs.
+    gateway.clock.advance(1_000);
+    await gateway.logged('anchors_wait_for_database');
+    expect(await stored()).toBe(before);
+    const saved = gateway.log.filter(({ event }) => event === 'anchors_saved').length;
+    await link.mend();
+    gateway.clock.advance(1_000);
+    await gateway.logged('anchors_saved', saved + 1);
+    // With what was not stored yet of the answers before it.
+    expect(await stored()).toBeGreaterThan(before);
+    await settledRow(gateway, requestIdOf((await call?.answer)!));
+  });
+
   it('fails the statement that a connection was in use for, and nothing beside it', async () => {
     const database = connectDatabase({ url: link.url, poolSize: 1, log: quietLog });
     // An error that nobody hears would end this process, and the run with it.

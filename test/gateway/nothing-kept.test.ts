@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { routing } from '../../server/contract/pools.ts';
 import { createLog } from '../../server/observe/log.ts';
-import { askCodex } from '../support/codex-request.ts';
+import { askCodex, codexBody } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 
 const planted = {
@@ -19,6 +20,10 @@ const planted = {
   header: 'canary-header-3d3d',
   turnMetadata: 'canary-turn-metadata-8c8c',
   thread: 'canary-thread-1e1e',
+  promptCacheKey: 'canary-prompt-cache-key-5e5e',
+  idempotencyKey: 'canary-idempotency-key-7f7f',
+  previousResponse: 'canary-previous-response-2d2d',
+  turnState: 'canary-turn-state-6c6c',
   userAgent: 'canary-user-agent-4f4f',
   model: 'canary model 6a6a',
   tier: 'canary tier 2b2b',
@@ -70,6 +75,9 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
     'x-custom': planted.header,
     'x-codex-turn-metadata': JSON.stringify({ sandbox: planted.turnMetadata }),
     'user-agent': planted.userAgent,
+    'idempotency-key': planted.idempotencyKey,
+    'x-codex-previous-response-id': planted.previousResponse,
+    'x-codex-turn-state': planted.turnState,
   };
   const items = [
     { type: 'message', role: 'user', content: [{ type: 'input_file', filename: planted.fileName, file_data: 'x' }] },
@@ -86,6 +94,14 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
   await (await askCodex(gateway, key, ask)).text().catch(() => undefined);
   await (await askCodex(gateway, key, ask)).text().catch(() => undefined);
   for (const account of [anna, ben]) account.forgetScript();
+  // A plain client, whose conversation nothing names but its prompt cache key.
+  const plain = codexBody({ text: planted.prompt, thread: planted.promptCacheKey });
+  for (const stickyHttp of [false, true]) {
+    await gateway.call(routing.change, { pool: 'default', changes: { stickyHttp } });
+    await (
+      await askCodex(gateway, key, { body: plain, headers: { ...headers, 'session-id': '', 'thread-id': '' } })
+    ).text();
+  }
   for (const body of [
     {
       error: {

@@ -111,7 +111,19 @@ describe('an anchor', () => {
     // The first goes at once, the others together.
     expect(statements).toEqual(['select_anchors', 'select_anchors']);
     await anchors.load(names);
+    // What comes along is no reason to ask.
+    await anchors.load(names, [thread()]);
     expect(statements).toHaveLength(2);
+  });
+
+  it('may be read along with others that are asked for anyway', async () => {
+    const [name, rare] = [thread(), thread()];
+    const writer = startProcess();
+    for (const each of [name, rare]) writer.anchors.bind(each, { accountId: anna, lifeMs: hourMs });
+    await writer.anchors.save();
+    const { anchors, statements } = startProcess();
+    await anchors.load([name], [rare]);
+    expect([anchors.ownerOf(rare), statements]).toEqual([anna, ['select_anchors']]);
   });
 
   it('survives a database that is away when it is made', async () => {

@@ -16,9 +16,10 @@ export interface Anchors {
    * Reads what is stored of these names unless memory knows it well enough: at most one statement, shared with other
    * requests of the moment.
    *
+   * @param along - Names that are rarely bound, so that not knowing them is no reason to ask: read only with others.
    * @throws what the database said. What memory knows stays.
    */
-  load(names: readonly AnchorName[]): Promise<void>;
+  load(names: readonly AnchorName[], along?: readonly AnchorName[]): Promise<void>;
   /** The account this name leads to, as far as memory knows. */
   ownerOf(name: AnchorName): string | null;
   /** From now on, and for so long, the name leads to this account. */
@@ -125,9 +126,10 @@ export function createAnchors({ pool, clock, log }: AnchorsOptions): Anchors {
   }
 
   return {
-    async load(names) {
-      const hashes = names.filter((name) => !isTrusted(name)).map(({ hash }) => hash);
-      if (hashes.length === 0) return;
+    async load(names, along = []) {
+      const unsure = names.filter((name) => !isTrusted(name));
+      if (unsure.length === 0) return;
+      const hashes = [...unsure, ...along].map(({ hash }) => hash);
       for (const anchor of await reads.write(hashes)) accept(anchor);
     },
 

@@ -11,7 +11,7 @@ import { anchorLifeMs, nameOfContent, nameOfKey, type AnchorName } from './ancho
 import type { Queryable } from './anchor-store.ts';
 import { createAnchors } from './anchors.ts';
 import { decideContinuation, seedOf, type Continuation } from './decide-continuation.ts';
-import { allNamesOf, conversationNames, namesOf } from './names-of-exchange.ts';
+import { conversationNames, leadingNamesOf, namesOf } from './names-of-exchange.ts';
 
 export interface Continuity {
   /**
@@ -65,7 +65,8 @@ export function createContinuity({ pool, clock, log }: { pool: Queryable; clock:
   return {
     async recall(exchange) {
       try {
-        await anchors.load(allNamesOf(exchange));
+        const { shed } = namesOf(exchange);
+        await anchors.load(leadingNamesOf(exchange), shed ? [shed] : []);
       } catch (error) {
         log.warn('anchors_not_read', { requestId: exchange.id, ...errorFacts(error) });
         const { compactions, previousResponses } = namesOf(exchange);

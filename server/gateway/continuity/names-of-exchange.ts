@@ -29,10 +29,10 @@ export function namesOf(exchange: Exchange): ExchangeNames {
   return names;
 }
 
-/** All of them, for reading what is stored. */
-export function allNamesOf(exchange: Exchange): AnchorName[] {
-  const { thread, idempotency, shed, turnState, previousResponses, compactions } = namesOf(exchange);
-  const single = [idempotency, shed, turnState].filter((name) => name !== null);
+/** All that decide where it goes, for reading what is stored. */
+export function leadingNamesOf(exchange: Exchange): AnchorName[] {
+  const { thread, idempotency, turnState, previousResponses, compactions } = namesOf(exchange);
+  const single = [idempotency, turnState].filter((name) => name !== null);
   return [...thread, ...single, ...previousResponses, ...compactions];
 }
 
