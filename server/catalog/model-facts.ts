@@ -1,5 +1,5 @@
 /** What a key's policy must know of a model: its name and efforts, read from its entry in a list. */
-import { readSpan, scanArray, scanObject, type Span } from '../lib/json-spans.ts';
+import { JsonSyntaxError, readSpan, scanArray, scanObject, type Span } from '../lib/json-spans.ts';
 import type { CatalogEntry } from './split-catalog.ts';
 
 export interface ModelEfforts {
@@ -17,25 +17,33 @@ export function entryOf(entries: readonly CatalogEntry[], model: string): Catalo
   return entries.find(({ slug }) => slug.toLowerCase() === wanted);
 }
 
-/** `supported_reasoning_levels` and `default_reasoning_level` of an entry (wire spec A9). */
+/** `supported_reasoning_levels` and `default_reasoning_level` of an entry (wire spec A9). What cannot be read says nothing. */
 export function effortsOf(entry: CatalogEntry): ModelEfforts {
   const kept = known.get(entry);
   if (kept) return kept;
-  const { bytes } = entry;
-  const members = scanObject(bytes);
-  const levels = members.findLast(({ key }) => key === 'supported_reasoning_levels');
-  const usual = members.findLast(({ key }) => key === 'default_reasoning_level');
-  const read = {
-    efforts: levels ? levelsOf(bytes, levels).flatMap(({ effort }) => effort ?? []) : null,
-    defaultEffort: usual ? textOf(bytes, usual) : null,
-  };
+  const read = readEfforts(entry);
   known.set(entry, read);
   return read;
 }
 
-/** The elements of the list of levels, each with the effort it names. */
+function readEfforts({ bytes }: CatalogEntry): ModelEfforts {
+  try {
+    const members = scanObject(bytes);
+    const levels = members.findLast(({ key }) => key === 'supported_reasoning_levels');
+    const usual = members.findLast(({ key }) => key === 'default_reasoning_level');
+    const isList = levels !== undefined && bytes[levels.start] === openBracket;
+    return {
+      efforts: isList ? levelsOf(bytes, levels).flatMap(({ effort }) => effort ?? []) : null,
+      defaultEffort: usual ? textOf(bytes, usual) : null,
+    };
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    return { efforts: null, defaultEffort: null };
+  }
+}
+
+/** The elements of a list of levels, each with the effort it names. */
 export function levelsOf(bytes: Buffer, list: Span): (Span & { readonly effort: string | null })[] {
-  if (bytes[list.start] !== openBracket) return [];
   return scanArray(bytes.subarray(list.start, list.end)).map(({ start, end }) => {
     const span = { start: list.start + start, end: list.start + end };
     return { ...span, effort: effortOf(bytes.subarray(span.start, span.end)) };

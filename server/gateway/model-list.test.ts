@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unionCatalog, type UnionCatalog } from '../catalog/union-catalog.ts';
 import { openKeyPolicy, type KeyPolicy } from '../contract/key-policy.ts';
-import type { ServingMode } from '../contract/vocabulary.ts';
+import { effortLevels, type EffortLevel, type ServingMode } from '../contract/vocabulary.ts';
+import { decideKeyPolicy } from '../api-keys/key-policy.ts';
+import { modelFactsOf } from './apply-key-policy.ts';
 import { modelListOf } from './model-list.ts';
 
 const entries = ['gpt-5.5', 'gpt-6.1-sol', 'codex-auto-review'].map((slug) => `{"slug":"${slug}",  "n" : 1.0}`);
@@ -172,6 +174,39 @@ describe('a key whose policy cannot be read', () => {
   it('gets no list', () => {
     expect(() => modelListOf({ catalog, policy: null, servingModeOf: () => 'auto' })).toThrow(
       expect.objectContaining({ code: 'api_key_policy_malformed' }) as Error,
+    );
+  });
+});
+
+describe('what a list offers', () => {
+  it('is what the key may ask for: every model with each of its efforts, and nothing that it hides', () => {
+    const slugs = ['gpt-5.5', 'gpt-6-luna'];
+    const efforts = Object.keys(effortLevels) as EffortLevel[];
+    const policies: fc.Arbitrary<KeyPolicy> = fc.record({
+      allowedModels: fc.option(fc.subarray(slugs)),
+      modelAliases: fc.dictionary(fc.constantFrom('fast', 'best', 'gpt-5.5'), fc.constantFrom(...slugs, 'gone')),
+      enforcedModel: fc.option(fc.constantFrom(...slugs, 'gone')),
+      effort: fc.option(fc.record({ rule: fc.constantFrom('at_most', 'always'), level: fc.constantFrom(...efforts) })),
+      serviceTier: fc.constant(null),
+      allowedAddresses: fc.constant(null),
+    });
+    fc.assert(
+      fc.property(policies, (policy) => {
+        const factsOf = (model: string) => modelFactsOf(thoughtful.entries, model);
+        const may = (model: string, effort: string | null) =>
+          decideKeyPolicy({ policy, model, effort, isEffortReadable: true, factsOf }).kind === 'allowed';
+        const listed = entriesOf(listOf(policy, { of: thoughtful }));
+        for (const { slug, supported_reasoning_levels: levels, default_reasoning_level: usual } of listed)
+          for (const effort of [null, usual, ...levels.map((level) => level.effort)])
+            expect([slug, effort, may(slug, effort)]).toEqual([slug, effort, true]);
+        expect(new Set(listed.map(({ slug }) => slug)).size).toBe(listed.length);
+        const names = [...slugs, ...Object.keys(policy.modelAliases)];
+        const shown = new Set(listed.map(({ slug }) => slug));
+        if (policy.enforcedModel === null)
+          for (const name of names.filter((each) => factsOf(policy.modelAliases[each] ?? each)))
+            expect([name, shown.has(name)]).toEqual([name, may(name, null)]);
+      }),
+      { numRuns: 1_000 },
     );
   });
 });

@@ -75,12 +75,12 @@ function withEfforts(policy: KeyPolicy, entry: CatalogEntry): CatalogEntry | nul
   if (usual === null) return null;
   const { bytes } = entry;
   const list = membersOf(entry).findLast(({ key }) => key === 'supported_reasoning_levels');
-  if (!list) return changed(entry, { default_reasoning_level: usual });
+  if (!list || facts.efforts === null) return changed(entry, { default_reasoning_level: usual });
   const kept = levelsOf(bytes, list).filter(({ effort }) => effort !== null && allowed.includes(effort));
   const levels = kept.map(({ start, end }) => bytes.toString('utf8', start, end));
   // A level that is always used need not be one that the model lists.
   const text = levels.join(',') || JSON.stringify({ effort: usual, description: '' });
-  const isSame = kept.length === facts.efforts?.length;
+  const isSame = kept.length === facts.efforts.length;
   const limited = isSame ? entry : spliced(entry, [{ start: list.start, end: list.end, value: `[${text}]` }]);
   return changed(limited, { default_reasoning_level: usual });
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { accounts } from '../../server/contract/accounts.ts';
 import { apiKeys } from '../../server/contract/api-keys.ts';
+import type { KeyPolicy } from '../../server/contract/key-policy.ts';
 import { settingsEndpoints, type SettingName } from '../../server/contract/settings.ts';
 import type { AccountSeed, SandboxAccount } from '../../server/sandbox/account.ts';
 import { createSandbox, type Sandbox } from '../../server/sandbox/sandbox.ts';
@@ -28,7 +29,7 @@ export interface ClientBench extends CodexRunner {
   /** Makes a sandbox account and imports it, as a person would with an auth.json. */
   link(name: string, seed?: Partial<AccountSeed>): Promise<SandboxAccount>;
   /** Makes a Pool key and gives its secret. */
-  key(options?: { name?: string; allowedModels?: string[] }): Promise<string>;
+  key(options?: { name?: string; allowedModels?: string[]; policy?: Partial<KeyPolicy> }): Promise<string>;
   change(name: SettingName, value: number): Promise<void>;
   /** Statuses of the inference requests the gateway answered since the last call of `fresh`, from its access log. */
   statuses(): Promise<number[]>;
@@ -62,10 +63,10 @@ export async function openClientBench(): Promise<ClientBench> {
       await server.gateway.call(accounts.import, { authJson: account.authJson(), label: name });
       return account;
     },
-    async key({ name = 'laptop', allowedModels } = {}) {
+    async key({ name = 'laptop', allowedModels, policy = {} } = {}) {
       const { secret } = await server.gateway.call(apiKeys.create, {
         name,
-        policy: { allowedModels: allowedModels ?? null },
+        policy: { ...policy, ...(allowedModels && { allowedModels }) },
       });
       return secret;
     },

@@ -88,4 +88,28 @@ describe('the models of a Pool with two plans', () => {
     await bench.codex({ key, home, provider: keyFromCommand, args: ['exec', '--skip-git-repo-check', '--json', 'hi'] });
     expect((await modelsKeptBy(home)).slugs.toSorted()).toEqual(['gpt-5.5', 'sandbox-of-anna']);
   });
+
+  it.each([newestCodex, oldestCodex])(
+    'have the aliases of the key among them, which Codex %s asks for as it asks for their models',
+    async (version) => {
+      await bench.link('anna', { models: annas });
+      const home = await bench.home();
+      const key = await bench.key({
+        policy: { modelAliases: { quick: 'gpt-6-luna' }, effort: { rule: 'at_most', level: 'medium' } },
+      });
+      const ask = { version, key, home, provider: keyFromCommand };
+      const args = ['exec', '--skip-git-repo-check', '--json', 'say hello'];
+      // The list is read by the first run and kept for the next.
+      await bench.codex({ ...ask, args });
+      expect((await modelsKeptBy(home)).slugs.toSorted()).toEqual([...annas, 'quick'].toSorted());
+      expect(lastMessageOf(await bench.codex({ ...ask, model: 'quick', args }))).toBe('Hello from the sandbox.');
+      const asked = JSON.parse(bench.sandbox.requests.at(-1)?.body.toString() ?? '{}') as {
+        model: string;
+        tools?: unknown;
+      };
+      expect(asked.model).toBe('gpt-6-luna');
+      // The model is a lite one: its tools stand in the input (wire spec A4.3), where the entry of the alias says so.
+      if (version === newestCodex) expect(asked.tools).toBeUndefined();
+    },
+  );
 });

@@ -53,7 +53,10 @@ async function finishRunning(): Promise<void> {
 }
 
 /** A key with a request that stands in the line. */
-async function waitingKey(expiresInMs: number | null = null) {
+async function waitingKey({
+  expiresInMs = null,
+  pool = 'default',
+}: { expiresInMs?: number | null; pool?: string } = {}) {
   const name = `waiting-${(named += 1)}`;
   const secret = await gateway.key({ name });
   if (expiresInMs !== null)
@@ -61,6 +64,7 @@ async function waitingKey(expiresInMs: number | null = null) {
       key: name,
       expiresAt: new Date(gateway.clock.now().getTime() + expiresInMs),
     });
+  if (pool !== 'default') await gateway.call(apiKeys.update, { key: name, pool });
   const call = openCodex(gateway, secret);
   await installation.clock.timersOf(queueWaitMs, (waited += 1));
   return { name, secret, call };
@@ -98,8 +102,16 @@ describe('a request that waits for its seat', () => {
     await finishRunning();
   });
 
+  it('is refused as soon as its Pool is disabled', async () => {
+    const { call } = await waitingKey({ pool: 'elsewhere' });
+    await gateway.call(pools.disable, { pool: 'elsewhere' });
+    const answer = await call.answer;
+    expect([answer.status, codeOf(answer)]).toEqual([401, 'api_key_missing']);
+    await gateway.call(pools.enable, { pool: 'elsewhere' });
+  });
+
   it('is refused when its turn comes, if its key expired meanwhile', async () => {
-    const { call } = await waitingKey(1_000);
+    const { call } = await waitingKey({ expiresInMs: 1_000 });
     gateway.clock.advance(1_000);
     expect(call.received()).toHaveLength(0);
     await finishRunning();
