@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { z } from 'zod';
 import { claimAddress } from './claim-address.ts';
+import { checkSocketFolder } from './socket-folder.ts';
 
 /** A busy server answers within milliseconds; a stopped one (suspended by a debugger) never does. */
 const answerLimitMs = 2_000;
@@ -16,9 +17,15 @@ export interface RunningInstance {
   readonly url: string | null;
 }
 
-/** The server running on this data folder, or null when there is none. */
+/**
+ * The server running on this data folder, or null when there is none.
+ *
+ * @throws StartProblem when somebody else may answer in its place.
+ */
 export async function askRunningInstance(dataFolder: string): Promise<RunningInstance | null> {
-  return askAt(claimAddress(dataFolder));
+  const address = claimAddress(dataFolder);
+  checkSocketFolder(address, dataFolder);
+  return askAt(address);
 }
 
 /** The same by address. @throws the system's error when the address exists but may not be used. */

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../world/real-world.ts';
@@ -152,7 +153,47 @@ describe('the claim on a data folder', () => {
     expect(await askRunningInstance(folder)).toMatchObject({ pid: process.pid });
     await expect(claimDataFolder(folder, { clock: systemClock })).rejects.toMatchObject({ code: 'other_instance' });
     await claim.release();
+    expect(existsSync(dirname(claimAddress(folder)))).toBe(false);
     expect(claimAddress('C:\\data', 'win32')).toMatch(/^\\\\\.\\pipe\\codex-pooler-[0-9a-f]{24}$/);
+  });
+});
+
+describe('a socket under the temporary folder that everybody shares', () => {
+  let place: string;
+  beforeEach(async () => {
+    folder = join(base, 'x'.repeat(120));
+    await openDataFolder(folder, { random: systemRandom });
+    place = dirname(claimAddress(folder));
+  });
+  afterEach(() => rm(place, { recursive: true, force: true }));
+
+  const refused = { code: 'socket_folder_untrusted', sentence: expect.stringContaining('codex-pooler-') as string };
+
+  it('stands in a folder of its own that nobody else can look into', async () => {
+    const claim = await claimDataFolder(folder, { clock: systemClock });
+    expect((await stat(place)).mode & 0o777).toBe(0o700);
+    await claim.release();
+  });
+
+  it.each([
+    ['open to others', () => mkdir(place, { mode: 0o700 }).then(() => chmod(place, 0o777))],
+    ['a link to elsewhere', () => symlink(folder, place)],
+    ['a file', () => writeFile(place, '')],
+    // Only root can give a folder away, so elsewhere this case is a folder that others may enter.
+    [
+      'of another user',
+      () =>
+        mkdir(place, { mode: 0o711 }).then(() => (process.getuid?.() === 0 ? chown(place, 54_321, 54_321) : undefined)),
+    ],
+  ])('is neither made nor believed in a folder that is %s', async (_name, prepare) => {
+    await prepare();
+    const listener = createServer((socket) => socket.end(JSON.stringify({ pid: 1, url: 'http://127.0.0.1:1' })));
+    if ((await stat(place)).isDirectory()) {
+      await new Promise<void>((listening) => listener.listen(claimAddress(folder), listening));
+    }
+    await expect(askRunningInstance(folder)).rejects.toMatchObject(refused);
+    await expect(claimDataFolder(folder, { clock: systemClock })).rejects.toMatchObject(refused);
+    await new Promise((closed) => listener.close(closed));
   });
 });
 

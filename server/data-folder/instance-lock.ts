@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:net';
 import type { Clock } from '../world/world.ts';
 import { askAt, type RunningInstance } from './ask-running-instance.ts';
 import { claimAddress } from './claim-address.ts';
+import { makeSocketFolder, removeSocketFolder } from './socket-folder.ts';
 import { StartProblem, systemCodeOf, writeProblem } from './start-problem.ts';
 
 /** Long enough for another process between its look at a dead socket and its removal, short for a person. */
@@ -23,10 +24,12 @@ export interface DataFolderClaim {
 /**
  * Claims the folder for this process until `release` or its death.
  *
- * @throws StartProblem `other_instance`, naming the other's process and address, while one is alive.
+ * @throws StartProblem `other_instance`, naming the other's process and address, while one is alive;
+ *   `socket_folder_untrusted`.
  */
 export async function claimDataFolder(dataFolder: string, options: { clock: Clock }): Promise<DataFolderClaim> {
   const address = claimAddress(dataFolder);
+  makeSocketFolder(address, dataFolder);
   const published: Published = { url: null };
   let replaced = false;
   for (let attempt = 1; attempt <= claimTries; attempt += 1) {
@@ -42,7 +45,7 @@ export async function claimDataFolder(dataFolder: string, options: { clock: Cloc
     // Two starts may find the same dead socket. Whoever removed the other's fresh one by mistake took it too; the one
     // whose socket is gone after a moment steps back and finds the winner alive.
     if (replaced) await options.clock.sleep(settleMs);
-    if (fileMark(address) === mine) return toClaim(server, published);
+    if (fileMark(address) === mine) return toClaim(server, { address, dataFolder, published });
     await close(server);
   }
   throw otherInstance(dataFolder, { pid: null, url: null });
@@ -75,11 +78,14 @@ function tryListen(
   });
 }
 
-function toClaim(server: Server, published: Published): DataFolderClaim {
+function toClaim(
+  server: Server,
+  { address, dataFolder, published }: { address: string; dataFolder: string; published: Published },
+): DataFolderClaim {
   let releasing: Promise<void> | undefined;
   return {
     publish: ({ url }) => void (published.url = url),
-    release: () => (releasing ??= close(server)),
+    release: () => (releasing ??= close(server).then(() => removeSocketFolder(address, dataFolder))),
   };
 }
 

@@ -9,6 +9,7 @@ const exitCodes = {
   folder_not_writable: 78,
   folder_newer: 78,
   folder_unreadable: 78,
+  socket_folder_untrusted: 78,
   keys_unreadable: 78,
   port_forbidden: 78,
   address_unavailable: 78,
