@@ -108,6 +108,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     await Promise.all([engine.records.flush(limit.signal), engine.continuity.flush(limit.signal)]);
     timer.stop();
     await books.saveReadings().catch((error: unknown) => log.warn('readings_not_saved', errorFacts(error)));
+    await books.stop();
     await storage.stop();
   }
 

@@ -32,6 +32,8 @@ export interface Books {
   readonly processNumber: number;
   /** Stores the quota readings and credits that changed. */
   saveReadings(): Promise<void>;
+  /** Reads nothing again from here on, and sees through what is being read: the database closes next. */
+  stop(): Promise<void>;
 }
 
 /** Opens every book, filled, and keeps it current until the storage closes. */
@@ -63,10 +65,21 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     accounts: () => catalog.reload().then(() => accounts.reload()),
   };
   await Promise.all([reloads.settings(), reloads.api_keys(), reloads.catalog(), pools.reload()]);
-  for (const topic of Object.keys(reloads) as ChangeTopic[]) {
+  const reading = new Set<Promise<void>>();
+  const unsubscribers = (Object.keys(reloads) as ChangeTopic[]).map((topic) =>
     changes.subscribe(topic, () => {
-      reloads[topic]().catch((error: unknown) => log.error('reload_failed', { topic, ...errorFacts(error) }));
-    });
+      const read = reloads[topic]().then(
+        () => undefined,
+        (error: unknown) => log.error('reload_failed', { topic, ...errorFacts(error) }),
+      );
+      reading.add(read);
+      void read.then(() => reading.delete(read));
+    }),
+  );
+
+  async function stop(): Promise<void> {
+    for (const unsubscribe of unsubscribers) unsubscribe();
+    await Promise.all(reading);
   }
 
   async function saveReadings(): Promise<void> {
@@ -82,7 +95,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     }
   }
 
-  return { settings, keys, pools, catalog, accounts, board, health, successes, processNumber, saveReadings };
+  return { settings, keys, pools, catalog, accounts, board, health, successes, processNumber, saveReadings, stop };
 }
 
 async function registerProcess({ database, instanceId }: Storage): Promise<number> {

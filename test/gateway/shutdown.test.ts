@@ -196,3 +196,22 @@ async function halfRequest(extra = 'content-length: 0\r\n'): Promise<Socket> {
   await (await fetch(`${gateway.url}/healthz`)).text();
   return socket;
 }
+
+describe('stopping while books are read again', () => {
+  it('is quiet: what was begun is seen through before the database closes', async () => {
+    const { pool } = installation.database;
+    const lock = await pool.connect();
+    await lock.query('begin');
+    await lock.query('lock table account_catalogs in access exclusive mode');
+    await pool.query(`select pg_notify('codex_pooler_changes', 'catalog')`);
+    const waiting = `select 1 from pg_locks where not granted and relation = 'account_catalogs'::regclass`;
+    while ((await pool.query(waiting)).rowCount === 0);
+    const stopped = gateway.app.stop();
+    // Long enough for a stop that waits for nobody.
+    for (let question = 0; question < 200; question += 1) await pool.query('select 1');
+    await lock.query('commit');
+    lock.release();
+    await stopped;
+    expect(gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
