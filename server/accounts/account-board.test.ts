@@ -87,6 +87,23 @@ describe('whether an account may take a call now', () => {
     expect(board.unavailability('a', ask(5))).toBeNull();
   });
 
+  it('leaves an account alone whose credential was refused, until it has a newer one', () => {
+    const board = createAccountBoard();
+    board.noteCredential('a', 3);
+    board.refuseCredential('a', { epoch: 3, until: at(5) });
+    board.noteCredential('a', 3);
+    expect(board.unavailability('a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
+    board.noteCredential('a', 4);
+    expect(board.unavailability('a', ask(3))).toBeNull();
+    // An attempt that still used the old one has nothing to say of the new one.
+    board.refuseCredential('a', { epoch: 3, until: at(5) });
+    expect(board.unavailability('a', ask(3))).toBeNull();
+    board.refuseCredential('a', { epoch: 4, until: at(2) });
+    board.coolDown('a', at(5));
+    board.noteCredential('a', 5);
+    expect(board.unavailability('a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
+  });
+
   it('leaves every account alone while the edge refuses us', () => {
     const board = createAccountBoard();
     board.backOffEdge(at(1));

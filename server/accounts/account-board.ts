@@ -51,6 +51,10 @@ export interface AccountBoard {
   noteCredits(accountId: string, credits: CreditReading | null): void;
   /** Leaves the account alone until then: the provider called it too fast. Never shortens a longer wait. */
   coolDown(accountId: string, until: Date): void;
+  /** Leaves the account alone until then, or until it has another credential than this one, which was refused. */
+  refuseCredential(accountId: string, refused: { readonly epoch: number; readonly until: Date }): void;
+  /** The account's credential is of this epoch now: what was refused before it no longer counts. */
+  noteCredential(accountId: string, epoch: number): void;
   /** The network edge refuses us: leaves every account alone until then. */
   backOffEdge(until: Date): void;
   /** Counts one call in; the returned function counts it out, once. */
@@ -80,6 +84,9 @@ interface Facts {
   readings: readonly QuotaReading[];
   credits: HeldCredits | null;
   coolingUntil: Date | null;
+  /** Of the newest credential known; 0 while none is. */
+  epoch: number;
+  refusedUntil: Date | null;
   inFlight: number;
 }
 
@@ -94,7 +101,15 @@ export function createAccountBoard(): AccountBoard {
   const factsOf = (accountId: string): Facts => {
     let facts = accounts.get(accountId);
     if (!facts) {
-      facts = { windows: new Map(), readings: [], credits: null, coolingUntil: null, inFlight: 0 };
+      facts = {
+        windows: new Map(),
+        readings: [],
+        credits: null,
+        coolingUntil: null,
+        epoch: 0,
+        refusedUntil: null,
+        inFlight: 0,
+      };
       accounts.set(accountId, facts);
     }
     return facts;
@@ -153,6 +168,20 @@ export function createAccountBoard(): AccountBoard {
       facts.coolingUntil = later(facts.coolingUntil, until);
     },
 
+    refuseCredential(accountId, { epoch, until }) {
+      const facts = factsOf(accountId);
+      if (epoch < facts.epoch) return;
+      facts.epoch = epoch;
+      facts.refusedUntil = until;
+    },
+
+    noteCredential(accountId, epoch) {
+      const facts = factsOf(accountId);
+      if (epoch <= facts.epoch) return;
+      facts.epoch = epoch;
+      facts.refusedUntil = null;
+    },
+
     backOffEdge(until) {
       edgeUntil = later(edgeUntil, until);
     },
@@ -186,7 +215,7 @@ export function createAccountBoard(): AccountBoard {
       if (!facts) return null;
       const { until } = judge(facts, ask);
       if (until !== null) return { code: 'usage_limit_reached', until };
-      const { coolingUntil } = facts;
+      const coolingUntil = laterOf(facts.coolingUntil, facts.refusedUntil);
       return coolingUntil !== null && coolingUntil > now ? { code: 'cooling_down', until: coolingUntil } : null;
     },
 
@@ -234,7 +263,7 @@ export function createAccountBoard(): AccountBoard {
       accounts: [...accounts].map(([accountId, facts]) => ({
         accountId,
         inFlight: facts.inFlight,
-        coolingUntil: facts.coolingUntil,
+        coolingUntil: laterOf(facts.coolingUntil, facts.refusedUntil),
         readings: facts.readings,
       })),
     }),
@@ -264,6 +293,10 @@ function createLimitedModels() {
 
 /** Far more than models and meters there are: a client may invent models, and each could be refused. */
 const maxLearned = 1_000;
+
+function laterOf(a: Date | null, b: Date | null): Date | null {
+  return a === null ? b : b === null ? a : later(a, b);
+}
 
 function later(held: Date | null, until: Date): Date {
   return held !== null && held > until ? held : until;

@@ -18,13 +18,16 @@ export interface AccountBook {
  * An empty book; call `reload()` before the first use and on every change of the topics `accounts` and `catalog`.
  *
  * @param options.modelsOf the models of an account's list, null while none was read
+ * @param options.onRead hears of every account at every reading
  */
 export function createAccountBook({
   db,
   modelsOf,
+  onRead,
 }: {
   db: Kysely<DB>;
   modelsOf: (accountId: string) => AccountFacts['models'];
+  onRead?: (account: AccountFacts) => void;
 }): AccountBook {
   let accounts: readonly AccountFacts[] = [];
   let byId = new Map<string, AccountFacts>();
@@ -38,6 +41,7 @@ export function createAccountBook({
     byId = new Map(accounts.map((account) => [account.id, account]));
     byPool = new Map();
     for (const account of accounts) {
+      onRead?.(account);
       for (const poolId of account.poolIds) byPool.set(poolId, [...(byPool.get(poolId) ?? []), account]);
     }
   }

@@ -45,8 +45,12 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const keys = createKeyBook({ db, clock });
   const pools = createPoolBook({ db });
   const catalog = createCatalog({ db, log });
-  const accounts = createAccountBook({ db, modelsOf: (accountId) => catalog.modelsOf(accountId) });
   const board = createAccountBoard();
+  const accounts = createAccountBook({
+    db,
+    modelsOf: (accountId) => catalog.modelsOf(accountId),
+    onRead: (account) => board.noteCredential(account.id, account.credentialEpoch),
+  });
   const health = createAttemptHealth({ clock, log });
   const successes = createLastSuccesses();
 

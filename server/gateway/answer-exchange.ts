@@ -165,15 +165,13 @@ function logChoice({ id, continuation }: Exchange, { parts, accountId }: { parts
   parts.log.debug('account_chosen', { requestId: id, accountId, reason: why, locality });
 }
 
-function beginAttempt(
-  exchange: Exchange,
-  { parts, account }: { parts: EngineParts; account: { id: string; label: string } },
-): Attempt {
+function beginAttempt(exchange: Exchange, { parts, account }: { parts: EngineParts; account: AccountFacts }): Attempt {
   const attempt: Attempt = {
     id: parts.random.id(),
     number: exchange.attempts.length + 1,
     accountId: account.id,
     accountLabel: account.label,
+    credentialEpoch: account.credentialEpoch,
     startedAt: parts.clock.now(),
     startedMs: parts.clock.monotonicMs(),
     status: 'in_progress',
@@ -213,8 +211,9 @@ function learn(
   { parts, attempt, fault }: { parts: EngineParts; attempt: Attempt; fault: Fault },
 ): void {
   exchange.faults.push(fault);
-  const { accountId, activeMeter } = attempt;
-  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now: parts.clock.now(), activeMeter });
+  const { accountId, activeMeter, credentialEpoch } = attempt;
+  const now = parts.clock.now();
+  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now, credentialEpoch, activeMeter });
   if (fault.kind === 'account_dead') parts.onAccountDead(accountId, fault.code);
   parts.log.info('attempt_failed', {
     requestId: exchange.id,

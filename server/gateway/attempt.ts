@@ -107,6 +107,7 @@ async function call(
   const { turnState } = ask;
   const mayShowTurnState = parts.continuity.issuedTurnState(exchange, account.id);
   attempt.mayHaveRun = true;
+  attempt.credentialEpoch = credential.epoch;
   try {
     const answer = await parts.codex.call({
       account,

@@ -51,6 +51,8 @@ export interface Attempt {
   readonly number: number;
   readonly accountId: string;
   readonly accountLabel: string;
+  /** Of the credential in use: the account's own at first, a newer one after a refresh. */
+  credentialEpoch: number;
   readonly startedAt: Date;
   readonly startedMs: number;
   status: AttemptStatus;

@@ -17,11 +17,16 @@ export interface FaultNote {
   readonly model: string;
   readonly fault: Fault;
   readonly now: Date;
+  /** Of the credential that the attempt used. */
+  readonly credentialEpoch: number;
   /** The meter that counted the call; the account's own when nobody says. */
   readonly activeMeter?: string | null | undefined;
 }
 
-export function noteFault(board: AccountBoard, { accountId, model, fault, now, activeMeter }: FaultNote): void {
+export function noteFault(
+  board: AccountBoard,
+  { accountId, model, fault, now, credentialEpoch, activeMeter }: FaultNote,
+): void {
   const after = (ms: number) => new Date(now.getTime() + ms);
   switch (fault.kind) {
     case 'usage_exhausted':
@@ -31,7 +36,7 @@ export function noteFault(board: AccountBoard, { accountId, model, fault, now, a
     case 'token_rejected':
     case 'token_unavailable':
     case 'account_dead':
-      return board.coolDown(accountId, after(tokenCoolDownMs));
+      return board.refuseCredential(accountId, { epoch: credentialEpoch, until: after(tokenCoolDownMs) });
     case 'edge_blocked':
       return board.backOffEdge(after(fault.retryAfterMs ?? edgeBackOffMs));
     default:

@@ -83,8 +83,8 @@ function noteFailureInStream(
   if (!attempt || observer?.terminal !== 'failed') return;
   const now = parts.clock.now();
   const fault = judgeLateFailure({ error: observer.failure }, now);
-  const { accountId, activeMeter } = attempt;
-  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now, activeMeter });
+  const { accountId, activeMeter, credentialEpoch } = attempt;
+  noteFault(parts.board, { accountId, model: exchange.ask.model, fault, now, credentialEpoch, activeMeter });
 }
 
 /** What the end of the answer tells of its circuit. A whole body is complete once it is read. */

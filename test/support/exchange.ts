@@ -85,6 +85,7 @@ export function makeAttempt(overrides: Partial<Attempt> = {}): Attempt {
     number: 1,
     accountId: randomUUID(),
     accountLabel: 'anna',
+    credentialEpoch: 1,
     startedAt: beginning,
     startedMs: 0,
     status: 'in_progress',
