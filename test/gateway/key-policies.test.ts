@@ -34,7 +34,8 @@ async function ask(policy: Partial<KeyPolicy>, request: CodexAsk = {}) {
 
 /** The same, when the provider must see it: the body that arrived there. */
 async function arrival(policy: Partial<KeyPolicy>, request: CodexAsk = {}) {
-  const arriving = gateway.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+  const { path = '/backend-api/codex/responses' } = request;
+  const arriving = gateway.sandbox.nextRequest({ path });
   const asked = await ask(policy, request);
   expect([asked.status, asked.text.slice(0, 300)]).toEqual([200, expect.any(String)]);
   return { ...asked, body: (await arriving).body.toString() };
@@ -52,6 +53,14 @@ describe('a model that is always used', () => {
     const { body, row } = await arrival({ enforcedModel: 'gpt-6-luna' }, { body: text });
     expect(body).toBe(text.replace('gpt-5.5', 'gpt-6-luna'));
     expect(row).toMatchObject({ status: 'succeeded', model: 'gpt-6-luna', requestedModel: 'gpt-5.5' });
+  });
+
+  it('makes also the compactions', async () => {
+    const text = '{"model":"gpt-5.5","input":[],"instructions":"","tools":[]}';
+    const path = '/backend-api/codex/responses/compact';
+    const { body, row } = await arrival({ enforcedModel: 'gpt-6-luna' }, { body: text, path });
+    expect(body).toBe(text.replace('gpt-5.5', 'gpt-6-luna'));
+    expect(row).toMatchObject({ model: 'gpt-6-luna', requestedModel: 'gpt-5.5' });
   });
 
   it('answers also who asks for a model that nobody has', async () => {
