@@ -10,7 +10,7 @@ import { createEngine } from './assembly/engine.ts';
 import { createHousekeeping } from './assembly/housekeeping.ts';
 import { createProvider } from './assembly/provider.ts';
 import type { Config, Secrets } from './environment.ts';
-import { mountAdminApi } from './http/admin-api.ts';
+import { mountAdminApi, mountNoAdminApi } from './http/admin-api.ts';
 import type { AdminDispatch } from './http/admin-dispatch.ts';
 import { mountGateway } from './http/gateway-routes.ts';
 import { createIngress } from './http/ingress.ts';
@@ -71,7 +71,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     const pingDatabase = () => sql`select 1`.execute(db);
     const operations = { clock, pingDatabase, isStopping: () => isStopping, drainMarkerPath };
     const health: MountRoutes = (router) => mountOperations(router, operations);
-    if (!config.servesClients) return [health];
+    if (!config.servesClients) return [health, mountNoAdminApi];
     const { adminToken } = storage;
     return [
       health,

@@ -157,7 +157,7 @@ function refusalOf(content: unknown, { status, name }: { status: number; name: s
   const error = (content as { error?: { code?: unknown; message?: unknown } } | undefined)?.error;
   if (typeof error?.code !== 'string' || typeof error.message !== 'string') {
     return new CommandProblem('server_refused', {
-      sentence: `The server answered ${name} with status ${status}. Does it serve clients (PHX_SERVER), and is it this program?`,
+      sentence: `The server answered ${name} with status ${status}. Is it this program?`,
     });
   }
   if (error.code === 'not_found') {

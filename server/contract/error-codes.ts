@@ -85,6 +85,12 @@ export const errorCodes = {
   invalid_request: { ...client, status: 400, message: 'The request is not valid.' },
   invalid_path: { ...client, status: 400, message: 'The path contains an encoded slash, backslash or NUL.' },
   not_found: { ...client, status: 404, message: 'Not Found' },
+  commands_not_taken: {
+    ...client,
+    status: 404,
+    message:
+      'This server takes no commands, because it serves no clients (PHX_SERVER, OBAN_MODE). Ask one that does, or stop this one: then commands open the installation themselves.',
+  },
   method_not_allowed: { ...client, status: 405, message: 'This address does not answer that method.' },
   conflict: { ...client, status: 409, message: 'This conflicts with what exists already.' },
   websocket_not_offered: { ...client, status: 426, message: 'Websockets are not offered here; use HTTP.' },

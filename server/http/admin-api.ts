@@ -30,6 +30,14 @@ export function mountAdminApi(router: Router<CallState>, { dispatch, adminToken,
   });
 }
 
+/** In the place of the endpoints where none are served: a command is told why, instead of missing them. */
+export function mountNoAdminApi(router: Router<CallState>): void {
+  router.post('/admin/api/:name', (ctx) => {
+    ctx.state.route = '/admin/api/:name';
+    throw new GatewayError('commands_not_taken');
+  });
+}
+
 function parseJson(body: Buffer): unknown {
   if (body.length === 0) return {};
   try {

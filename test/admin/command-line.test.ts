@@ -171,6 +171,18 @@ describe('a command that needs no installation', () => {
   });
   afterAll(() => rm(home, { recursive: true, force: true }));
 
+  it('says of a server that serves no clients that it takes no commands, and what to do', async () => {
+    for (const env of [{ PHX_SERVER: 'false' }, { OBAN_MODE: 'worker' }]) {
+      const worker = await gatewayUnderTest({ env });
+      const place = { CODEX_POOLER_DATA_DIR: worker.dataFolder, DATABASE_URL: worker.database.url };
+      const { exitCode, stderr } = await commandLine({ env: place, home })('key list');
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/takes no commands.*PHX_SERVER.*OBAN_MODE/);
+      expect(stderr).not.toContain('version');
+      await worker.stop();
+    }
+  });
+
   it('env init writes keys that config check accepts, with mode 0600, and never overwrites', async () => {
     const run = commandLine({ env: {}, home });
     const file = join(home, 'pooler.env');
