@@ -28,6 +28,7 @@ const planted = {
   model: 'canary model 6a6a',
   tier: 'canary tier 2b2b',
   providerMessage: 'canary-provider-message-aa01',
+  signInMessage: 'canary-sign-in-message-bb02',
   wrongKey: 'sk-cxp-0123456789ab-canaryWrongSecretcanaryWrongSecretcanaryWro',
   wrongToken: 'canary-admin-token-ff00',
   junk: 'canary-junk-body-dd22',
@@ -169,9 +170,30 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
   await own(await admin(token, 'accounts.refresh', { account: 'anna' }));
   anna.expireAccessTokens();
   await (await askCodex(gateway, key, ask)).text();
+  // The sign-in host writes as freely as the provider does.
+  for (const status of [200, 400, 401, 403, 429, 500]) {
+    for (const account of [anna, ben]) {
+      account.expireAccessTokens();
+      for (let time = 0; time < 2; time += 1)
+        account.answers({ behaviour: 'A3', kind: 'in_words', status, text: planted.signInMessage });
+    }
+    await own(await askCodex(gateway, key, ask));
+    gateway.clock.advance(3_600_000);
+    await own(await admin(token, 'accounts.refresh', { account: 'anna' }));
+    gateway.clock.advance(3_600_000);
+    for (const account of [anna, ben]) account.forgetScript();
+  }
+  await own(await admin(token, 'accounts.list', {}));
+  for (const account of [anna, ben])
+    await own(await admin(token, 'accounts.import', { authJson: account.authJson(), pool: 'default' }));
   // Last, because it signs the accounts out.
   for (const account of [anna, ben]) account.answers({ behaviour: 'F2', kind: 'deactivated_workspace' });
   await own(await askCodex(gateway, key, ask));
+}
+
+/** Refreshes that the sign-in host answered in words of ours. */
+function refreshRefusals(): number {
+  return gateway.sandbox.requests.filter(({ path }) => path === '/oauth/token').length;
 }
 
 /** Everything that must be found nowhere. */
@@ -185,6 +207,7 @@ function hits(haystack: string): string[] {
 
 describe('after every path was driven', () => {
   it('the search itself finds what is there', () => {
+    expect(refreshRefusals()).toBeGreaterThan(6);
     expect(hits(`… ${planted.prompt} … ${secrets['key']}`)).toEqual(['prompt', 'key']);
     expect(gateway.sandbox.requests.some(({ body }) => body.includes(planted.prompt))).toBe(true);
   });

@@ -38,6 +38,12 @@ function withoutField(answer: RefuseStep, field: string): RefuseStep {
   return { ...answer, body: JSON.stringify(Object.fromEntries(fields.filter(([name]) => name !== field))) };
 }
 
+/** A refusal in all shapes at once, each with the text. */
+function inWords(text: string): Record<string, unknown> {
+  const fields = { message: text, code: text, type: text };
+  return { ...fields, error: fields, error_description: text, detail: fields };
+}
+
 const a3 = behaviour({
   what: 'Refresh that fails: a dead token, a passing fault, a hang, or a success whose answer is lost.',
   options: z.object({
@@ -53,8 +59,12 @@ const a3 = behaviour({
         'forbidden',
         'hang',
         'answer_lost',
+        'in_words',
       ])
       .default('reused'),
+    /** For `in_words`: the status, and a text that stands in every field of the answer. */
+    status: z.number().int().default(400),
+    text: z.string().default('Something went wrong.'),
   }),
   stage: () => 'refresh',
   *service(call, options): Plan {
@@ -83,6 +93,9 @@ const a3 = behaviour({
         break;
       case 'hang':
         yield { do: 'hang' };
+        break;
+      case 'in_words':
+        yield refuse(options.status, inWords(options.text));
         break;
       case 'answer_lost':
         call.proceed();
