@@ -22,7 +22,7 @@ export interface Anchors {
   load(names: readonly AnchorName[], along?: readonly AnchorName[]): Promise<void>;
   /** The account this name leads to, as far as memory knows. */
   ownerOf(name: AnchorName): string | null;
-  /** From now on, and for so long, the name leads to this account. */
+  /** From now on, and for so long, the name leads to this account; not at all for no time. */
   bind(name: AnchorName, binding: { readonly accountId: string; readonly lifeMs: number }): void;
   /** Leads there for a moment, unless it is bound; for those who come while the first answer is on its way. */
   claim(name: AnchorName, accountId: string): void;
@@ -74,6 +74,8 @@ export function createAnchors({ pool, clock, log }: AnchorsOptions): Anchors {
     onDropped: (count) => log.warn('anchors_dropped', { count }),
   });
 
+  let isDatabaseAway = false;
+
   async function readGroup(groups: readonly (readonly string[])[]): Promise<readonly StoredAnchor[][]> {
     const found = await selectAnchors(pool, { hashes: [...new Set(groups.flat())], now: clock.now() });
     const byHash = new Map(found.map((anchor) => [anchor.hash, anchor]));
@@ -119,8 +121,12 @@ export function createAnchors({ pool, clock, log }: AnchorsOptions): Anchors {
     if (count === 0) return;
     try {
       await writer.save();
+      isDatabaseAway = false;
       log.debug('anchors_saved', { count });
     } catch (error) {
+      // Tried every second: once says it.
+      if (isDatabaseAway) return;
+      isDatabaseAway = true;
       log.warn('anchors_wait_for_database', { count: writer.waiting, ...errorFacts(error) });
     }
   }
@@ -136,6 +142,7 @@ export function createAnchors({ pool, clock, log }: AnchorsOptions): Anchors {
     ownerOf: (name) => entryOf(name)?.accountId ?? null,
 
     bind(name, { accountId, lifeMs }) {
+      if (lifeMs <= 0) return;
       const now = clock.now();
       const nowMs = clock.monotonicMs();
       const expiresMs = now.getTime() + lifeMs;
