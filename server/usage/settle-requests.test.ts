@@ -66,6 +66,17 @@ describe('a settlement', () => {
     expect((await entriesOf(reservation)).map(({ event }) => event)).toEqual(['release', 'reservation', 'settlement']);
   });
 
+  it('leaves unsaid what the provider did not say, and tells it from none', async () => {
+    const said = async (cachedTokens: number | null) => {
+      const reservation = await reserved();
+      await settleRequests(database.pool, [
+        makeSettlement(reservation, { uses: [makeUse(reservation, { cachedTokens })] }),
+      ]);
+      return (await entriesOf(reservation)).find(({ event }) => event === 'settlement')?.cachedTokens;
+    };
+    expect([await said(null), await said(0)]).toEqual([null, 0]);
+  });
+
   it('of a request that was never sent only gives back', async () => {
     const reservation = await reserved();
     await settleRequests(database.pool, [

@@ -26,6 +26,30 @@ describe('the blocks of an answer', () => {
     );
   });
 
+  it('tell the same usage wherever the bytes are split, whatever their line ends', async () => {
+    const end = { type: 'response.completed', response: { id: 'é😀', usage, service_tier: 'flex' } };
+    for (const newline of ['\n', '\r\n', '\r']) {
+      const lines = [
+        ': ping',
+        '',
+        `event: ${end.type}`,
+        `data: ${JSON.stringify(end).replace(',"response"', ',\ndata: "response"')}`,
+      ];
+      const last = Buffer.from(`${lines.join('\n')}\n\n`.replaceAll('\n', newline));
+      const bytes = Buffer.concat([created, item, last]);
+      for (let at = 1; at < bytes.length; at += 1) {
+        const { stream } = streamOf(wholeAnswer(cutAt(bytes, [at])));
+        await stream.open();
+        expect(await collected(stream), `split at ${at}`).toEqual(bytes);
+        expect(stream.observer, `split at ${at}`).toMatchObject({
+          terminal: 'completed',
+          servedTier: 'flex',
+          usage: { inputTokens: 10, cachedTokens: null, outputTokens: 2, totalTokens: 12 },
+        });
+      }
+    }
+  });
+
   it('include what was held, also when the hold time ended during a read', async () => {
     const clock = createMovableClock(systemClock);
     const answer = handFedAnswer();

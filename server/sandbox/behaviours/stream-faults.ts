@@ -93,9 +93,9 @@ function* beginMessage(turn: Turn, deltas: number): Generator<Step, string> {
 }
 
 const f9 = behaviour({
-  what: 'Cut: before headers, after headers, after created, after n deltas, after output_item.done.',
+  what: 'Cut: before headers, after headers, after created, after n deltas, after output_item.done, after completed.',
   options: z.object({
-    at: z.enum(['start', 'headers', 'created', 'deltas', 'item_done']).default('created'),
+    at: z.enum(['start', 'headers', 'created', 'deltas', 'item_done', 'completed']).default('created'),
     deltas: z.number().int().nonnegative().default(1),
     how: z.enum(['reset', 'end', 'broken-chunk']).default('reset'),
   }),
@@ -106,6 +106,11 @@ const f9 = behaviour({
       yield* opening(turn);
       const itemId = yield* beginMessage(turn, options.deltas);
       if (options.at === 'item_done') yield messageDone({ itemId, outputIndex: 0, text: 'Whole message.' });
+    }
+    if (options.at === 'completed') {
+      yield* opening(turn);
+      yield* message(turn, { text: 'Whole answer.' });
+      yield completed(turn);
     }
     yield { do: 'cut', how: options.how };
   },
