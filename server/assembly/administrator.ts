@@ -7,6 +7,7 @@ import { apiKeys } from '../contract/api-keys.ts';
 import { jobs } from '../contract/jobs.ts';
 import { memberships } from '../contract/memberships.ts';
 import { pools, routing } from '../contract/pools.ts';
+import { retention } from '../contract/retention.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
 import { system } from '../contract/system.ts';
 import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
@@ -14,6 +15,7 @@ import { createJobsApi } from '../jobs/jobs-api.ts';
 import type { Storage } from '../open-storage.ts';
 import { poolIdBySlug } from '../pools/pool-store.ts';
 import { createPoolsApi, createRoutingApi } from '../pools/pools-api.ts';
+import { createRetentionApi } from '../retention/retention-api.ts';
 import { createSettingsApi } from '../settings/settings-api.ts';
 import { createSystemApi } from '../system/system-api.ts';
 import { version } from '../version.ts';
@@ -55,6 +57,7 @@ export function createAdministrator(
       ...bind(memberships, createMembershipsApi({ db, clock, book })),
       ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
       ...bind(jobs, createJobsApi({ db, clock, ...housekeeping })),
+      ...bind(retention, createRetentionApi({ db, clock, settings: () => settings.current() })),
       ...bind(system, createSystemApi({ db, clock, version, settings: () => settings.current() })),
     ],
   });

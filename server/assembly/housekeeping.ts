@@ -1,11 +1,13 @@
 /** Recurring work: every kind with what it does, and the runner that does it. */
 import { renewDueTokens } from '../accounts/refresh-ahead.ts';
+import { insertAuditEvent } from '../audit/audit-store.ts';
 import type { Config } from '../environment.ts';
 import { listJobs } from '../jobs/index.ts';
 import type { Job } from '../jobs/job.ts';
 import { createJobQueue } from '../jobs/job-queue.ts';
 import { createJobRunner, type JobRunner } from '../jobs/run-jobs.ts';
 import type { Storage } from '../open-storage.ts';
+import { removeRows, type RetentionPart } from '../retention/remove-rows.ts';
 import { sweepDeadProcesses } from '../usage/sweep.ts';
 import type { World } from '../world/world.ts';
 import type { Books } from './books.ts';
@@ -26,8 +28,17 @@ export function createHousekeeping(
   const { db, pool } = database;
   const { processNumber } = books;
   const sweep = () => sweepDeadProcesses({ db, pool, clock, log, processNumber });
+  const removeAs = async (part: RetentionPart, signal: AbortSignal) => {
+    const removed = await removeRows({ db, clock, settings: () => books.settings.current() }, { part, signal });
+    const count = Object.values(removed).reduce((sum, rows) => sum + rows, 0);
+    // What has its own end goes every hour and was never a record of anybody's deeds.
+    if (count > 0 && part === 'age') await insertAuditEvent(db, purgeEvent(removed, world));
+    return count;
+  };
   const jobs = listJobs({
     sweep,
+    removeExpired: (signal) => removeAs('expiry', signal),
+    removeOld: (signal) => removeAs('age', signal),
     renewDueTokens: (signal) => renewDueTokens({ db, keeper: provider.tokens, clock }, signal),
     readOldModels: (signal) => provider.freshness.readOld(signal),
   });
@@ -36,6 +47,20 @@ export function createHousekeeping(
   const { jobLimit: limit, jobGraceMs: graceMs } = config;
   const runner = createJobRunner({ db, queue, jobs, clock, log, processNumber, roles, limit, graceMs });
   return { jobs, runner, sweep };
+}
+
+/** The one change that nobody asks for by hand must leave its trace too. */
+function purgeEvent(removed: Readonly<Record<string, number>>, { clock, random }: Pick<World, 'clock' | 'random'>) {
+  return {
+    id: random.id(),
+    occurredAt: clock.now(),
+    actor: 'system',
+    action: 'retention.purged',
+    outcome: 'success',
+    errorCode: null,
+    requestId: null,
+    details: removed,
+  } as const;
 }
 
 function rolesOf(mode: Config['mode']): { schedules: boolean; works: boolean } {

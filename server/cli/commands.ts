@@ -11,6 +11,7 @@ import { addJobCommands } from './job.ts';
 import { addKeyCommands } from './key.ts';
 import { addMigrateCommands } from './migrate.ts';
 import { addPoolCommands } from './pool.ts';
+import { addRetentionCommands } from './retention.ts';
 import { addServeCommand } from './serve.ts';
 import { addSettingsCommands } from './settings.ts';
 
@@ -22,6 +23,7 @@ const groups = [
   addPoolCommands,
   addSettingsCommands,
   addJobCommands,
+  addRetentionCommands,
   addConfigCheckCommand,
   addDoctorCommand,
   addEnvInitCommand,

@@ -16,6 +16,10 @@ const bytes = z
   .min(1024)
   .max(2 ** 31 - 1);
 const milliseconds = z.number().int().min(0).max(86_400_000);
+/** 0 keeps for ever. */
+const days = z.number().int().min(0).max(36_500);
+/** The longest limit counts over a calendar month, and what it counts must stay. */
+const ledgerDays = days.refine((value) => value === 0 || value >= 35, { error: 'must be 0 or at least 35' });
 const seats = z.number().int().min(1).max(100_000);
 
 export const settings = {
@@ -103,6 +107,31 @@ export const settings = {
     default: 3_600_000,
     label: 'Thread affinity',
     help: 'How long after its last answer a conversation prefers the account that served it.',
+  }),
+  'retention.requests_days': setting(days, {
+    default: 30,
+    label: 'Request log',
+    help: 'Days to keep requests with their attempts; hourly sums and the ledger stay. 0 keeps them for ever.',
+  }),
+  'retention.ledger_days': setting(ledgerDays, {
+    default: 90,
+    label: 'Ledger',
+    help: 'Days to keep single movements of tokens and money, at least 35 because monthly limits count them. 0 keeps them for ever.',
+  }),
+  'retention.usage_days': setting(days, {
+    default: 730,
+    label: 'Hourly sums',
+    help: 'Days to keep the sums that charts and totals are made of. 0 keeps them for ever.',
+  }),
+  'retention.audit_days': setting(days, {
+    default: 365,
+    label: 'Audit trail',
+    help: 'Days to keep who changed what. 0 keeps it for ever.',
+  }),
+  'retention.removed_days': setting(days, {
+    default: 30,
+    label: 'Removed things',
+    help: 'Days to keep removed accounts and processes that ended. 0 keeps them for ever.',
   }),
   'catalog.client_version': setting(z.string().regex(/^\d+\.\d+\.\d+$/), {
     default: '0.169.0',

@@ -182,6 +182,8 @@ export const jobNames = {
   close_dead_requests: 'Close requests of ended processes',
   refresh_tokens: 'Renew tokens before they expire',
   read_models: 'Read model lists',
+  remove_expired: 'Remove what has expired',
+  remove_old: 'Remove what is older than it is to be kept',
 } as const;
 export type JobName = keyof typeof jobNames;
 export const JobName = wordsOf(jobNames);
@@ -228,6 +230,19 @@ export const localityWords = {
   single_eligible_candidate: 'Only one account may serve',
 } as const;
 export type LocalityWord = keyof typeof localityWords;
+
+/** Kinds of rows that are not kept for ever. A word here needs an entry in `retention/classes.ts`. */
+export const retentionClasses = {
+  requests: 'Requests with their attempts',
+  ledger: 'Ledger movements',
+  usage: 'Hourly sums',
+  audit: 'Audit trail',
+  accounts: 'Removed accounts',
+  processes: 'Processes that ended',
+  anchors: 'Anchors of conversations',
+} as const;
+export type RetentionClass = keyof typeof retentionClasses;
+export const RetentionClass = wordsOf(retentionClasses);
 
 /** What a changed row belongs to; other parts and processes reload their view of it. */
 export const changeTopics = {

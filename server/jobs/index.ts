@@ -3,14 +3,23 @@ import { closeDeadRequests } from './close-dead-requests.ts';
 import type { Job } from './job.ts';
 import { readModels } from './read-models.ts';
 import { refreshTokens } from './refresh-tokens.ts';
+import { removeExpired, removeOld } from './remove-rows.ts';
 
 /** What the work does, each given by the room that knows how. */
 export interface JobDeeds {
   readonly sweep: () => Promise<number>;
   readonly renewDueTokens: (signal: AbortSignal) => Promise<number>;
   readonly readOldModels: (signal: AbortSignal) => Promise<number>;
+  readonly removeExpired: (signal: AbortSignal) => Promise<number>;
+  readonly removeOld: (signal: AbortSignal) => Promise<number>;
 }
 
 export function listJobs(deeds: JobDeeds): readonly Job[] {
-  return [closeDeadRequests(deeds.sweep), refreshTokens(deeds.renewDueTokens), readModels(deeds.readOldModels)];
+  return [
+    closeDeadRequests(deeds.sweep),
+    refreshTokens(deeds.renewDueTokens),
+    readModels(deeds.readOldModels),
+    removeExpired(deeds.removeExpired),
+    removeOld(deeds.removeOld),
+  ];
 }

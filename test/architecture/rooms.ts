@@ -72,6 +72,8 @@ export const rooms: readonly Room[] = [
     may: [...ground, 'server/catalog/prices.ts'],
     packages: ['kysely', 'pg', 'zod'],
   },
+  // Ages of other rooms' rows are its subject: it counts and removes, and reads nothing else of them.
+  { name: 'retention', places: ['server/retention/'], may: [...ground], packages: ['kysely'] },
   { name: 'system', places: ['server/system/'], may: [...ground], packages: ['kysely'] },
 
   // floor 2: the provider, and the choice between accounts
