@@ -59,6 +59,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   const { db } = storage.database;
   const books = await openBooks(storage, world);
   const provider = createProvider(storage, { config, world, books });
+  await provider.resets.rescue.reload();
   const engine = createEngine(storage, { world, books, provider });
   const housekeeping = createHousekeeping(storage, { config, world, books, provider });
   const dispatch = createAdministrator(storage, { world, books, provider, housekeeping });

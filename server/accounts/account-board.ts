@@ -3,9 +3,9 @@
  * in flight. Every call is synchronous, so choosing an account and taking a place on it can be one step.
  */
 import { doubtCredits, isSameCredits, judgeLimits, type HeldCredits, type LimitVerdict } from './account-limits.ts';
-import { mergeReadings, withoutFuture, type HeldWindows } from './merge-quota.ts';
+import { expectFall, mergeReadings, withoutFuture, type HeldWindows } from './merge-quota.ts';
 import { meterOf } from './meters.ts';
-import { accountMeter, isFrozen, windowKey, type CreditReading, type QuotaReading } from './quota.ts';
+import { accountMeter, blockedUntil, isFrozen, windowKey, type CreditReading, type QuotaReading } from './quota.ts';
 
 /** Why an account cannot take this call now although its state is sound. */
 export interface Unavailability {
@@ -47,6 +47,8 @@ export interface AccountBoard {
    * that names another meter than the account's own tells which model that meter limits.
    */
   record(accountId: string, readings: readonly QuotaReading[], asked?: { readonly model?: string | null }): void;
+  /** A reset was spent just now: the next reading may show the windows emptied, and is believed at once. */
+  expectFall(accountId: string, now: Date): void;
   /** Takes what the provider says of the account's credits; null says nothing. */
   noteCredits(accountId: string, credits: CreditReading | null): void;
   /** Leaves the account alone until then: the provider called it too fast. Never shortens a longer wait. */
@@ -64,6 +66,8 @@ export interface AccountBoard {
   credits(accountId: string): CreditReading | null;
   /** The readings that count for this model, whatever they say. */
   limits(accountId: string, model: string | null): readonly QuotaReading[];
+  /** The limits that keep the account from serving this model now; none while nothing else than a limit does. */
+  blocking(accountId: string, ask: LimitAsk): readonly QuotaReading[];
   /** Why the account cannot serve this model now, or null. */
   unavailability(accountId: string, ask: LimitAsk): Unavailability | null;
   /** A limit is used up and only its credits let the account serve: others should, as long as any can. */
@@ -155,6 +159,12 @@ export function createAccountBoard(): AccountBoard {
       }
     },
 
+    expectFall(accountId, now) {
+      const facts = factsOf(accountId);
+      const until = new Date(now.getTime() + fallExpectedMs);
+      hold(facts, expectFall(facts.windows, { since: now, until }));
+    },
+
     noteCredits(accountId, credits) {
       if (!credits) return;
       const facts = factsOf(accountId);
@@ -206,6 +216,12 @@ export function createAccountBoard(): AccountBoard {
       const readings = accounts.get(accountId)?.readings ?? [];
       const counts = (each: QuotaReading) => isLimitedBy.holds(each.meter, model) && !isFrozen(each, readings);
       return readings.every(counts) ? readings : readings.filter(counts);
+    },
+
+    blocking(accountId, ask) {
+      const facts = accounts.get(accountId);
+      if (!facts || judge(facts, ask).until === null) return [];
+      return this.limits(accountId, ask.model).filter((reading) => blockedUntil(reading, ask.now) !== null);
     },
 
     unavailability(accountId, ask) {
@@ -290,6 +306,9 @@ function createLimitedModels() {
     },
   };
 }
+
+/** How long the effect of a spent reset may take to be seen (gateway spec 5.8). */
+const fallExpectedMs = 30 * 60_000;
 
 /** Far more than models and meters there are: a client may invent models, and each could be refused. */
 const maxLearned = 1_000;

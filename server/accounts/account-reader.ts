@@ -10,25 +10,13 @@ import { announceChange } from '../database/change-feed.ts';
 import type { DB } from '../database/tables.generated.ts';
 import { SecretProblem } from '../security/vault.ts';
 import { NetworkFault, type Clock, type Log } from '../world/world.ts';
-import type { AccountFacts } from './account.ts';
 import type { AccountBoard } from './account-board.ts';
 import { savePlan, saveWorkspace, selectAccountFacts } from './account-store.ts';
 import { saveCredits, saveQuotaReadings } from './quota-store.ts';
 import type { QuotaEvidence } from './read-quota.ts';
-import type { TokenKeeper } from './token-keeper.ts';
+import type { AskAccount, Found, ReadingAsk } from './ask-account.ts';
 
 export type Reading = z.input<typeof ReadingSchema>;
-
-/** What a question to the provider brought: the answer's status, and what was found in it. */
-interface Found<T> {
-  readonly status: number;
-  readonly found: T | null;
-}
-
-export interface ReadingAsk {
-  readonly account: Omit<AccountFacts, 'models'>;
-  readonly accessToken: string;
-}
 
 /** The questions; each rejects when no whole answer comes. The model list is kept by whoever asks for it. */
 export interface AccountQuestions {
@@ -40,31 +28,22 @@ export interface AccountQuestions {
 export interface AccountReader {
   /** Asks everything about one account; the limits beside the rest. Rejects only when the database fails. */
   read(accountId: string): Promise<{ quotaReading: Reading; modelsReading: Reading }>;
+  /** Asks for its limits only. */
+  readLimits(accountId: string): Promise<Reading>;
 }
 
-/** @example const reader = createAccountReader({ db, keeper, board, clock, log, questions }); */
+/** @example const reader = createAccountReader({ db, ask, board, clock, log, questions, onSavedResets }); */
 export function createAccountReader(parts: {
   db: Kysely<DB>;
-  keeper: Pick<TokenKeeper, 'credential' | 'renew'>;
+  ask: AskAccount;
   board: Pick<AccountBoard, 'record' | 'noteCredits' | 'readings'>;
   clock: Clock;
   log: Log;
   questions: AccountQuestions;
+  /** The usage document says how many saved resets there are. */
+  onSavedResets: (account: ReadingAsk['account'], count: number) => Promise<void>;
 }): AccountReader {
-  const { db, keeper, board, clock, log, questions } = parts;
-
-  /** Asks with the current credential, and once more with a new one when the provider answers 401 (wire spec B9). */
-  async function ask<T>(
-    account: ReadingAsk['account'],
-    question: (ask: ReadingAsk) => Promise<Found<T>>,
-  ): Promise<Found<T>> {
-    const { accessToken, epoch } = await keeper.credential(account.id);
-    const first = await question({ account, accessToken });
-    if (first.status !== 401) return first;
-    const renewed = await keeper.renew({ accountId: account.id, seenEpoch: epoch, reason: 'unauthorized_recovery' });
-    if (renewed.kind === 'signed_out') throw new GatewayError('account_signed_out');
-    return 'credential' in renewed ? question({ account, accessToken: renewed.credential.accessToken }) : first;
-  }
+  const { db, ask, board, clock, log, questions, onSavedResets } = parts;
 
   async function readQuota(account: ReadingAsk['account']): Promise<Reading> {
     const answer = await ask(account, (about) => questions.usage(about));
@@ -79,6 +58,7 @@ export function createAccountReader(parts: {
     );
     if (credits) await saveCredits(db, { changed: [{ accountId: account.id, credits }], observedAt });
     if (plan !== null) await savePlan(db, { id: account.id, plan });
+    if (answer.found.savedResets !== undefined) await onSavedResets(account, answer.found.savedResets);
     await announceChange(db, 'accounts');
     return succeeded;
   }
@@ -93,10 +73,19 @@ export function createAccountReader(parts: {
     return succeeded;
   }
 
+  async function factsOf(accountId: string): Promise<ReadingAsk['account']> {
+    const [account] = await selectAccountFacts(db, accountId);
+    if (!account) throw new GatewayError('account_not_found');
+    return account;
+  }
+
   return {
+    async readLimits(accountId) {
+      return readQuota(await factsOf(accountId)).catch(reportedFault);
+    },
+
     async read(accountId) {
-      const [account] = await selectAccountFacts(db, accountId);
-      if (!account) throw new GatewayError('account_not_found');
+      const account = await factsOf(accountId);
       const [quotaReading, modelsReading] = await Promise.all([
         readQuota(account).catch(reportedFault),
         readModels(account).catch(reportedFault),

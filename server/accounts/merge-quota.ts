@@ -9,6 +9,8 @@ import { exhaustedPercent, futureMs, isExpired, windowKey, type QuotaReading } f
 export interface HeldWindow {
   readonly reading: QuotaReading;
   readonly doubtful: QuotaReading | null;
+  /** A reset was spent: between these instants a fall needs no second witness. */
+  readonly expectsFall?: { readonly since: Date; readonly until: Date };
 }
 
 /** The windows of one account by `windowKey`. */
@@ -52,7 +54,7 @@ export function withoutFuture(held: HeldWindows, now: Date): HeldWindows {
   const next = new Map(
     [...held].map(([key, window]): [string, HeldWindow] => {
       const reading = early(window.reading);
-      return [key, reading === window.reading ? window : { reading, doubtful: null }];
+      return [key, reading === window.reading ? window : { ...window, reading, doubtful: null }];
     }),
   );
   return isSame(held, next) ? held : next;
@@ -68,16 +70,30 @@ export function mergeWindow(held: HeldWindow | undefined, incoming: QuotaReading
   if (isExpired(incoming, incoming.observedAt)) return held;
   const isFall = incoming.usedPercent < current.usedPercent;
   if (!isFall && !isReanchored(current, incoming)) {
-    return { reading: { ...incoming, resetAt: resetOfHigher(current, incoming) }, doubtful: null };
+    const reading = { ...incoming, resetAt: resetOfHigher(current, incoming) };
+    return { reading, doubtful: null, ...(held.expectsFall && { expectsFall: held.expectsFall }) };
   }
-  const { doubtful } = held;
+  const { doubtful, expectsFall } = held;
+  if (isFall && isExpected(incoming, expectsFall)) return { reading: incoming, doubtful: null };
   if (doubtful !== null && isSecondWitness(doubtful, incoming)) return { reading: incoming, doubtful: null };
   const usedPercent = Math.max(current.usedPercent, incoming.usedPercent);
   return {
     // Held back, but it shows that the cycle is alive. Without a reset time, `observedAt` is where the hold began.
     reading: current.resetAt === null ? current : { ...current, usedPercent, observedAt: incoming.observedAt },
     doubtful: doubtful !== null && agree(doubtful, incoming) ? doubtful : incoming,
+    ...(expectsFall && { expectsFall }),
   };
+}
+
+/** The same windows after a reset was spent: the next reading that was written since may show them emptied. */
+export function expectFall(held: HeldWindows, { since, until }: { since: Date; until: Date }): HeldWindows {
+  return new Map([...held].map(([key, window]) => [key, { ...window, expectsFall: { since, until } }]));
+}
+
+function isExpected(incoming: QuotaReading, expected: HeldWindow['expectsFall']): boolean {
+  if (!expected || incoming.observedAt < expected.since || incoming.observedAt > expected.until) return false;
+  // A document written before, from a cache; the provider's seconds are whole and its clock is another.
+  return !incoming.statedAt || incoming.statedAt.getTime() >= expected.since.getTime() - restatedMs;
 }
 
 function isSame(held: HeldWindows, next: HeldWindows): boolean {

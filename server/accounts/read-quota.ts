@@ -23,6 +23,8 @@ export interface QuotaEvidence {
   readonly credits: CreditReading | null;
   /** The meter that counted this call, if the report names one. */
   readonly activeMeter: string | null;
+  /** How many saved resets there are; only the usage document says. */
+  readonly savedResets?: number;
 }
 
 const windowHeader = /^x-(.+)-(primary|secondary)-(used-percent|window-minutes|reset-at|reset-after-seconds)$/;
@@ -97,7 +99,9 @@ export function readUsage(document: unknown, observedAt: Date): QuotaEvidence | 
       return meter === null ? [] : readLimit(fields['rate_limit'], { meter, observedAt, source });
     }),
   ];
-  return { readings, plan, credits: readCredits(body['credits']), activeMeter: null };
+  const count = numberOf(fieldsOf(body['rate_limit_reset_credits'])['available_count']);
+  const savedResets = count !== null && count >= 0 ? { savedResets: Math.floor(count) } : {};
+  return { readings, plan, credits: readCredits(body['credits']), activeMeter: null, ...savedResets };
 }
 
 /** Words for "this account has nothing left" (wire spec B9, B15). */

@@ -1,5 +1,6 @@
 /** Every admin endpoint with its handler. */
 import { createAccountsApi } from '../accounts/accounts-api.ts';
+import { createResetsApi } from '../accounts/resets/resets-api.ts';
 import { createMembershipsApi } from '../accounts/memberships-api.ts';
 import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
 import { accounts } from '../contract/accounts.ts';
@@ -8,6 +9,7 @@ import { jobs } from '../contract/jobs.ts';
 import { memberships } from '../contract/memberships.ts';
 import { pools, routing } from '../contract/pools.ts';
 import { retention } from '../contract/retention.ts';
+import { resets } from '../contract/resets.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
 import { system } from '../contract/system.ts';
 import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
@@ -54,6 +56,10 @@ export function createAdministrator(
       ...bind(routing, createRoutingApi({ db, reload: reloadPools })),
       ...bind(apiKeys, createApiKeysApi({ db, clock, random, book: keys, poolIdBySlug: findPool })),
       ...bind(accounts, createAccountsApi(accountParts)),
+      ...bind(
+        resets,
+        createResetsApi({ db, board, ...provider.resets, reload: () => provider.resets.rescue.reload() }),
+      ),
       ...bind(memberships, createMembershipsApi({ db, clock, book })),
       ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
       ...bind(jobs, createJobsApi({ db, clock, ...housekeeping })),

@@ -45,6 +45,7 @@ export function createEngine(
       return union.isOneCatalog && isAsListed ? union.etag : null;
     },
     onModelsEtag: (accountId, etag) => provider.freshness.noticed(accountId, etag),
+    rescue: (ask) => provider.resets.rescue.rescue(ask),
     onAccountDead(id, reason) {
       markAccountClosed(db, { id, reason, at: clock.now() })
         .then(() => book.reload())

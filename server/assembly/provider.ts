@@ -1,6 +1,8 @@
 /** Everything that talks to the provider: inference, tokens, limits, model lists. */
 import { createAccountReader, type AccountReader } from '../accounts/account-reader.ts';
 import type { AccountFacts } from '../accounts/account.ts';
+import { createAskAccount } from '../accounts/ask-account.ts';
+import { createResetBank } from '../accounts/resets/reset-bank.ts';
 import { createTokenKeeper, type TokenKeeper } from '../accounts/token-keeper.ts';
 import { createCatalogFreshness, type CatalogFreshness } from '../catalog/catalog-freshness.ts';
 import { createCatalogReader } from '../catalog/catalog-reader.ts';
@@ -10,10 +12,12 @@ import { createVault, type Vault } from '../security/vault.ts';
 import { createAccountCalls } from '../upstream/account-calls.ts';
 import { createCodexClient, type CodexClient } from '../upstream/codex-client.ts';
 import { createUsageProbes } from '../upstream/probe-usage.ts';
+import { createResetCredits } from '../upstream/reset-credits.ts';
 import { createTokenRefresher } from '../upstream/refresh-token.ts';
 import { version } from '../version.ts';
 import type { World } from '../world/world.ts';
 import type { Books } from './books.ts';
+import { createSavedResets, type SavedResets } from './saved-resets.ts';
 
 export interface Provider {
   readonly codex: CodexClient;
@@ -21,10 +25,11 @@ export interface Provider {
   readonly tokens: TokenKeeper;
   readonly reader: AccountReader;
   readonly freshness: CatalogFreshness;
+  readonly resets: SavedResets;
 }
 
 export function createProvider(
-  { database, keys }: Storage,
+  { database, changes, keys }: Storage,
   { config, world, books }: { config: Config; world: World; books: Books },
 ): Provider {
   const { clock, random, log, network } = world;
@@ -38,7 +43,12 @@ export function createProvider(
   const probes = createUsageProbes({ askBackend, clock, upstreamUrl });
   const clientVersion = () => settings.current()['catalog.client_version'];
   const models = createCatalogReader<Omit<AccountFacts, 'models'>>({ db, clock, askBackend, clientVersion });
-  const reader = createAccountReader({ db, keeper: tokens, board, clock, log, questions: { ...probes, models } });
+  const ask = createAskAccount(tokens);
+  const credits = createResetCredits({ askBackend });
+  const bank = createResetBank({ db, clock, log, ask, list: credits.list });
+  const questions = { ...probes, models };
+  const reader = createAccountReader({ db, ask, board, clock, log, questions, onSavedResets: bank.noticed });
+  const resets = createSavedResets({ database, changes }, { world, books, ask, bank, credits, reader });
   const freshness = createCatalogFreshness({
     catalog,
     clock,
@@ -47,5 +57,5 @@ export function createProvider(
     read: (accountId) => reader.read(accountId),
   });
   const codex = createCodexClient({ network, origin: upstreamUrl });
-  return { codex, vault, tokens, reader, freshness };
+  return { codex, vault, tokens, reader, freshness, resets };
 }

@@ -1,6 +1,7 @@
 /** `account import`, `list`, `refresh`, `remove`: the ChatGPT accounts that answer. */
 import type { Command } from 'commander';
 import { accounts, type Account } from '../contract/accounts.ts';
+import { addResetCommands } from './account-resets.ts';
 import { renderAccountFacts, renderAccountTable } from './account-text.ts';
 import type { Cli, Shown } from './cli.ts';
 import { addCommandGroup } from './command-group.ts';
@@ -16,9 +17,10 @@ a separate sign-in ("codex login" again), or let it use a key of the pool ("code
 `;
 
 export function addAccountCommands(program: Command, cli: Cli): void {
-  const description = 'ChatGPT accounts: import, list, refresh, remove';
+  const description = 'ChatGPT accounts: import, list, refresh, remove, resets, redeem, reset-policy';
   const group = addCommandGroup(program, { name: 'account', description, heading: 'Accounts:' });
 
+  addResetCommands(group, cli);
   group
     .command('import')
     .argument('<auth.json>', 'file that "codex login" wrote, usually ~/.codex/auth.json; - reads standard input')

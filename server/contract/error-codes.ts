@@ -245,6 +245,18 @@ export const errorCodes = {
     status: 400,
     message: 'This auth.json holds no ChatGPT sign-in. Run "codex login" with ChatGPT and import that file.',
   },
+  no_saved_reset: { ...client, status: 409, message: 'This account has no saved reset that could be spent.' },
+  reset_in_progress: {
+    ...client,
+    status: 409,
+    message: 'A saved reset of this account is being spent. Look at it again in a minute.',
+  },
+  resets_not_read: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: 'The provider did not tell which saved resets this account has, so none was spent.',
+  },
   account_refresh_failed: {
     ...upstream,
     status: 502,

@@ -173,6 +173,25 @@ export const quotaSources = {
 } as const;
 export type QuotaSource = keyof typeof quotaSources;
 
+/** How a try to spend a saved reset ended (wire spec B10). */
+export const resetOutcomes = {
+  reset: 'The limits were reset',
+  already_redeemed: 'It had been spent before',
+  nothing_to_reset: 'Nothing was used, so nothing was spent',
+  no_credit: 'There was none left',
+  refused: 'The provider refused',
+  unknown: 'Nobody knows; the provider was not asked again',
+} as const;
+export type ResetOutcome = keyof typeof resetOutcomes;
+export const ResetOutcome = wordsOf(resetOutcomes);
+/** After these the saved reset is gone, whatever is read of the limits. */
+export const spentOutcomes: ReadonlySet<ResetOutcome> = new Set(['reset', 'already_redeemed', 'unknown']);
+
+/** Who wanted a saved reset spent. */
+export const resetCauses = { operator: 'By hand', automatic: 'By itself, as its policy allows' } as const;
+export type ResetCause = keyof typeof resetCauses;
+export const ResetCause = wordsOf(resetCauses);
+
 /** Secrets kept per account. */
 export const accountSecretKinds = { access_token: 'Access token', refresh_token: 'Refresh token' } as const;
 export type AccountSecretKind = keyof typeof accountSecretKinds;

@@ -240,6 +240,35 @@ export interface Requests {
   usageStatus: string;
 }
 
+export interface ResetBanks {
+  accountId: string;
+  isAutomatic: Generated<boolean>;
+  keepCredits: Generated<number>;
+  minBlockedMinutes: Generated<number>;
+  readAt: Timestamp | null;
+}
+
+export interface ResetCredits {
+  accountId: string;
+  creditId: string;
+  expiresAt: Timestamp | null;
+  grantedAt: Timestamp | null;
+  position: number;
+  status: string;
+}
+
+export interface ResetRedemptions {
+  accountId: string;
+  cause: string;
+  claimedUntil: Timestamp | null;
+  creditId: string;
+  dispatches: Generated<number>;
+  finishedAt: Timestamp | null;
+  id: string;
+  outcome: string | null;
+  startedAt: Timestamp;
+}
+
 export interface RootKeyCanaries {
   ciphertext: Buffer;
   createdAt: Generated<Timestamp>;
@@ -302,6 +331,9 @@ export interface DB {
   poolServingModes: PoolServingModes;
   quotaWindows: QuotaWindows;
   requests: Requests;
+  resetBanks: ResetBanks;
+  resetCredits: ResetCredits;
+  resetRedemptions: ResetRedemptions;
   rootKeyCanaries: RootKeyCanaries;
   serverProcesses: ServerProcesses;
   settings: Settings;

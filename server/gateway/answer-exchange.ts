@@ -1,7 +1,9 @@
 /** The attempt loop: choose an account, try it, and decide whether another may follow. */
+import type { ResetRescue } from '../accounts/resets/rescue.ts';
 import type { AccountBook } from '../accounts/account-book.ts';
 import type { AccountFacts } from '../accounts/account.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { untilAborted } from '../lib/until-aborted.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
 import { chooseAccount, type Choice } from '../routing/choose-account.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
@@ -20,6 +22,7 @@ import { mayRetry } from './may-retry.ts';
 import { noteFault } from './note-fault.ts';
 import { createSealedOpener, type Remedy } from './open-sealed.ts';
 import type { RecordKeeper } from './record-keeper.ts';
+import { rescueCandidates } from './rescue-candidates.ts';
 import { refusalOfTorn } from './refusal-of-pin.ts';
 import { refusalOf } from './refusal.ts';
 import { questionOf, type Ties } from './scene-question.ts';
@@ -35,6 +38,8 @@ export interface EngineParts extends AttemptParts {
   readonly random: Random;
   /** The provider says an account is closed for good. */
   readonly onAccountDead: (accountId: string, code: string) => void;
+  /** Spends a saved reset where a policy allows it; the account that serves again, or null. */
+  readonly rescue: ResetRescue['rescue'];
 }
 
 /** The answer of an account that the client shall get: committed, or the provider's own refusal. */
@@ -76,11 +81,21 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
       chosenOf(choose(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }));
     const opener = createSealedOpener(exchange, { ...parts, eligible });
     let remedy: Remedy | null = null;
+    let isRescued = false;
     for (;;) {
       const choice: Choice | Remedy = remedy ?? choose(exchange, { parts, continuation, tried });
       const account: AccountFacts | null = chosenOf(choice) ?? opener.lastRemedy()?.account ?? null;
-      if (!account)
-        throw finalRefusal(exchange, { parts, exclusions: 'exclusions' in choice ? choice.exclusions : [] });
+      if (!account) {
+        const exclusions = 'exclusions' in choice ? choice.exclusions : [];
+        const accountIds = isRescued ? [] : rescueCandidates(exclusions);
+        const { model } = exchange.ask;
+        const rescued = accountIds.length > 0 ? parts.rescue({ accountIds, model }) : null;
+        const freed = rescued && (await untilAborted(rescued, deadline.signal));
+        if (freed === null) throw finalRefusal(exchange, { parts, exclusions });
+        isRescued = true;
+        tried.delete(freed);
+        continue;
+      }
       remedy = null;
       const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
       if (admission.kind === 'refused') {

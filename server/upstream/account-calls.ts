@@ -18,6 +18,10 @@ export interface AccountAsk {
   /** Ask the workspace's own origin where it has one (wire spec B8). */
   readonly atWorkspaceOrigin?: boolean;
   readonly maxBytes: number;
+  /** Sent as the body of a POST; a GET without it. */
+  readonly json?: Readonly<Record<string, string>>;
+  /** For calls that may take longer than a look. */
+  readonly limitMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,23 +51,27 @@ export function createAccountCalls({
   upstreamUrl: string;
   version: string;
 }): AskBackend {
-  return async ({ account, accessToken, path, atWorkspaceOrigin = false, maxBytes, signal }) => {
+  return async (ask) => {
+    const { account, accessToken, path, atWorkspaceOrigin = false, maxBytes, json, signal } = ask;
+    const limitMs = ask.limitMs ?? accountCallMs;
     const limit = new AbortController();
-    const timer = clock.timer(accountCallMs, () => limit.abort());
+    const timer = clock.timer(limitMs, () => limit.abort());
     const origin = (atWorkspaceOrigin ? account.backendOrigin : null) ?? upstreamUrl;
     try {
       const answer = await network.call('account', {
-        method: 'GET',
+        method: json ? 'POST' : 'GET',
         url: `${origin}${path}`,
         headers: [
           ['authorization', `Bearer ${accessToken}`],
           ['chatgpt-account-id', account.chatgptAccountId],
           ['accept', 'application/json'],
+          ...(json ? [['content-type', 'application/json'] as const] : []),
           ...ownIdentityHeaders(version),
           ...workspaceHeaders(account),
         ],
         signal: signal ? AbortSignal.any([signal, limit.signal]) : limit.signal,
-        headersMs: accountCallMs,
+        headersMs: limitMs,
+        ...(json && { body: Buffer.from(JSON.stringify(json)) }),
       });
       return { status: answer.status, headers: answer.headers, body: await readBody(answer, maxBytes) };
     } finally {

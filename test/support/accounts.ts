@@ -1,6 +1,7 @@
 /** The account rooms wired to a test database and the sandbox, as `app.ts` wires them, for tests of accounts alone. */
 import { createAccountBoard, type AccountBoard } from '../../server/accounts/account-board.ts';
 import { createAccountBook, type AccountBook } from '../../server/accounts/account-book.ts';
+import { createAskAccount } from '../../server/accounts/ask-account.ts';
 import { createAccountReader } from '../../server/accounts/account-reader.ts';
 import { createAccountsApi } from '../../server/accounts/accounts-api.ts';
 import { createTokenKeeper, type TokenKeeper } from '../../server/accounts/token-keeper.ts';
@@ -82,7 +83,8 @@ export function accountRooms({
   const clientVersion = '0.169.0';
   const reader = createAccountReader({
     db,
-    keeper,
+    ask: createAskAccount(keeper),
+    onSavedResets: async () => undefined,
     board,
     clock,
     log,

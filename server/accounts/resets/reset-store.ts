@@ -1,0 +1,185 @@
+/**
+ * SQL of saved resets: the list, the policy, and the tries to spend one. A try is claimed by the database clock, and a
+ * unique index lets one be open per account, so processes cannot spend two at once.
+ */
+import { type Kysely, sql } from 'kysely';
+import { defaultResetPolicy, type ResetPolicy } from '../../contract/resets.ts';
+import type { ResetCause, ResetOutcome } from '../../contract/vocabulary.ts';
+import type { DB } from '../../database/tables.generated.ts';
+import type { Credit } from './may-redeem.ts';
+
+export interface StoredCredit extends Credit {
+  readonly grantedAt: Date | null;
+}
+
+export interface StoredRedemption {
+  readonly id: string;
+  readonly accountId: string;
+  readonly creditId: string;
+  readonly cause: ResetCause;
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+  readonly outcome: ResetOutcome | null;
+  readonly dispatches: number;
+}
+
+/** Nothing is sent for one try more often than this, nor later than this after it began (gateway spec 5.8). */
+export const maxDispatches = 6;
+const replaySeconds = 6 * 3600;
+/** Longer than one call may take, so a claim that ran out has no call under way. */
+const claimSeconds = 60;
+
+export async function selectPolicy(db: Kysely<DB>, accountId: string) {
+  const row = await db.selectFrom('resetBanks').selectAll().where('accountId', '=', accountId).executeTakeFirst();
+  const { isAutomatic, keepCredits, minBlockedMinutes } = row ?? defaultResetPolicy;
+  return { policy: { isAutomatic, keepCredits, minBlockedMinutes }, readAt: row?.readAt ?? null };
+}
+
+/** Accounts whose policy lets resets be spent by themselves. */
+export async function selectAutomatic(db: Kysely<DB>): Promise<string[]> {
+  const rows = await db.selectFrom('resetBanks').select('accountId').where('isAutomatic', '=', true).execute();
+  return rows.map(({ accountId }) => accountId);
+}
+
+export async function savePolicy(
+  db: Kysely<DB>,
+  {
+    accountId,
+    changes,
+  }: { accountId: string; changes: { [Field in keyof ResetPolicy]?: ResetPolicy[Field] | undefined } },
+): Promise<void> {
+  const set = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  await db
+    .insertInto('resetBanks')
+    .values({ accountId, ...set })
+    .onConflict((conflict) => conflict.column('accountId').doUpdateSet({ accountId, ...set }))
+    .execute();
+}
+
+/** The list as last read, in the provider's order. */
+export async function selectCredits(db: Kysely<DB>, accountId: string): Promise<StoredCredit[]> {
+  const rows = await db
+    .selectFrom('resetCredits')
+    .select(['creditId as id', 'status', 'grantedAt', 'expiresAt'])
+    .where('accountId', '=', accountId)
+    .orderBy('position')
+    .execute();
+  return rows.map((row) => ({ ...row, status: row.status as Credit['status'] }));
+}
+
+/** Puts a list in the place of the one before it. */
+export async function saveCreditList(
+  db: Kysely<DB>,
+  { accountId, credits, now }: { accountId: string; credits: readonly StoredCredit[]; now: Date },
+): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    // First, so that two lists of one account are stored one after the other.
+    await transaction
+      .insertInto('resetBanks')
+      .values({ accountId, readAt: now })
+      .onConflict((conflict) => conflict.column('accountId').doUpdateSet({ readAt: now }))
+      .execute();
+    await transaction.deleteFrom('resetCredits').where('accountId', '=', accountId).execute();
+    if (credits.length === 0) return;
+    const rows = credits.map(({ id, ...credit }, position) => ({ accountId, creditId: id, position, ...credit }));
+    await transaction
+      .insertInto('resetCredits')
+      .values(rows)
+      .onConflict((conflict) => conflict.columns(['accountId', 'creditId']).doNothing())
+      .execute();
+  });
+}
+
+const columns = [
+  'id',
+  'accountId',
+  'creditId',
+  'cause',
+  'startedAt',
+  'finishedAt',
+  'outcome',
+  'dispatches',
+] as const satisfies (keyof DB['resetRedemptions'])[];
+
+function redemptionOf<Row extends { cause: string; outcome: string | null }>(row: Row) {
+  return { ...row, cause: row.cause as ResetCause, outcome: row.outcome as ResetOutcome | null };
+}
+
+/** An account's newest tries. */
+export async function selectRedemptions(db: Kysely<DB>, accountId: string): Promise<StoredRedemption[]> {
+  const rows = await db
+    .selectFrom('resetRedemptions')
+    .select(columns)
+    .where('accountId', '=', accountId)
+    .orderBy('startedAt', 'desc')
+    .limit(10)
+    .execute();
+  return rows.map(redemptionOf);
+}
+
+export async function selectRedemption(db: Kysely<DB>, id: string): Promise<StoredRedemption | undefined> {
+  const row = await db.selectFrom('resetRedemptions').select(columns).where('id', '=', id).executeTakeFirst();
+  return row && redemptionOf(row);
+}
+
+/**
+ * The try that this account shall go on with: the open one if nobody holds it, else a new one with this id. Null when
+ * somebody holds it. What was sent too often or too long ago is closed: nobody will ever know how it ended.
+ */
+export async function claimRedemption(
+  db: Kysely<DB>,
+  ask: { id: string; accountId: string; creditId: string; cause: ResetCause; now: Date },
+): Promise<StoredRedemption | null> {
+  const { now, ...values } = ask;
+  await sql`
+    update reset_redemptions set outcome = 'unknown', finished_at = ${now}, claimed_until = null
+    where account_id = ${ask.accountId} and outcome is null
+      and coalesce(claimed_until, '-infinity') <= clock_timestamp()
+      and (dispatches >= ${maxDispatches} or started_at <= ${now}::timestamptz - make_interval(secs => ${replaySeconds}))
+  `.execute(db);
+  const claimedUntil = sql<Date>`clock_timestamp() + make_interval(secs => ${claimSeconds})`;
+  const open = await db
+    .updateTable('resetRedemptions')
+    .set({ claimedUntil })
+    .where('accountId', '=', ask.accountId)
+    .where('outcome', 'is', null)
+    .where(sql<boolean>`coalesce(claimed_until, '-infinity') <= clock_timestamp()`)
+    .returning(columns)
+    .executeTakeFirst();
+  if (open) return redemptionOf(open);
+  const begun = await db
+    .insertInto('resetRedemptions')
+    .values({ ...values, startedAt: now, claimedUntil })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning(columns)
+    .executeTakeFirst();
+  return begun ? redemptionOf(begun) : null;
+}
+
+/** Counts one dispatch before it is made and holds the claim for it; false when no more may be made. */
+export async function countDispatch(db: Kysely<DB>, id: string): Promise<boolean> {
+  const result = await db
+    .updateTable('resetRedemptions')
+    .set((eb) => ({
+      dispatches: eb('dispatches', '+', 1),
+      claimedUntil: sql<Date>`clock_timestamp() + make_interval(secs => ${claimSeconds})`,
+    }))
+    .where('id', '=', id)
+    .where('outcome', 'is', null)
+    .where('dispatches', '<', maxDispatches)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Ends a try, or gives its claim back while nobody knows how it ended (`outcome` null). */
+export async function finishRedemption(
+  db: Kysely<DB>,
+  { id, outcome, now }: { id: string; outcome: ResetOutcome | null; now: Date },
+): Promise<void> {
+  await db
+    .updateTable('resetRedemptions')
+    .set({ outcome, finishedAt: outcome === null ? null : now, claimedUntil: null })
+    .where('id', '=', id)
+    .where('outcome', 'is', null)
+    .execute();
+}
