@@ -62,12 +62,16 @@ const counted = (
  * `target` locks, in one order for all writers, the requests that this statement has to say something about: open ones,
  * closed ones of unknown usage that it knows the usage of, and those that were closed because their process seemed dead
  * while it speaks for itself. Known usage is never replaced, so settling twice changes nothing.
+ *
+ * `attempts` is an array in every item. Asking makes Postgres expect few items, and so look each request up by its key
+ * instead of reading the whole table, with a plan that it keeps while the table grows.
  */
 const settleText = `
 with item as (
   select * from jsonb_to_recordset($1::jsonb) as x("requestId" uuid, status text, "usageStatus" text, "errorCode" text,
     "responseStatus" int, "accountId" uuid, "accountLabel" text, "servedTier" text, "responseBytes" bigint,
     "firstByteMs" int, "totalMs" int, "completedAt" timestamptz, attempts jsonb, uses jsonb)
+  where jsonb_typeof(attempts) = 'array'
 ), target as (
   select item.*, date_trunc('hour', requests.admitted_at, 'UTC') as hour, requests.pool_id, requests.api_key_id,
     requests.model, requests.status = 'in_progress' as is_open, requests.status as old_status,
