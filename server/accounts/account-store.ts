@@ -243,6 +243,8 @@ export async function markAccountDeleted(
   await transaction.deleteFrom('poolAccounts').where('accountId', '=', id).execute();
   await transaction.deleteFrom('quotaWindows').where('accountId', '=', id).execute();
   await transaction.deleteFrom('accountCredits').where('accountId', '=', id).execute();
+  await transaction.deleteFrom('resetBanks').where('accountId', '=', id).execute();
+  await transaction.deleteFrom('resetCredits').where('accountId', '=', id).execute();
   await transaction.deleteFrom('accountCatalogs').where('accountId', '=', id).execute();
   return true;
 }

@@ -72,7 +72,8 @@ export interface CircuitBoard {
 
 export interface CircuitBoardOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  readonly rules?: CircuitRules;
+  /** Asked for every call, so that a change of settings holds at once. */
+  readonly rules?: () => CircuitRules;
   /** Circuits held at most; the one unused longest is forgotten, and is healthy when it comes back. */
   readonly maxCircuits?: number;
   /** Told after a circuit changed its state. */
@@ -94,7 +95,7 @@ interface Entry {
 /** @example const admission = circuits.begin(scope); … circuits.complete(admission.token, 'success'); */
 export function createCircuitBoard({
   clock,
-  rules = defaultCircuitRules,
+  rules: rulesNow = () => defaultCircuitRules,
   maxCircuits = defaultMaxCircuits,
   onChange = () => undefined,
 }: CircuitBoardOptions): CircuitBoard {
@@ -143,10 +144,11 @@ export function createCircuitBoard({
   return {
     begin(scope) {
       const nowMs = clock.monotonicMs();
+      const rules = rulesNow();
       const entry = use(scope);
       const block = circuitBlock(entry.circuit, { nowMs, rules });
       if (block) return { kind: 'refused', ...block };
-      const { circuit, ticket } = admitCall(entry.circuit, nowMs);
+      const { circuit, ticket } = admitCall(entry.circuit, { nowMs, rules });
       const token: CircuitToken = { scope: entry.scope, isProbe: ticket.isProbe };
       tickets.set(token, { entry, ticket });
       change(entry, circuit);
@@ -157,7 +159,7 @@ export function createCircuitBoard({
       const held = tickets.get(token);
       if (!held) return;
       const { entry, ticket } = held;
-      change(entry, beginAnswer(entry.circuit, { ticket, nowMs: clock.monotonicMs(), rules }));
+      change(entry, beginAnswer(entry.circuit, { ticket, nowMs: clock.monotonicMs(), rules: rulesNow() }));
     },
 
     complete(token, outcome) {
@@ -165,12 +167,12 @@ export function createCircuitBoard({
       if (!held) return;
       tickets.delete(token);
       const { entry, ticket } = held;
-      change(entry, completeCall(entry.circuit, { ticket, outcome, nowMs: clock.monotonicMs(), rules }));
+      change(entry, completeCall(entry.circuit, { ticket, outcome, nowMs: clock.monotonicMs(), rules: rulesNow() }));
     },
 
     blocked(scope, nowMs) {
       const entry = troubled.get(scope.accountId)?.get(keyOf(scope));
-      return entry ? circuitBlock(entry.circuit, { nowMs, rules }) : null;
+      return entry ? circuitBlock(entry.circuit, { nowMs, rules: rulesNow() }) : null;
     },
 
     forgiveSince(sinceMs) {
@@ -183,6 +185,7 @@ export function createCircuitBoard({
 
     snapshot() {
       const nowMs = clock.monotonicMs();
+      const rules = rulesNow();
       return [...entries.values()].flatMap(({ scope, circuit }) => {
         const failures = countedFailures(circuit, { nowMs, rules }).length;
         if (circuit.status === 'closed' && failures === 0) return [];

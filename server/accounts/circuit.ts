@@ -12,14 +12,18 @@ export interface CircuitRules {
   readonly failureThreshold: number;
   /** Failures older than this no longer count. */
   readonly windowMs: number;
-  /** How long an open circuit is left alone before one call may try it. */
+  /** How long an open circuit is left alone before a call may try it. */
   readonly openMs: number;
+  /** How many calls may try it at once. */
+  readonly probes: number;
+  /** How many of them must succeed before everybody may call again. */
+  readonly successesToClose: number;
   /** A try that has said nothing for so long has lost its turn to the next one. */
   readonly probeLapseMs: number;
 }
 
 /**
- * Threshold and open time are those of gateway spec 6, the window that of 16.3. A probe lapses after the longest
+ * Threshold, open time and tries are those of gateway spec 6, the window that of 16.3. A probe lapses after the longest
  * default wait for an answer (compaction, 300 s) and a minute more: lapsing early would let two calls try a sick
  * account at once, lapsing late only matters if a call is never completed.
  */
@@ -27,14 +31,23 @@ export const defaultCircuitRules: CircuitRules = {
   failureThreshold: 3,
   windowMs: 5 * 60_000,
   openMs: 60_000,
+  probes: 1,
+  successesToClose: 1,
   probeLapseMs: 6 * 60_000,
 };
 
 export type Circuit =
   | { readonly status: 'closed'; readonly generation: number; readonly failedAtMs: readonly number[] }
   | { readonly status: 'open'; readonly generation: number; readonly openedMs: number }
-  /** `probeMs` is when the try began; null while nobody tries, so the next call may. */
-  | { readonly status: 'half_open'; readonly generation: number; readonly probeMs: number | null };
+  | {
+      readonly status: 'half_open';
+      readonly generation: number;
+      /** The tries under way, and when each began. */
+      readonly probes: readonly { readonly number: number; readonly beganMs: number }[];
+      /** Tries begun so far; names the next. */
+      readonly begun: number;
+      readonly successes: number;
+    };
 
 export type CircuitStatus = Circuit['status'];
 
@@ -48,6 +61,8 @@ export interface CircuitBlock {
 export interface CircuitTicket {
   readonly generation: number;
   readonly isProbe: boolean;
+  /** Which try it is; 0 for other calls. */
+  readonly probe: number;
 }
 
 export const healthyCircuit: Circuit = { status: 'closed', generation: 0, failedAtMs: [] };
@@ -63,16 +78,26 @@ export function circuitBlock(circuit: Circuit, { nowMs, rules }: At): CircuitBlo
     const untilMs = circuit.openedMs + rules.openMs;
     return nowMs < untilMs ? { reason: 'circuit_open', untilMs } : null;
   }
-  if (circuit.status === 'closed' || circuit.probeMs === null) return null;
-  return nowMs < circuit.probeMs + rules.probeLapseMs ? { reason: 'circuit_probing', untilMs: null } : null;
+  if (circuit.status === 'closed') return null;
+  const underWay = circuit.probes.filter((probe) => nowMs < probe.beganMs + rules.probeLapseMs).length;
+  return underWay >= rules.probes ? { reason: 'circuit_probing', untilMs: null } : null;
 }
 
-/** Admits a call that {@link circuitBlock} does not block. On a circuit that is not closed it is the probe. */
-export function admitCall(circuit: Circuit, nowMs: number): { circuit: Circuit; ticket: CircuitTicket } {
+/** Admits a call that {@link circuitBlock} does not block. On a circuit that is not closed it is a probe. */
+export function admitCall(circuit: Circuit, { nowMs, rules }: At): { circuit: Circuit; ticket: CircuitTicket } {
   const { status, generation } = circuit;
-  if (status === 'closed') return { circuit, ticket: { generation, isProbe: false } };
-  const probing: Circuit = { status: 'half_open', generation: generation + 1, probeMs: nowMs };
-  return { circuit: probing, ticket: { generation: probing.generation, isProbe: true } };
+  if (status === 'closed') return { circuit, ticket: { generation, isProbe: false, probe: 0 } };
+  const before =
+    status === 'half_open'
+      ? circuit
+      : ({ status: 'half_open', generation: generation + 1, probes: [], begun: 0, successes: 0 } as const);
+  const number = before.begun + 1;
+  // A try that lapsed has lost its say, so its late end must find nothing.
+  const underWay = before.probes.filter((probe) => nowMs < probe.beganMs + rules.probeLapseMs);
+  return {
+    circuit: { ...before, begun: number, probes: [...underWay, { number, beganMs: nowMs }] },
+    ticket: { generation: before.generation, isProbe: true, probe: number },
+  };
 }
 
 /** Takes in how a call ended. The same ticket may be given once; the board sees to that. */
@@ -84,9 +109,11 @@ export function completeCall(
   if (ticket.generation !== generation || status === 'open') return circuit;
   const next = generation + 1;
   if (status === 'half_open') {
-    if (outcome === 'success') return { status: 'closed', generation: next, failedAtMs: [] };
+    if (!isUnderWay(circuit, ticket)) return circuit;
     if (outcome === 'failure') return { status: 'open', generation: next, openedMs: nowMs };
-    return { status: 'half_open', generation: next, probeMs: null };
+    const successes = circuit.successes + (outcome === 'success' ? 1 : 0);
+    if (successes >= rules.successesToClose) return { status: 'closed', generation: next, failedAtMs: [] };
+    return { ...circuit, successes, probes: circuit.probes.filter(({ number }) => number !== ticket.probe) };
   }
   if (outcome === 'neutral') return circuit;
   if (outcome === 'success') return { ...circuit, failedAtMs: [] };
@@ -101,6 +128,7 @@ export function completeCall(
  */
 export function beginAnswer(circuit: Circuit, { ticket, nowMs, rules }: At & { ticket: CircuitTicket }): Circuit {
   if (circuit.status !== 'half_open' || ticket.generation !== circuit.generation) return circuit;
+  if (!isUnderWay(circuit, ticket) || circuit.successes + 1 < rules.successesToClose) return circuit;
   return {
     status: 'closed',
     generation: circuit.generation,
@@ -116,6 +144,10 @@ export function forgiveFailures(circuit: Circuit, sinceMs: number): Circuit {
   }
   if (circuit.status === 'half_open' || circuit.openedMs < sinceMs) return circuit;
   return { status: 'closed', generation: circuit.generation + 1, failedAtMs: [] };
+}
+
+function isUnderWay(circuit: Circuit, { probe }: CircuitTicket): boolean {
+  return circuit.status === 'half_open' && circuit.probes.some(({ number }) => number === probe);
 }
 
 /** Failures that count at this moment, oldest first; none unless the circuit is closed. */

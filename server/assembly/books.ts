@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { createAccountBoard, type AccountBoard } from '../accounts/account-board.ts';
 import { createAccountBook, type AccountBook } from '../accounts/account-book.ts';
 import { loadCredits, loadQuotaReadings, saveCredits, saveQuotaReadings } from '../accounts/quota-store.ts';
+import { circuitRulesOf } from '../accounts/circuit-rules.ts';
 import { createKeyBook, type KeyBook } from '../api-keys/key-book.ts';
 import { createCatalog, type Catalog } from '../catalog/catalog.ts';
 import type { ChangeTopic } from '../contract/vocabulary.ts';
@@ -51,7 +52,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     modelsOf: (accountId) => catalog.modelsOf(accountId),
     onRead: (account) => board.noteCredential(account.id, account.credentialEpoch),
   });
-  const health = createAttemptHealth({ clock, log });
+  const health = createAttemptHealth({ clock, log, rules: () => circuitRulesOf(settings.current()) });
   const successes = createLastSuccesses();
 
   await ensureDefaultPool(db, { id: random.id(), now: clock.now() });

@@ -103,6 +103,26 @@ export const settings = {
     label: 'Longest wait',
     help: 'How long a request may wait for a seat.',
   }),
+  'circuit.failure_threshold': setting(z.number().int().min(1).max(100), {
+    default: 3,
+    label: 'Failures that open a circuit',
+    help: 'So many failures within five minutes, without a success between them, leave an account alone for one kind of request.',
+  }),
+  'circuit.open_ms': setting(milliseconds, {
+    default: 60_000,
+    label: 'Circuit open time',
+    help: 'How long such an account is left alone before a request may try it.',
+  }),
+  'circuit.probes': setting(z.number().int().min(1).max(20), {
+    default: 1,
+    label: 'Tries at once',
+    help: 'How many requests at once may try such an account.',
+  }),
+  'circuit.successes_to_close': setting(z.number().int().min(1).max(20), {
+    default: 1,
+    label: 'Successes that close a circuit',
+    help: 'How many tries must succeed before the account serves everybody again.',
+  }),
   'routing.thread_affinity_ms': setting(milliseconds, {
     default: 3_600_000,
     label: 'Thread affinity',

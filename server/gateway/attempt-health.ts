@@ -72,7 +72,7 @@ export interface AttemptHealth {
 export interface AttemptHealthOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
   readonly log: Log;
-  readonly rules?: CircuitRules;
+  readonly rules?: () => CircuitRules;
 }
 
 /** @example const admission = health.begin(scope); if (admission.kind === 'refused') …choose again… */

@@ -55,6 +55,31 @@ describe('an account that fails three times in a row', () => {
   });
 });
 
+describe('changed settings', () => {
+  it('hold for circuits at once: how many failures open one, and for how long', async () => {
+    await gateway.change({ 'circuit.failure_threshold': 1, 'circuit.open_ms': 10_000 });
+    anna.answers({ behaviour: 'F4', kind: 'server_error' });
+    expect((await ask('t')).status).toBe(500);
+    expect((await ask('t')).status).toBe(503);
+    gateway.clock.advance(10_000);
+    expect((await ask('t')).status).toBe(200);
+  });
+});
+
+describe('an account that is left alone', () => {
+  it('keeps its models listed, and other lanes go on', async () => {
+    anna.answers({ behaviour: 'F4', kind: 'server_error', times: 3 });
+    for (let n = 0; n < 3; n += 1) await ask('t');
+    expect((await ask('t')).status).toBe(503);
+    const path = '/backend-api/codex/models?client_version=0.169.0';
+    const list = await fetch(gateway.url + path, { headers: { authorization: `Bearer ${key}` } });
+    expect(((await list.json()) as { models: unknown[] }).models.length).toBeGreaterThan(0);
+    const other = await askCodex(gateway, key, { thread: 't', model: 'gpt-6.1-sol' });
+    await other.text();
+    expect(other.status).toBe(200);
+  });
+});
+
 describe('requests at fault themselves', () => {
   it('never open a circuit', async () => {
     for (let n = 0; n < 5; n += 1) {

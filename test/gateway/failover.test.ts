@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { memberships } from '../../server/contract/memberships.ts';
 import { askCodex, typesOf } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 
@@ -53,6 +54,7 @@ describe('an attempt that fails before anything was sent', () => {
     ['cuts the connection after headers', { behaviour: 'F9', at: 'headers', how: 'reset' }],
     ['cuts the connection after created', { behaviour: 'F9', at: 'created', how: 'reset' }],
     ['ends after created', { behaviour: 'F9', at: 'created', how: 'end' }],
+    ['fails late with an error of its own', { behaviour: 'F6', code: 'server_error' }],
     ['fails late with an overload', { behaviour: 'F6', code: 'server_is_overloaded' }],
     ['fails late with a used-up limit', { behaviour: 'F6', code: 'usage_limit_reached' }],
   ] as const) {
@@ -142,6 +144,42 @@ describe('an exhausted account', () => {
     const row = await settledRow(again.headers.get('x-request-id'));
     expect(row).toMatchObject({ status: 'rejected', errorCode: 'usage_limit_reached', usageStatus: 'not_applicable' });
     gateway.clock.advance(1_300_000);
+  });
+});
+
+describe('a provider that does not begin to answer', () => {
+  it('is waited for 90 seconds by all attempts together, and the client is told to come back', async () => {
+    for (const account of [anna, ben]) account.answers({ behaviour: 'F8', at: 'start' });
+    const arrived = gateway.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+    const waiting = askCodex(gateway, key, { thread: 'patience' });
+    await arrived;
+    await gateway.clock.untilWaiting();
+    gateway.clock.advance(90_000);
+    const answer = await waiting;
+    expect(answer.status).toBe(504);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(JSON.stringify(await answer.json())).toContain('upstream_timeout');
+  });
+});
+
+describe('an account that cannot be reached', () => {
+  it('costs one attempt: another answers, and everything is accounted once', async () => {
+    const thread = await threadOf('anna');
+    await gateway.database.db
+      .updateTable('accounts')
+      .set({ backendOrigin: 'http://127.0.0.1:9' })
+      .where('id', '=', anna.gatewayId)
+      .execute();
+    await gateway.call(memberships.join, { account: 'anna', pool: 'default' });
+    const answer = await askCodex(gateway, key, { thread });
+    await answer.text();
+    const attempts = await waitForAttempts(answer.headers.get('x-request-id'), 2);
+    expect(attempts.map(({ accountLabel, status }) => [accountLabel, status])).toEqual([
+      ['anna', 'retryable_failed'],
+      ['ben', 'succeeded'],
+    ]);
+    await gateway.database.db.updateTable('accounts').set({ backendOrigin: null }).execute();
+    await gateway.call(memberships.join, { account: 'anna', pool: 'default' });
   });
 });
 
