@@ -1,16 +1,15 @@
 /** The story of one inference request, from the key to the last byte. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Client, KeyBook } from '../api-keys/key-book.ts';
+import type { KeyBook } from '../api-keys/key-book.ts';
 import type { UnionCatalog } from '../catalog/union-catalog.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
 import { applyKeyPolicy } from './apply-key-policy.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
-import { readClientName } from './client-name.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
-import type { Ask, Exchange } from './exchange.ts';
+import { openExchange } from './open-exchange.ts';
 import type { GatewayRoute } from './routes.ts';
-import type { RunningExchange, RunningExchanges } from './running-exchanges.ts';
+import type { RunningExchanges } from './running-exchanges.ts';
 import { refuse, serveExchange, type ServingParts } from './serve-exchange.ts';
 
 export interface GatewayParts extends ServingParts {
@@ -53,49 +52,13 @@ export async function handleRequest(call: IncomingCall, parts: GatewayParts): Pr
     });
     const { policy, poolId } = client;
     const { ask, refusal } = applyKeyPolicy(asked, { policy, entries: parts.catalogOf(poolId).entries });
-    const exchange = openExchange(call, { client, ask, settings, run, parts });
+    const exchange = openExchange({ ...call, client, ask, settings, signal: run.signal }, parts);
     if (refusal) throw refuse(exchange, { parts, refusal });
     const carrier = createHttpCarrier({ response: call.response, exchange, clock: parts.clock });
     await serveExchange(exchange, { carrier, parts });
   } finally {
     run.done();
   }
-}
-
-function openExchange(
-  { requestId, clientAddress, request, route }: IncomingCall,
-  {
-    client,
-    ask,
-    settings,
-    run,
-    parts,
-  }: { client: Client; ask: Ask; settings: Settings; run: RunningExchange; parts: GatewayParts },
-): Exchange {
-  return {
-    id: requestId,
-    client,
-    ask,
-    endpoint: route.path,
-    routeClass: ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http',
-    transport: ask.wantsStream ? 'http_sse' : 'http_json',
-    settings,
-    routing: parts.pools.routingOf(client.poolId),
-    clientAddress,
-    clientName: readClientName(request.headers['user-agent']),
-    admittedAt: parts.clock.now(),
-    admittedMs: parts.clock.monotonicMs(),
-    signal: run.signal,
-    attempts: [],
-    faults: [],
-    continuation: null,
-    shed: null,
-    isReserved: false,
-    isCommitted: false,
-    firstByteMs: null,
-    responseStatus: null,
-    responseBytes: 0,
-  };
 }
 
 /** A body that says it is something else would only be refused later, in words about JSON. */

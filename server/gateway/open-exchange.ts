@@ -1,0 +1,49 @@
+/** Begins an exchange: what is known of a request when it is admitted, frozen for its whole life. */
+import type { IncomingMessage } from 'node:http';
+import type { Client } from '../api-keys/key-book.ts';
+import type { Settings } from '../contract/settings.ts';
+import type { PoolBook } from '../pools/pool-book.ts';
+import type { Clock } from '../world/world.ts';
+import { readClientName } from './client-name.ts';
+import type { Ask, Exchange } from './exchange.ts';
+
+export interface ExchangeStart {
+  readonly requestId: string;
+  readonly request: Pick<IncomingMessage, 'headers'>;
+  /** The route that was called, for records. */
+  readonly route: { readonly path: string };
+  readonly clientAddress: string | null;
+  readonly client: Client;
+  readonly ask: Ask;
+  readonly settings: Settings;
+  /** Aborts when the client leaves, or when the gateway stops and will not wait longer. */
+  readonly signal: AbortSignal;
+}
+
+export function openExchange(start: ExchangeStart, parts: { clock: Clock; pools: PoolBook }): Exchange {
+  const { requestId, request, route, clientAddress, client, ask, settings, signal } = start;
+  return {
+    id: requestId,
+    client,
+    ask,
+    endpoint: route.path,
+    routeClass: ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http',
+    transport: ask.wantsStream ? 'http_sse' : 'http_json',
+    settings,
+    routing: parts.pools.routingOf(client.poolId),
+    clientAddress,
+    clientName: readClientName(request.headers['user-agent']),
+    admittedAt: parts.clock.now(),
+    admittedMs: parts.clock.monotonicMs(),
+    signal,
+    attempts: [],
+    faults: [],
+    continuation: null,
+    shed: null,
+    isReserved: false,
+    isCommitted: false,
+    firstByteMs: null,
+    responseStatus: null,
+    responseBytes: 0,
+  };
+}
