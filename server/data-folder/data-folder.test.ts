@@ -175,6 +175,20 @@ describe('a socket under the temporary folder that everybody shares', () => {
     await claim.release();
   });
 
+  it('is had again and again while claims come and go', async () => {
+    const claimAndRelease = async () => {
+      for (let turn = 0; turn < 5; turn += 1) {
+        const claim = await claimDataFolder(folder, { clock: systemClock }).catch(
+          (error: { code?: string }) => error.code,
+        );
+        if (typeof claim === 'object') await claim.release();
+        else expect(claim).toBe('other_instance');
+      }
+    };
+    await Promise.all([claimAndRelease(), claimAndRelease(), claimAndRelease()]);
+    await (await claimDataFolder(folder, { clock: systemClock })).release();
+  });
+
   it.each([
     ['open to others', () => mkdir(place, { mode: 0o700 }).then(() => chmod(place, 0o777))],
     ['a link to elsewhere', () => symlink(folder, place)],

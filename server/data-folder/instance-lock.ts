@@ -2,7 +2,7 @@
  * One server per data folder. The claim is a listening socket: the system ends it with the process, however that dies,
  * and it can tell a second start who is there.
  */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type { Clock } from '../world/world.ts';
 import { askAt, type RunningInstance } from './ask-running-instance.ts';
@@ -29,10 +29,10 @@ export interface DataFolderClaim {
  */
 export async function claimDataFolder(dataFolder: string, options: { clock: Clock }): Promise<DataFolderClaim> {
   const address = claimAddress(dataFolder);
-  makeSocketFolder(address, dataFolder);
   const published: Published = { url: null };
   let replaced = false;
   for (let attempt = 1; attempt <= claimTries; attempt += 1) {
+    makeSocketFolder(address, dataFolder);
     const seen = fileMark(address);
     const server = await tryListen(address, { dataFolder, published });
     if (server === undefined) {
@@ -66,7 +66,10 @@ function tryListen(
       socket.end(`${JSON.stringify({ pid: process.pid, url: options.published.url })}\n`);
     });
     server.once('error', (error) => {
-      if (systemCodeOf(error) === 'EADDRINUSE') resolve(undefined);
+      const code = systemCodeOf(error);
+      // The folder of a socket elsewhere goes with the claim that is released meanwhile, and is made again.
+      const isFolderGone = code === 'ENOENT' && existsSync(options.dataFolder);
+      if (code === 'EADDRINUSE' || isFolderGone) resolve(undefined);
       else reject(writeProblem(options.dataFolder, error) ?? error);
     });
     server.listen(address, () => {
