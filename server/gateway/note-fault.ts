@@ -4,7 +4,7 @@ import type { QuotaReading } from '../accounts/quota.ts';
 import type { Fault } from './faults.ts';
 
 /** How long a "too fast" without a stated wait keeps an account out. */
-const defaultCoolDownMs = 5_000;
+export const defaultCoolDownMs = 5_000;
 /** A wait this long is a limit, not a speed bump; the next answer will tell more. */
 const longestCoolDownMs = 10 * 60_000;
 /** A fresh token was refused, or none could be had, or the account is closed: a further try would only cost a call. */

@@ -2,6 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from '../gateway/answer-exchange.ts';
+import type { Fault } from '../gateway/faults.ts';
+import { defaultCoolDownMs } from '../gateway/note-fault.ts';
 import { renderCodexError } from '../gateway/dialects/codex/render-error.ts';
 import type { RenderedError } from '../gateway/dialects/dialect.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
@@ -52,12 +54,23 @@ function sendProviderRefusal({ fault }: RefusedByProvider, { call }: { call: Fai
     return value === undefined ? [] : [[name, value] as const];
   });
   call.response.writeHead(status, {
+    ...waitOf(fault),
     ...Object.fromEntries(passed),
     'x-request-id': call.requestId,
     'content-length': body.length,
   });
   call.response.end(body);
 }
+
+/** A speed limit without this header ends a Codex client's task for good (wire spec A8.1), so the wait is put into it. */
+function waitOf({ kind, retryAfterMs }: Fault): Record<string, string> {
+  if (kind !== 'rate_limited') return {};
+  const seconds = Math.ceil(Math.min(retryAfterMs ?? defaultCoolDownMs, longestWaitMs) / 1000);
+  return { 'retry-after': String(Math.max(seconds, 1)) };
+}
+
+/** A client obeys to the second, and an account may come back any time. */
+const longestWaitMs = 60_000;
 
 function send(response: ServerResponse, { requestId, rendered }: { requestId: string; rendered: RenderedError }): void {
   const body = JSON.stringify(rendered.body);
