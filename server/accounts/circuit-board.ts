@@ -60,6 +60,8 @@ export interface CircuitBoard {
   complete(token: CircuitToken, outcome: HealthOutcome): void;
   /** Why the circuit takes no call at `nowMs`, or null. Changes nothing. */
   blocked(scope: CircuitScope, nowMs: number): CircuitBlock | null;
+  /** How the circuit stands. Changes nothing. */
+  statusOf(scope: CircuitScope): CircuitStatus;
   /** Takes back failures noted at `sinceMs` or later, everywhere: nobody could be reached, or the machine slept. */
   forgiveSince(sinceMs: number): void;
   /** Drops what is known of a removed account. */
@@ -174,6 +176,8 @@ export function createCircuitBoard({
       const entry = troubled.get(scope.accountId)?.get(keyOf(scope));
       return entry ? circuitBlock(entry.circuit, { nowMs, rules: rulesNow() }) : null;
     },
+
+    statusOf: (scope) => troubled.get(scope.accountId)?.get(keyOf(scope))?.circuit.status ?? 'closed',
 
     forgiveSince(sinceMs) {
       for (const entry of entries.values()) change(entry, forgiveFailures(entry.circuit, sinceMs));

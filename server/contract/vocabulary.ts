@@ -122,6 +122,28 @@ export const exclusionReasons = {
   outside_ring: 'was not among those that one request may try',
 } as const;
 export type ExclusionReason = keyof typeof exclusionReasons;
+export const ExclusionReason = wordsOf(exclusionReasons);
+
+/** What put the chosen account before the others. The first that holds, in this order. */
+export const decisionGrounds = {
+  pin: "only this account holds the conversation's compacted history",
+  only_one: 'no other account may serve',
+  compaction: 'its model list says that it compacts, those of the others do not',
+  credits: 'the others have used up their limits and would cost credits',
+  floor: 'the others are at the floor that the Pool wants left of their limits',
+  demotion: 'the others failed this key and model just now',
+  affinity: 'it served this conversation last',
+  strategy: "the Pool's strategy puts it first",
+  prompt_cache: 'requests with this prompt cache key are kept together on it',
+  spread: 'nothing else sets it apart, so conversations are spread evenly',
+} as const;
+export type DecisionGround = keyof typeof decisionGrounds;
+export const DecisionGround = wordsOf(decisionGrounds);
+
+/** How the circuit of an account stands for one kind of request. */
+export const circuitStatuses = { closed: 'Closed', open: 'Open', half_open: 'Being tried again' } as const;
+export type CircuitStatus = keyof typeof circuitStatuses;
+export const CircuitStatus = wordsOf(circuitStatuses);
 
 /** How a Pool has one model served; `auto` does what the model list says (gateway spec 2.7). */
 export const servingModes = {
@@ -234,6 +256,7 @@ export const continuationReasons = {
   none: 'Nothing but the strategy',
 } as const;
 export type ContinuationReason = keyof typeof continuationReasons;
+export const ContinuationReason = wordsOf(continuationReasons);
 
 /** Why requests with one prompt cache key meet the same account, or do not (gateway spec 4.4). */
 export const localityWords = {
@@ -249,6 +272,7 @@ export const localityWords = {
   single_eligible_candidate: 'Only one account may serve',
 } as const;
 export type LocalityWord = keyof typeof localityWords;
+export const LocalityWord = wordsOf(localityWords);
 
 /** Kinds of rows that are not kept for ever. A word here needs an entry in `retention/classes.ts`. */
 export const retentionClasses = {

@@ -100,6 +100,7 @@ export interface Attempts {
   accountId: string | null;
   accountLabel: string;
   completedAt: Timestamp | null;
+  decision: Json | null;
   errorCode: string | null;
   firstByteMs: number | null;
   id: string;
@@ -219,6 +220,7 @@ export interface Requests {
   clientAddress: string | null;
   clientName: string | null;
   completedAt: Timestamp | null;
+  decision: Json | null;
   endpoint: string;
   errorCode: string | null;
   firstByteMs: number | null;

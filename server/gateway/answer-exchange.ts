@@ -1,11 +1,14 @@
 /** The attempt loop: choose an account, try it, and decide whether another may follow. */
 import type { ResetRescue } from '../accounts/resets/rescue.ts';
-import type { AccountBook } from '../accounts/account-book.ts';
 import type { AccountFacts } from '../accounts/account.ts';
+import type { AccountBook } from '../accounts/account-book.ts';
+import type { StoredDecision } from '../contract/decisions.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { untilAborted } from '../lib/until-aborted.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
 import { chooseAccount, type Choice } from '../routing/choose-account.ts';
+import { recordDecision } from '../routing/record-decision.ts';
+import type { Scene } from '../routing/scene.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
 import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Random } from '../world/world.ts';
@@ -78,25 +81,31 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
     exchange.continuation = continuation;
     if (continuation.isTorn) throw refusalOfTorn(continuation);
     const eligible = (pinnedTo: string) =>
-      chosenOf(choose(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }));
+      chosenOf(choose(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }).choice);
     const opener = createSealedOpener(exchange, { ...parts, eligible });
     let remedy: Remedy | null = null;
     let isRescued = false;
     for (;;) {
-      const choice: Choice | Remedy = remedy ?? choose(exchange, { parts, continuation, tried });
-      const account: AccountFacts | null = chosenOf(choice) ?? opener.lastRemedy()?.account ?? null;
+      const decided: Decided | null = remedy ? null : choose(exchange, { parts, continuation, tried });
+      const record = decided && recordDecision(decided.scene, decided.choice);
+      const account: AccountFacts | null = chosenOf(remedy ?? decided?.choice ?? null) ?? chosenOf(opener.lastRemedy());
       if (!account) {
-        const exclusions = 'exclusions' in choice ? choice.exclusions : [];
+        const exclusions = decided?.choice.exclusions ?? [];
         const accountIds = isRescued ? [] : rescueCandidates(exclusions);
         const { model } = exchange.ask;
         const rescued = accountIds.length > 0 ? parts.rescue({ accountIds, model }) : null;
         const freed = rescued && (await untilAborted(rescued, deadline.signal));
-        if (freed === null) throw finalRefusal(exchange, { parts, exclusions });
+        if (freed === null) {
+          exchange.deadEnd = record;
+          throw finalRefusal(exchange, { parts, exclusions });
+        }
         isRescued = true;
         tried.delete(freed);
         continue;
       }
       remedy = null;
+      // A remedy names its account itself: there was no choice to tell of.
+      const decision = decided?.choice.kind === 'chosen' ? record : null;
       const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
       if (admission.kind === 'refused') {
         tried.add(account.id);
@@ -106,7 +115,7 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
       parts.continuity.claimThread(exchange, account.id);
       const leaveAccount = parts.board.enter(account.id);
       logChoice(exchange, { parts, accountId: account.id });
-      const attempt = beginAttempt(exchange, { parts, account });
+      const attempt = beginAttempt(exchange, { parts, account, decision });
       try {
         await untilDeadline(opener.prepare(account), untilThen);
         await untilDeadline(parts.records.begin(exchange, attempt), untilThen);
@@ -125,7 +134,7 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
         pass.failed(result.fault);
         learn(exchange, { parts, attempt, fault: result.fault });
         remedy = await untilDeadline(opener.remedyFor(result.fault, account), untilThen);
-        const decision = mayRetry({
+        const verdict = mayRetry({
           isCommitted: exchange.isCommitted,
           isAborted: exchange.signal.aborted,
           isPastDeadline: deadline.signal.aborted,
@@ -135,11 +144,11 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
         });
         endAttempt(attempt, {
           parts,
-          status: decision.retry ? 'retryable_failed' : 'failed',
+          status: verdict.retry ? 'retryable_failed' : 'failed',
           errorCode: result.fault.code,
         });
-        attempt.retryReason = decision.retry ? (remedy?.word ?? result.fault.kind) : decision.why;
-        if (!decision.retry) throw finalRefusal(exchange, { parts, exclusions: [] });
+        attempt.retryReason = verdict.retry ? (remedy?.word ?? result.fault.kind) : verdict.why;
+        if (!verdict.retry) throw finalRefusal(exchange, { parts, exclusions: [] });
       } catch (error) {
         leaveAccount();
         const now = parts.clock.now();
@@ -152,16 +161,21 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   }
 }
 
+interface Decided {
+  readonly scene: Scene;
+  readonly choice: Choice;
+}
+
 /** The choice among those that were not tried yet, from one moment's facts. */
-function choose(exchange: Exchange, { parts, ...ties }: Ties & { parts: EngineParts }): Choice {
+function choose(exchange: Exchange, { parts, ...ties }: Ties & { parts: EngineParts }): Decided {
   const scene = gatherScene(questionOf(exchange, ties), parts);
   const choice = chooseAccount(scene);
   if (ties.tried.size === 0) noteLocality(exchange, scene.accounts.length - choice.exclusions.length);
-  return choice;
+  return { scene, choice };
 }
 
-function chosenOf(choice: Choice | Remedy): AccountFacts | null {
-  return 'account' in choice ? choice.account : null;
+function chosenOf(next: Choice | Remedy | null): AccountFacts | null {
+  return next && 'account' in next ? next.account : null;
 }
 
 /** How many could serve is known only now. */
@@ -180,7 +194,10 @@ function logChoice({ id, continuation }: Exchange, { parts, accountId }: { parts
   parts.log.debug('account_chosen', { requestId: id, accountId, reason: why, locality });
 }
 
-function beginAttempt(exchange: Exchange, { parts, account }: { parts: EngineParts; account: AccountFacts }): Attempt {
+function beginAttempt(
+  exchange: Exchange,
+  { parts, account, decision }: { parts: EngineParts; account: AccountFacts; decision: StoredDecision | null },
+): Attempt {
   const attempt: Attempt = {
     id: parts.random.id(),
     number: exchange.attempts.length + 1,
@@ -189,6 +206,7 @@ function beginAttempt(exchange: Exchange, { parts, account }: { parts: EnginePar
     credentialEpoch: account.credentialEpoch,
     startedAt: parts.clock.now(),
     startedMs: parts.clock.monotonicMs(),
+    decision,
     status: 'in_progress',
     upstreamStatus: null,
     errorCode: null,

@@ -9,7 +9,7 @@ import {
   type CircuitToken,
   type CircuitScope,
 } from '../accounts/circuit-board.ts';
-import type { CircuitBlock, CircuitRules, HealthOutcome } from '../accounts/circuit.ts';
+import type { CircuitBlock, CircuitRules, CircuitStatus, HealthOutcome } from '../accounts/circuit.ts';
 import { createDemotions, type Demotions } from '../accounts/demotions.ts';
 import { createModelRefusals, type ModelRefusal, type ModelRefusals } from '../accounts/model-refusals.ts';
 import { createOutageWatch, type OutageBlock, type OutageWatch } from '../accounts/outage.ts';
@@ -49,6 +49,8 @@ export type HealthAdmission =
 export interface HealthView {
   /** Why the account is out, or null. */
   blocked(accountId: string): HealthBlock | null;
+  /** How its circuit stands. */
+  circuit(accountId: string): CircuitStatus;
   /** Accounts that go last; an order, never an exclusion. */
   readonly demoted: ReadonlySet<string>;
 }
@@ -113,6 +115,7 @@ export function createAttemptHealth({ clock, log, rules }: AttemptHealthOptions)
           const block = blockOf({ poolId, accountId, model, routeClass }, moment);
           return block && told(block, at);
         },
+        circuit: (accountId) => circuits.statusOf({ poolId, accountId, model, routeClass }),
         demoted: demotions.demotedIn(ask, at.nowMs),
       };
     },

@@ -3,6 +3,7 @@
  * subject that the engine works on.
  */
 import type { Client } from '../api-keys/key-book.ts';
+import type { StoredDecision } from '../contract/decisions.ts';
 import type { PoolRouting } from '../contract/pools.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { AttemptStatus, RouteClass, Transport } from '../contract/vocabulary.ts';
@@ -55,6 +56,8 @@ export interface Attempt {
   credentialEpoch: number;
   readonly startedAt: Date;
   readonly startedMs: number;
+  /** Why this account. */
+  readonly decision: StoredDecision | null;
   status: AttemptStatus;
   upstreamStatus: number | null;
   errorCode: string | null;
@@ -103,6 +106,8 @@ export interface Exchange {
   continuation: Continuation | null;
   /** What one account gets instead of the body: without what others sealed. */
   shed: { readonly accountId: string; readonly body: Buffer } | null;
+  /** The choice that found nobody; null unless it came to that. */
+  deadEnd: StoredDecision | null;
   /** Set by the reservation; without it there is nothing to settle. */
   isReserved: boolean;
   /** Something meaningful went to the client. From here on no other account may answer. */

@@ -22,17 +22,19 @@ export interface SceneParts {
 /** @example const choice = chooseAccount(gatherScene(questionOf(exchange), parts)); */
 export function gatherScene(question: SceneQuestion, { book, board, health, successes, clock }: SceneParts): Scene {
   const now = clock.now();
-  const { poolId, routing, model, needs, isCompaction, seed, prefers, pinnedTo, tried } = question;
+  const { poolId, routing, model, needs, isCompaction, seed, prefers, pinnedTo, continuity, tried } = question;
   const view = health.look(question, now);
   const asked = { model, now };
   return {
     accounts: book.inPool(poolId),
     unavailability: (accountId) => board.unavailability(accountId, asked) ?? view.blocked(accountId),
+    circuit: (accountId) => view.circuit(accountId),
     model,
     needs,
     isCompaction,
     now,
     pinnedTo,
+    continuity,
     tried,
     strategy: routing.strategy,
     ringSize: routing.ringSize,

@@ -40,6 +40,7 @@ export function openExchange(start: ExchangeStart, parts: { clock: Clock; pools:
     faults: [],
     continuation: null,
     shed: null,
+    deadEnd: null,
     isReserved: false,
     isCommitted: false,
     firstByteMs: null,

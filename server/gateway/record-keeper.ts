@@ -86,7 +86,11 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
   async function begin(exchange: Exchange, attempt: Attempt): Promise<void> {
     try {
       if (exchange.isReserved)
-        return await insertAttempt(pool, { requestId: exchange.id, attempt: attemptRowOf(exchange, attempt) });
+        return await insertAttempt(pool, {
+          requestId: exchange.id,
+          attempt: attemptRowOf(exchange, attempt),
+          decision: attempt.decision,
+        });
       // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
       const reserved = reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
@@ -110,6 +114,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
       ...requestRowOf(exchange, processNumber),
       errorCode: refusal.code,
       responseStatus: nativeStatusOf(refusal),
+      decision: exchange.deadEnd,
     };
     rejections
       .write(rejection)

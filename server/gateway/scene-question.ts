@@ -3,6 +3,7 @@ import { concreteTier, type ModelLack } from '../catalog/model-abilities.ts';
 import type { PoolRouting } from '../contract/pools.ts';
 import type { RouteClass } from '../contract/vocabulary.ts';
 import type { ModelNeeds } from '../routing/eligibility.ts';
+import type { Scene } from '../routing/scene.ts';
 import type { Continuation } from './continuity/decide-continuation.ts';
 import type { Ask, Exchange } from './exchange.ts';
 
@@ -21,20 +22,21 @@ export interface SceneQuestion {
   readonly prefers: string | null;
   /** The only account that can serve this conversation. */
   readonly pinnedTo: string | null;
+  readonly continuity: Scene['continuity'];
   /** Accounts that failed this request already. */
   readonly tried: ReadonlySet<string>;
 }
 
 /** What is known of where a conversation has been, and what its attempts showed so far. */
 export interface Ties {
-  readonly continuation: Pick<Continuation, 'pinnedTo' | 'prefers' | 'seed' | 'locality'>;
+  readonly continuation: Omit<Continuation, 'isTorn'>;
   readonly tried: ReadonlySet<string>;
 }
 
 /** @example chooseAccount(gatherScene(questionOf(exchange, { continuation, tried }), parts)) */
 export function questionOf(
   { client, ask, routeClass, routing }: Exchange,
-  { continuation: { pinnedTo, prefers, seed, locality }, tried }: Ties,
+  { continuation: { pinnedTo, prefers, seed, why, locality }, tried }: Ties,
 ): SceneQuestion {
   return {
     poolId: client.poolId,
@@ -48,6 +50,7 @@ export function questionOf(
     seed,
     prefers,
     pinnedTo,
+    continuity: { reason: why, locality },
     tried,
   };
 }

@@ -65,6 +65,7 @@ export function reservationOf(
     attemptId: attempt.id,
     accountId: attempt.accountId,
     accountLabel: attempt.accountLabel,
+    decision: attempt.decision,
     estimate: estimateOf(exchange, prices),
   };
 }
@@ -92,6 +93,7 @@ export function settlementOf(
     firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
     totalMs: Math.round(totalMs),
     completedAt,
+    decision: exchange.deadEnd,
     attempts: exchange.attempts.map((attempt) => attemptRowOf(exchange, attempt)),
     uses: exchange.attempts.flatMap((attempt) => reportedUse(exchange, { attempt, decisive, prices }) ?? []),
   };

@@ -126,7 +126,7 @@ describe('choosing an account', () => {
     const accounts = [candidate('a'), candidate('b'), candidate('c', able({ compacts: true }))];
     const order = (isCompaction: boolean) => {
       const choice = choose(accounts, { isCompaction, prefers: 'a', demoted: new Set(['c']) });
-      return choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
+      return choice.kind === 'chosen' ? choice.tryList.map(({ account }) => account.id) : [];
     };
     expect(order(true)).toEqual(['c', 'a', 'b']);
     expect(order(false)).toEqual(['a', 'b', 'c']);
@@ -151,12 +151,12 @@ describe('choosing an account', () => {
     for (let left = 3; left > 0; left -= 1) {
       const choice = choose(accounts, { ringSize: 3, tried });
       if (choice.kind !== 'chosen') throw new Error('the ring ended too soon');
-      expect([choice.tryList.length, choice.tryList[0]]).toEqual([left, choice.account]);
+      expect([choice.tryList.length, choice.tryList[0]?.account]).toEqual([left, choice.account]);
       tried.add(choice.account.id);
       served.push(choice.account.id);
     }
     const whole = choose(accounts, { ringSize: 5 });
-    expect(whole.kind === 'chosen' && whole.tryList.slice(0, 3).map(({ id }) => id)).toEqual(served);
+    expect(whole.kind === 'chosen' && whole.tryList.slice(0, 3).map(({ account }) => account.id)).toEqual(served);
     const over = choose(accounts, { ringSize: 3, tried });
     expect(over.kind).toBe('none');
     expect(over.exclusions.map(({ reason }) => reason).toSorted()).toEqual([
@@ -169,7 +169,7 @@ describe('choosing an account', () => {
     const accounts = ['a', 'b', 'c', 'd', 'e'].map((id) => candidate(id));
     const tryList = (overrides: Partial<Scene>) => {
       const choice = choose(accounts, { ringSize: 2, ...overrides });
-      return choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
+      return choice.kind === 'chosen' ? choice.tryList.map(({ account }) => account.id) : [];
     };
     const usual = tryList({ ringSize: 5 });
     const last = usual[4]!;
@@ -187,7 +187,7 @@ describe('choosing an account', () => {
     const closed = ['c', 'd'].map((id) => candidate(id, { status: 'paused' }));
     for (const strategy of Object.keys(strategies) as StrategyName[]) {
       const choice = choose([...open, ...closed], { strategy, prefers: 'c' });
-      const named = choice.kind === 'chosen' ? choice.tryList.map(({ id }) => id) : [];
+      const named = choice.kind === 'chosen' ? choice.tryList.map(({ account }) => account.id) : [];
       expect(named.toSorted(), strategy).toEqual(['a', 'b']);
     }
   });

@@ -1,7 +1,7 @@
 /** Which account serves a request: eligible → pinned or preferred → strategy → ring. Pure. */
 import type { AccountFacts } from '../accounts/account.ts';
 import { exclusionOf, type Exclusion } from './eligibility.ts';
-import { orderCandidates } from './order-candidates.ts';
+import { orderCandidates, type Standing } from './order-candidates.ts';
 import type { Scene } from './scene.ts';
 
 export type Choice =
@@ -9,7 +9,11 @@ export type Choice =
       readonly kind: 'chosen';
       readonly account: AccountFacts;
       /** The account and those that would follow it, as many as the ring has left. */
-      readonly tryList: readonly AccountFacts[];
+      readonly tryList: readonly Standing[];
+      /** Whom the chosen one came before; null when nobody else might serve. */
+      readonly runnerUp: Standing | null;
+      /** Accounts nothing speaks against, in no order. */
+      readonly eligible: readonly AccountFacts[];
       readonly exclusions: readonly Exclusion[];
     }
   | { readonly kind: 'none'; readonly exclusions: readonly Exclusion[] };
@@ -27,9 +31,16 @@ export function chooseAccount(scene: Scene): Choice {
     else eligible.push(account);
   }
   const limit = Math.max(Math.max(scene.ringSize, smallestRing) - scene.tried.size, 0);
-  const tryList = orderCandidates(eligible, { ...scene, limit });
-  const [account] = tryList;
-  if (account) return { kind: 'chosen', account, tryList, exclusions };
-  const outside = eligible.map(({ id }) => ({ accountId: id, reason: 'outside_ring', until: null }) as const);
-  return { kind: 'none', exclusions: [...exclusions, ...outside] };
+  // Two at least, so that it can be told what decided between them.
+  const best = orderCandidates(eligible, { ...scene, limit: limit === 1 ? 2 : limit });
+  const [first, runnerUp = null] = best;
+  if (first) {
+    return { kind: 'chosen', account: first.account, tryList: best.slice(0, limit), runnerUp, eligible, exclusions };
+  }
+  return { kind: 'none', exclusions: [...exclusions, ...eligible.map(outsideRing)] };
+}
+
+/** An account that may serve, but not this request any more, or not before others. */
+export function outsideRing({ id }: AccountFacts): Exclusion {
+  return { accountId: id, reason: 'outside_ring', until: null };
 }

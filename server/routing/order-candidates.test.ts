@@ -189,7 +189,7 @@ function hasNoReserve(word: StrategyName): boolean {
 }
 
 function order({ accounts }: Scene, ask: OrderQuestion): string[] {
-  return orderCandidates(accounts, ask).map(({ id }) => id);
+  return orderCandidates(accounts, ask).map(({ account }) => account.id);
 }
 
 function question(all: Scene, overrides: Partial<OrderQuestion> = {}): OrderQuestion {

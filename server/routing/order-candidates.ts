@@ -31,11 +31,14 @@ export interface OrderQuestion extends StrategyFacts {
  * over preference, what a strategy keeps in reserve comes after both, what costs credits after that, and who may not
  * know how to compact last of all.
  */
-const tiers = { notPreferred: 1, demoted: 2, reserve: 4, onCredits: 8, notCompacting: 16 } as const;
+export const tiers = { notPreferred: 1, demoted: 2, reserve: 4, onCredits: 8, notCompacting: 16 } as const;
 
-interface Standing {
+/** Where one account stands among those that may serve. */
+export interface Standing {
   readonly account: AccountFacts;
+  /** A sum of {@link tiers}. */
   readonly tier: number;
+  /** The strategy's own. */
   readonly key: number;
   readonly score: number;
 }
@@ -45,7 +48,7 @@ interface Standing {
  *
  * @example orderCandidates(eligible, { ...facts, strategy: 'bridge_ring', prefers: null, demoted: new Set(), limit: 3 })
  */
-export function orderCandidates(accounts: readonly AccountFacts[], question: OrderQuestion): AccountFacts[] {
+export function orderCandidates(accounts: readonly AccountFacts[], question: OrderQuestion): Standing[] {
   const { limit } = question;
   const keyOf = strategyByName[question.strategy].keysFor(accounts, question);
   const tierOf = tiersFor(question);
@@ -63,7 +66,7 @@ export function orderCandidates(accounts: readonly AccountFacts[], question: Ord
     insert(best, { account, tier, key, score });
     if (best.length > limit) best.pop();
   }
-  return best.map(({ account }) => account);
+  return best;
 }
 
 /** The tier of an account with this key. */

@@ -21,7 +21,7 @@ describe('rendezvous', () => {
         ...emptyScene,
         strategy,
         limit: 1,
-      })[0]!.id;
+      })[0]!.account.id;
     const first = one.id < other.id ? one.id : other.id;
     for (const strategy of ['bridge_ring', 'deterministic_rotation'] as const)
       expect([order(strategy, [one, other]), order(strategy, [other, one])]).toEqual([first, first]);

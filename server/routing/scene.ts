@@ -4,6 +4,7 @@
  * same and gets the same answer.
  */
 import type { AccountFacts } from '../accounts/account.ts';
+import type { CircuitStatus, ContinuationReason, LocalityWord } from '../contract/vocabulary.ts';
 import type { RoutingQuestion } from './eligibility.ts';
 import type { OrderQuestion } from './order-candidates.ts';
 
@@ -13,4 +14,8 @@ export interface Scene extends RoutingQuestion, Omit<OrderQuestion, 'limit'> {
   readonly accounts: readonly AccountFacts[];
   /** How many accounts one request may try, the tried ones counted in. */
   readonly ringSize: number;
+  /** What the conversation's past said, and whether its prompt cache key was followed; told in records. */
+  readonly continuity: { readonly reason: ContinuationReason; readonly locality: LocalityWord };
+  /** How an account's circuit stands for this kind of request; evidence for records, it decides nothing. */
+  readonly circuit: (accountId: string) => CircuitStatus;
 }

@@ -1,4 +1,5 @@
 /** The records a request leaves behind, as plain values. Times are `Date`, money is text in micro-USD. */
+import type { StoredDecision } from '../contract/decisions.ts';
 import type {
   AttemptStatus,
   CostStatus,
@@ -66,6 +67,8 @@ export interface Reservation extends RequestRow {
   readonly attemptId: string;
   readonly accountId: string;
   readonly accountLabel: string;
+  /** Why this account was chosen. */
+  readonly decision: StoredDecision | null;
   readonly estimate: Amounts;
 }
 
@@ -73,6 +76,8 @@ export interface Reservation extends RequestRow {
 export interface Rejection extends RequestRow {
   readonly errorCode: string;
   readonly responseStatus: number;
+  /** The choice that found nobody; null when it did not come to a choice. */
+  readonly decision: StoredDecision | null;
 }
 
 /** What the provider reported of one attempt: a movement of the ledger. */
@@ -97,6 +102,8 @@ export interface Settlement {
   readonly firstByteMs: number | null;
   readonly totalMs: number;
   readonly completedAt: Date;
+  /** The last choice, when it found nobody any more. */
+  readonly decision: StoredDecision | null;
   readonly attempts: readonly AttemptRow[];
   readonly uses: readonly ReportedUse[];
 }

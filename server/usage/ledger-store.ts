@@ -3,6 +3,7 @@
  * is one statement for many rows, which requests under load share.
  */
 import type pg from 'pg';
+import type { StoredDecision } from '../contract/decisions.ts';
 import { statementLimitMs } from '../database/connect.ts';
 import type { AttemptRow, Rejection } from './ledger-rows.ts';
 
@@ -33,7 +34,7 @@ export const amountColumns = `"inputTokens" bigint, "cachedTokens" bigint, "cach
   "reasoningTokens" bigint, "totalTokens" bigint, "costMicros" numeric, "costStatus" text`;
 export const insertRequest = `insert into requests (id, pool_id, api_key_id, api_key_name, api_key_prefix, process_number,
     endpoint, transport, route_class, model, requested_model, requested_tier, reasoning_effort, client_address, client_name,
-    request_bytes, admitted_at, status, usage_status, error_code, response_status, completed_at, attempt_count)
+    request_bytes, admitted_at, status, usage_status, error_code, response_status, completed_at, attempt_count, decision)
   select "requestId", "poolId", "keyId", "keyName", "keyPrefix", "processNumber", endpoint, transport, "routeClass",
     model, "requestedModel", "requestedTier", "reasoningEffort", "clientAddress", "clientName", "requestBytes", "admittedAt"`;
 export const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, account_id, model, requests, input_tokens,
@@ -41,9 +42,10 @@ export const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_
 
 const rejectText = `
 with item as (
-  select * from jsonb_to_recordset($1::jsonb) as x(${requestColumns}, "errorCode" text, "responseStatus" int)
+  select * from jsonb_to_recordset($1::jsonb) as x(${requestColumns}, "errorCode" text, "responseStatus" int,
+    decision jsonb)
 ), request as (
-  ${insertRequest}, 'rejected', 'not_applicable', "errorCode", "responseStatus", "admittedAt", 0 from item
+  ${insertRequest}, 'rejected', 'not_applicable', "errorCode", "responseStatus", "admittedAt", 0, decision from item
 )
 insert into usage_hours as sum (hour, pool_id, api_key_id, account_id, model, requests, rejected)
 select date_trunc('hour', "admittedAt", 'UTC'), "poolId", "keyId", null::uuid, model, count(*), count(*)
@@ -57,8 +59,8 @@ export async function rejectRequests(pool: Queryable, items: readonly Rejection[
 }
 
 const insertAttemptText = `
-insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at)
-select $1::uuid, requests.id, $3::int, $4::uuid, $5::text, $6::text, 'in_progress', $7::timestamptz
+insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at, decision)
+select $1::uuid, requests.id, $3::int, $4::uuid, $5::text, $6::text, 'in_progress', $7::timestamptz, $8::jsonb
 from requests where requests.id = $2::uuid and requests.status = 'in_progress'`;
 
 /**
@@ -67,12 +69,12 @@ from requests where requests.id = $2::uuid and requests.status = 'in_progress'`;
  */
 export async function insertAttempt(
   pool: Queryable,
-  { requestId, attempt }: { requestId: string; attempt: AttemptRow },
+  { requestId, attempt, decision = null }: { requestId: string; attempt: AttemptRow; decision?: StoredDecision | null },
 ): Promise<void> {
   const { id, number, accountId, accountLabel, transport, startedAt } = attempt;
   await runStatement(pool, {
     name: 'insert_attempt',
     text: insertAttemptText,
-    values: [id, requestId, number, accountId, accountLabel, transport, startedAt],
+    values: [id, requestId, number, accountId, accountLabel, transport, startedAt, decision],
   });
 }

@@ -28,6 +28,7 @@ const reserveText = `
 with ${withoutDiskWait}, item as (
   select * from jsonb_to_recordset($1::jsonb)
     as x(${requestColumns}, "reservedAt" timestamptz, "attemptId" uuid, "accountId" uuid, "accountLabel" text,
+      decision jsonb,
       ${amountColumns})
 ), live as (
   select item.* from item
@@ -38,11 +39,12 @@ with ${withoutDiskWait}, item as (
     and (key.prefix = item."keyPrefix"
       or key.previous_prefix = item."keyPrefix" and key.previous_ends_at > item."reservedAt")
 ), request as (
-  ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1 from live
+  ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1, null from live
   on conflict do nothing
 ), attempt as (
-  insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at)
-  select "attemptId", "requestId", 1, "accountId", "accountLabel", transport, 'in_progress', "admittedAt" from live
+  insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at, decision)
+  select "attemptId", "requestId", 1, "accountId", "accountLabel", transport, 'in_progress', "admittedAt", decision
+  from live
   on conflict do nothing
 ), entry as (
   insert into ledger_entries (${ledgerColumns})

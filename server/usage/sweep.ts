@@ -111,6 +111,7 @@ function settlementOf(
     totalMs: clampedMs(completedAt.getTime() - row.admittedAt.getTime()),
     completedAt,
     attempts: attempts.flatMap((attempt) => attemptRowOf(attempt, completedAt) ?? []),
+    decision: null,
     uses: [],
   };
 }

@@ -39,6 +39,8 @@ export const emptyScene: Scene = {
   pinnedTo: null,
   tried: new Set(),
   unavailability: () => null,
+  circuit: () => 'closed',
+  continuity: { reason: 'none', locality: 'prompt_cache_key_absent' },
   strategy: 'bridge_ring',
   ringSize: 3,
   floorPercent: 0,

@@ -113,6 +113,7 @@ export function beginLife(
       firstByteMs: 1,
       totalMs: 5_000,
       completedAt,
+      decision: null,
       attempts: attempts.map((attempt) => ({ ...attempt, completedAt })),
       uses,
     },

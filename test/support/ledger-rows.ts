@@ -81,6 +81,7 @@ export function makeReservation(house: Household, overrides: Partial<Reservation
     attemptId: randomUUID(),
     accountId: house.accountIds[0] ?? '',
     accountLabel: 'account 0',
+    decision: null,
     estimate: makeAmounts(),
     ...overrides,
   };
@@ -109,6 +110,7 @@ export function makeSettlement(reservation: Reservation, overrides: Partial<Sett
     totalMs: 5_000,
     completedAt,
     attempts: [makeAttemptRow(reservation, { completedAt })],
+    decision: null,
     uses: [makeUse(reservation)],
     ...overrides,
   };

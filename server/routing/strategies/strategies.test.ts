@@ -36,7 +36,7 @@ function order(strategy: StrategyName, accounts: readonly string[], known: Known
     isOnCredits: () => false,
     demoted: known.demoted ?? new Set(),
     limit: accounts.length,
-  }).map(({ id }) => id);
+  }).map(({ account }) => account.id);
 }
 
 describe('deterministic rotation', () => {
