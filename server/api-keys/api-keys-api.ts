@@ -16,6 +16,7 @@ import {
   type ApiKeyChanges,
   type ApiKeyRow,
 } from './api-key-store.ts';
+import { findKey } from './find-key.ts';
 import type { KeyBook } from './key-book.ts';
 import { makeKey } from './key-format.ts';
 import { mayUseModel } from './key-policy.ts';
@@ -43,7 +44,7 @@ export function createApiKeysApi({
     return id;
   }
 
-  const find = async (name: string) => onlyMatch(await listApiKeys(db), name);
+  const find = (name: string) => findKey(db, name);
 
   /** Changes a key as `deed` says of what is stored now; other processes hear of it, this one knows at once. */
   async function change(name: string, deed: (row: ApiKeyRow) => ApiKeyChanges): Promise<{ key: ApiKey }> {
@@ -145,20 +146,6 @@ function merged(policy: KeyPolicy, changes: PolicyChanges): KeyPolicy {
     param: 'policy.enforcedModel',
     detail: 'The model that is always used must be among the allowed models.',
   });
-}
-
-/** A key by id, prefix, or a name that only one key has. Ambiguous names are refused rather than guessed. */
-function onlyMatch(rows: readonly ApiKeyRow[], wanted: string): ApiKeyRow {
-  const exact =
-    rows.find(({ id, prefix }) => id === wanted || prefix === wanted) ??
-    rows.find(({ previousPrefix }) => previousPrefix === wanted);
-  const named = rows.filter(({ name, revokedAt }) => name === wanted && !revokedAt);
-  if (!exact && named.length > 1) {
-    throw new GatewayError('conflict', { param: 'key', detail: 'Several keys have this name; use the prefix.' });
-  }
-  const row = exact ?? named[0];
-  if (!row) throw new GatewayError('api_key_not_found', { param: 'key' });
-  return row;
 }
 
 function shown(row: ApiKeyRow, now: Date): ApiKey {

@@ -3,9 +3,11 @@ import { createAccountsApi } from '../accounts/accounts-api.ts';
 import { createResetsApi } from '../accounts/resets/resets-api.ts';
 import { createMembershipsApi } from '../accounts/memberships-api.ts';
 import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
+import { createLimitsApi } from '../api-keys/limits-api.ts';
 import { accounts } from '../contract/accounts.ts';
 import { apiKeys } from '../contract/api-keys.ts';
 import { jobs } from '../contract/jobs.ts';
+import { limits } from '../contract/limits.ts';
 import { memberships } from '../contract/memberships.ts';
 import { pools, routing } from '../contract/pools.ts';
 import { retention } from '../contract/retention.ts';
@@ -55,6 +57,7 @@ export function createAdministrator(
       ...bind(pools, createPoolsApi({ db, clock, random, reload: reloadPools })),
       ...bind(routing, createRoutingApi({ db, reload: reloadPools })),
       ...bind(apiKeys, createApiKeysApi({ db, clock, random, book: keys, poolIdBySlug: findPool })),
+      ...bind(limits, createLimitsApi({ db, clock, random, book: books.limits })),
       ...bind(accounts, createAccountsApi(accountParts)),
       ...bind(
         resets,

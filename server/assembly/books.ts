@@ -5,6 +5,7 @@ import { createAccountBook, type AccountBook } from '../accounts/account-book.ts
 import { loadCredits, loadQuotaReadings, saveCredits, saveQuotaReadings } from '../accounts/quota-store.ts';
 import { circuitRulesOf } from '../accounts/circuit-rules.ts';
 import { createKeyBook, type KeyBook } from '../api-keys/key-book.ts';
+import { createLimitBook, type LimitBook } from '../api-keys/limit-book.ts';
 import { createCatalog, type Catalog } from '../catalog/catalog.ts';
 import type { ChangeTopic } from '../contract/vocabulary.ts';
 import { errorFacts } from '../observe/log.ts';
@@ -21,6 +22,7 @@ import type { World } from '../world/world.ts';
 export interface Books {
   readonly settings: SettingsBook;
   readonly keys: KeyBook;
+  readonly limits: LimitBook;
   readonly pools: PoolBook;
   readonly catalog: Catalog;
   readonly accounts: AccountBook;
@@ -44,6 +46,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const { db } = storage.database;
   const settings = createSettingsBook({ db, log });
   const keys = createKeyBook({ db, clock });
+  const limits = createLimitBook({ db });
   const pools = createPoolBook({ db });
   const catalog = createCatalog({ db, log });
   const board = createAccountBoard();
@@ -64,7 +67,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
 
   const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
     settings: () => settings.reload(),
-    api_keys: () => keys.reload(),
+    api_keys: () => Promise.all([keys.reload(), limits.reload()]),
     pools: () => Promise.all([pools.reload(), keys.reload(), accounts.reload()]),
     catalog: () => catalog.reload().then(() => accounts.reload()),
     accounts: () => catalog.reload().then(() => accounts.reload()),
@@ -100,7 +103,20 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     }
   }
 
-  return { settings, keys, pools, catalog, accounts, board, health, successes, processNumber, saveReadings, stop };
+  return {
+    settings,
+    keys,
+    limits,
+    pools,
+    catalog,
+    accounts,
+    board,
+    health,
+    successes,
+    processNumber,
+    saveReadings,
+    stop,
+  };
 }
 
 async function registerProcess({ database, instanceId }: Storage): Promise<number> {

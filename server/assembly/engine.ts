@@ -28,6 +28,7 @@ export function createEngine(
     keys,
     book,
     board,
+    limits: books.limits,
     pools: books.pools,
     health: books.health,
     successes: books.successes,

@@ -1,6 +1,7 @@
 /** Recurring work: every kind with what it does, and the runner that does it. */
 import { renewDueTokens } from '../accounts/refresh-ahead.ts';
 import { insertAuditEvent } from '../audit/audit-store.ts';
+import { forgetOldUse } from '../api-keys/limit-store.ts';
 import type { Config } from '../environment.ts';
 import { listJobs } from '../jobs/index.ts';
 import type { Job } from '../jobs/job.ts';
@@ -40,6 +41,7 @@ export function createHousekeeping(
     removeExpired: (signal) => removeAs('expiry', signal),
     removeOld: (signal) => removeAs('age', signal),
     renewDueTokens: (signal) => renewDueTokens({ db, keeper: provider.tokens, clock }, signal),
+    forgetKeyUse: () => forgetOldUse(db, clock.now()),
     readOldModels: (signal) => provider.freshness.readOld(signal),
   });
   const roles = rolesOf(config.mode);

@@ -9,6 +9,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { addEnvInitCommand } from './env-init.ts';
 import { addJobCommands } from './job.ts';
 import { addKeyCommands } from './key.ts';
+import { addLimitCommands } from './limit.ts';
 import { addMigrateCommands } from './migrate.ts';
 import { addPoolCommands } from './pool.ts';
 import { addRetentionCommands } from './retention.ts';
@@ -20,6 +21,7 @@ const groups = [
   addMigrateCommands,
   addAccountCommands,
   addKeyCommands,
+  addLimitCommands,
   addPoolCommands,
   addSettingsCommands,
   addJobCommands,

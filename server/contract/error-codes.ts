@@ -17,7 +17,7 @@ export interface ErrorRow {
    */
   readonly nativeStatus?: number;
   /** `error.type` of the body; clients recognise exhaustion by it alone (wire spec A8.2). */
-  readonly type: 'invalid_request_error' | 'server_error' | 'usage_limit_reached';
+  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error' | 'usage_limit_reached';
   /** What the client reads: what happened and what to do. Never contains anything the client or provider wrote. */
   readonly message: string;
   readonly blame: Blame;
@@ -147,6 +147,12 @@ export const errorCodes = {
     retry: 'never',
     message: 'Every account that could serve this request has used up its limit.',
   },
+  api_key_policy_limit_exceeded: {
+    ...client,
+    status: 429,
+    type: 'rate_limit_error',
+    message: 'This API key has no room for the request within its limits.',
+  },
   pool_has_no_accounts: {
     ...client,
     status: 400,
@@ -271,6 +277,7 @@ export const errorCodes = {
 
   // Pools and keys (admin)
   pool_not_found: { ...client, status: 404, message: 'There is no such Pool.' },
+  limit_not_found: { ...client, status: 404, message: 'This API key has no such limit.' },
   api_key_not_found: { ...client, status: 404, message: 'There is no such API key.' },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -1,4 +1,5 @@
 /** The one error class of the program. Everything about an error except its code is a row in `contract/error-codes.ts`. */
+import type { LimitRefusal } from './limits.ts';
 import { errorRow, type ErrorCode, type ErrorRow } from './error-codes.ts';
 import type { ContinuationReason } from './vocabulary.ts';
 
@@ -13,6 +14,8 @@ export interface GatewayErrorOptions {
   readonly resetsAt?: Date | undefined;
   /** Why a request that only one account can serve is refused; becomes the recovery contract (gateway spec 4.6). */
   readonly continuity?: ContinuityDenial | undefined;
+  /** The limit of the key that is in the way. */
+  readonly limit?: LimitRefusal | undefined;
   readonly cause?: unknown;
 }
 
@@ -34,6 +37,7 @@ export class GatewayError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly resetsAt: Date | undefined;
   readonly continuity: ContinuityDenial | undefined;
+  readonly limit: LimitRefusal | undefined;
 
   constructor(code: ErrorCode, options: GatewayErrorOptions = {}) {
     super(code, { cause: options.cause });
@@ -45,6 +49,7 @@ export class GatewayError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.resetsAt = options.resetsAt;
     this.continuity = options.continuity;
+    this.limit = options.limit;
   }
 
   /** The sentence for people: the row's message and the detail. */

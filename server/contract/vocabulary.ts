@@ -41,6 +41,42 @@ export const routeClasses = {
 } as const;
 export type RouteClass = keyof typeof routeClasses;
 
+/** What a limit of a key counts. */
+export const limitUnits = {
+  requests: 'Requests',
+  input_tokens: 'Input tokens',
+  output_tokens: 'Output tokens',
+  total_tokens: 'Tokens',
+  cost_micros: 'Micro-dollars',
+  concurrency: 'Requests at once',
+} as const;
+export type LimitUnit = keyof typeof limitUnits;
+export const LimitUnit = wordsOf(limitUnits);
+
+/** Over which time it counts. Minute, five hours and week slide; day and month are those of the calendar in UTC. */
+export const limitWindows = {
+  request: 'per request',
+  now: 'at once',
+  minute: 'per minute',
+  five_hours: 'per five hours',
+  day: 'per day',
+  week: 'per week',
+  month: 'per month',
+} as const;
+export type LimitWindow = keyof typeof limitWindows;
+export const LimitWindow = wordsOf(limitWindows);
+
+const overTime = ['minute', 'five_hours', 'day', 'week', 'month'] as const satisfies readonly LimitWindow[];
+/** The windows in which a unit can be limited. */
+export const limitWindowsOf: Readonly<Record<LimitUnit, readonly LimitWindow[]>> = {
+  requests: overTime,
+  input_tokens: ['request', ...overTime],
+  output_tokens: ['request', ...overTime],
+  total_tokens: overTime,
+  cost_micros: overTime,
+  concurrency: ['now'],
+};
+
 /** How a client call travelled. */
 export const transports = {
   http_json: 'HTTP, JSON answer',
@@ -225,6 +261,7 @@ export const jobNames = {
   read_models: 'Read model lists',
   remove_expired: 'Remove what has expired',
   remove_old: 'Remove what is older than it is to be kept',
+  forget_key_use: 'Remove old sums of what keys used',
 } as const;
 export type JobName = keyof typeof jobNames;
 export const JobName = wordsOf(jobNames);

@@ -11,6 +11,8 @@ export const advisoryLocks = {
   migration: 7_340_001,
   /** Class of the lock each living process holds on its own number. */
   processClass: 7_340_002,
+  /** Class of the lock on the limits of one key, named in `refused_by_limits` of migration 0014. */
+  keyLimitsClass: 7_340_003,
 } as const;
 
 /** The numbers of the processes that hold their process lock on this database (`ChangeFeed.holdProcessLock`). */

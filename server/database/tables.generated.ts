@@ -77,6 +77,16 @@ export interface AccountSecrets {
   writtenAt: Timestamp;
 }
 
+export interface ApiKeyLimits {
+  apiKeyId: string;
+  createdAt: Timestamp;
+  id: string;
+  limitWindow: string;
+  maximum: number;
+  model: string | null;
+  unit: string;
+}
+
 export interface ApiKeys {
   createdAt: Timestamp;
   expiresAt: Timestamp | null;
@@ -94,6 +104,33 @@ export interface ApiKeys {
   previousSecretSha256: Buffer | null;
   revokedAt: Timestamp | null;
   secretSha256: Buffer;
+}
+
+export interface ApiKeyUse {
+  apiKeyId: string;
+  costMicros: Numeric;
+  grain: string;
+  inputTokens: number;
+  model: string;
+  outputTokens: number;
+  requests: number;
+  startsAt: Timestamp;
+  totalTokens: number;
+}
+
+export interface ApiKeyUseParts {
+  apiKeyId: string | null;
+  costMicros: Numeric | null;
+  createdAt: Timestamp | null;
+  event: string | null;
+  grain: string | null;
+  inputTokens: number | null;
+  model: string | null;
+  outputTokens: number | null;
+  requestId: string | null;
+  requests: number | null;
+  startsAt: Timestamp | null;
+  totalTokens: number | null;
 }
 
 export interface Attempts {
@@ -322,7 +359,10 @@ export interface DB {
   accountCredits: AccountCredits;
   accounts: Accounts;
   accountSecrets: AccountSecrets;
+  apiKeyLimits: ApiKeyLimits;
   apiKeys: ApiKeys;
+  apiKeyUse: ApiKeyUse;
+  apiKeyUseParts: ApiKeyUseParts;
   attempts: Attempts;
   auditEvents: AuditEvents;
   continuityAnchors: ContinuityAnchors;

@@ -3,6 +3,7 @@
  * subject that the engine works on.
  */
 import type { Client } from '../api-keys/key-book.ts';
+import type { RequestLimits } from '../api-keys/limit-book.ts';
 import type { StoredDecision } from '../contract/decisions.ts';
 import type { PoolRouting } from '../contract/pools.ts';
 import type { Settings } from '../contract/settings.ts';
@@ -30,6 +31,10 @@ export interface Ask {
   readonly hasTools: boolean;
   /** False when the client names an effort that is no word: something to refuse where efforts are limited. */
   readonly isEffortReadable: boolean;
+  /** The most output the client asks for, in tokens; null when it does not say. */
+  readonly outputCap: number | null;
+  /** It continues or refers to something whose size the body does not tell, or carries results of tools. */
+  readonly hasOpaqueContext: boolean;
   /** The decoded body, byte for byte as the client wrote it, but for what its key's policy enforces. */
   readonly body: Buffer;
   /** The client's own headers that travel on, in their order; credentials are not among them. */
@@ -92,6 +97,8 @@ export interface Exchange {
   readonly transport: Transport;
   /** Frozen at the start: a change of settings does not reach a running request, nor its retries. */
   readonly settings: Settings;
+  /** What its key's limits mean for it before it is reserved, frozen likewise. */
+  readonly limits: RequestLimits;
   /** How its Pool routes, frozen likewise. */
   readonly routing: PoolRouting;
   readonly clientAddress: string | null;

@@ -1,6 +1,7 @@
 /** The story of one inference request, from the key to the last byte. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KeyBook } from '../api-keys/key-book.ts';
+import type { LimitBook } from '../api-keys/limit-book.ts';
 import type { UnionCatalog } from '../catalog/union-catalog.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
@@ -16,6 +17,7 @@ export interface GatewayParts extends ServingParts {
   readonly keys: KeyBook;
   /** The model list of a Pool. */
   readonly catalogOf: (poolId: string) => UnionCatalog;
+  readonly limits: LimitBook;
   readonly running: RunningExchanges;
   readonly settings: () => Settings;
   readonly readBody: (request: IncomingMessage, settings: Settings) => Promise<Buffer>;

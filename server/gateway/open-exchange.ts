@@ -1,6 +1,7 @@
 /** Begins an exchange: what is known of a request when it is admitted, frozen for its whole life. */
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../api-keys/key-book.ts';
+import type { LimitBook } from '../api-keys/limit-book.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
 import type { Clock } from '../world/world.ts';
@@ -20,7 +21,10 @@ export interface ExchangeStart {
   readonly signal: AbortSignal;
 }
 
-export function openExchange(start: ExchangeStart, parts: { clock: Clock; pools: PoolBook }): Exchange {
+export function openExchange(
+  start: ExchangeStart,
+  parts: { clock: Clock; limits: LimitBook; pools: PoolBook },
+): Exchange {
   const { requestId, request, route, clientAddress, client, ask, settings, signal } = start;
   return {
     id: requestId,
@@ -30,6 +34,7 @@ export function openExchange(start: ExchangeStart, parts: { clock: Clock; pools:
     routeClass: ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http',
     transport: ask.wantsStream ? 'http_sse' : 'http_json',
     settings,
+    limits: parts.limits.of({ keyId: client.keyId, model: ask.model }),
     routing: parts.pools.routingOf(client.poolId),
     clientAddress,
     clientName: readClientName(request.headers['user-agent']),

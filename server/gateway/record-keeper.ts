@@ -8,18 +8,20 @@ import { createGroupCommit } from '../lib/group-commit.ts';
 import { errorFacts } from '../observe/log.ts';
 import { insertAttempt, rejectRequests, type Queryable } from '../usage/ledger-store.ts';
 import type { Rejection, Reservation, Settlement } from '../usage/ledger-rows.ts';
-import { reserveRequests } from '../usage/reservation-store.ts';
+import { reserveRequests, type Reserved } from '../usage/reservation-store.ts';
 import { settleRequests, type Settled } from '../usage/settle-requests.ts';
 import type { Clock, Log } from '../world/world.ts';
 import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import type { Attempt, Exchange, Outcome } from './exchange.ts';
+import { overLimit } from './over-limit.ts';
 import { attemptRowOf, requestRowOf, reservationOf, settlementOf } from './settle-exchange.ts';
 
 export interface RecordKeeper {
   /**
    * Sets tokens and money aside and records the first attempt; later attempts are recorded as they begin.
    *
-   * @throws {GatewayError} `api_key_revoked` when the key ended meanwhile, `database_unavailable`.
+   * @throws {GatewayError} `api_key_revoked` when the key ended meanwhile, `api_key_policy_limit_exceeded`,
+   *   `database_unavailable`.
    */
   begin(exchange: Exchange, attempt: Attempt): Promise<void>;
   /** Records a request that was refused before any attempt. Never throws: a refusal must reach its client. */
@@ -48,7 +50,7 @@ const longestRetryMs = 5_000;
 
 export function createRecordKeeper({ pool, prices, processNumber, clock, log }: RecordKeeperOptions): RecordKeeper {
   const options = { mayBlameItem: (error: unknown) => !isConnectionLoss(error), maxGroup, maxWaiting };
-  const reservations = createGroupCommit<Reservation, boolean>({
+  const reservations = createGroupCommit<Reservation, Reserved>({
     ...options,
     writeGroup: (items) => reserveRequests(pool, items),
   });
@@ -93,10 +95,12 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
         });
       // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
-      const reserved = reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
-      reserving.set(exchange, reserved);
-      exchange.isReserved = await reserved;
-      if (!exchange.isReserved) throw new GatewayError('api_key_revoked');
+      const writing = reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      reserving.set(exchange, writing);
+      const reserved = await writing;
+      exchange.isReserved = reserved.kind === 'reserved';
+      if (reserved.kind === 'key_ended') throw new GatewayError('api_key_revoked');
+      if (reserved.kind === 'over_limit') throw overLimit(reserved.refusal, clock.now());
     } catch (error) {
       if (error instanceof GatewayError) throw error;
       log.error('reservation_failed', { requestId: exchange.id, ...errorFacts(error) });

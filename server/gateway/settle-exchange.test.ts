@@ -34,6 +34,17 @@ describe('a reservation', () => {
     });
   });
 
+  it.each([
+    ['context of unknown size', { hasOpaqueContext: true }, null, 2_048],
+    ["the client's own cap", { outputCap: 100 }, null, 100],
+    ["a cap of the client's above what is usual", { outputCap: 4_000 }, null, 512],
+    ["the key's cap", { outputCap: 300, hasOpaqueContext: true }, 200, 200],
+    ["a cap of the key's above what is usual", {}, 4_000, 512],
+  ])('sets aside as much output as fits %s', (_name, ask, outputCap, expected) => {
+    const exchange = makeExchange({ ask: makeAsk(ask), limits: { outputCap, atOnce: [] } });
+    expect(estimateOf(exchange, prices).outputTokens).toBe(expected);
+  });
+
   it('has no price for a model without one, and says so', () => {
     const exchange = makeExchange({ ask: makeAsk({ model: 'gpt-unknown' }) });
     expect(estimateOf(exchange, prices)).toMatchObject({ costMicros: null, costStatus: 'unpriced_missing_model' });

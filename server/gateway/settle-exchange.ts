@@ -5,22 +5,27 @@ import type { Amounts, AttemptRow, ReportedUse, RequestRow, Reservation, Settlem
 import type { Usage } from '../usage/usage.ts';
 import { currentAttempt, type Attempt, type Exchange, type Outcome } from './exchange.ts';
 
-/** Output set aside per request when the client names no cap, in tokens (gateway spec 11.2). */
-const reservedOutputTokens = 512;
+/** Output set aside per request when nothing says that it will be less, in tokens (gateway spec 11.2). */
+const usualOutputTokens = 512;
+/** With context of unknown size the answer is likely to be longer. */
+const opaqueOutputTokens = 2048;
 /** Bytes of JSON per token, as a rule of thumb (gateway spec 11.2). */
 const bytesPerToken = 4;
 
 /** What is set aside before dispatch, and what counts for as long as usage is not reported. */
 export function estimateOf(exchange: Exchange, prices: Prices): Amounts {
-  const { ask } = exchange;
+  const { ask, limits } = exchange;
+  const usual = ask.hasOpaqueContext ? opaqueOutputTokens : usualOutputTokens;
+  // A cap lowers what is set aside and never raises it: a low cap must not refuse every request (product spec 5.3).
+  const outputTokens = Math.min(usual, ask.outputCap ?? usual, limits.outputCap ?? usual);
   const inputTokens = Math.ceil(ask.body.length / bytesPerToken);
   const usage: Usage = {
     inputTokens,
     cachedTokens: null,
     cacheWriteTokens: null,
-    outputTokens: reservedOutputTokens,
+    outputTokens,
     reasoningTokens: null,
-    totalTokens: inputTokens + reservedOutputTokens,
+    totalTokens: inputTokens + outputTokens,
   };
   const cost = costOf({ model: ask.model, usage, requestedTier: ask.requestedTier, servedTier: null }, prices);
   return { ...usage, costMicros: cost.micros, costStatus: cost.status === 'priced' ? 'estimated' : cost.status };

@@ -1,5 +1,6 @@
 /** THE list of recurring work: one file per kind, one line here. */
 import { closeDeadRequests } from './close-dead-requests.ts';
+import { forgetKeyUse } from './forget-key-use.ts';
 import type { Job } from './job.ts';
 import { readModels } from './read-models.ts';
 import { refreshTokens } from './refresh-tokens.ts';
@@ -9,6 +10,7 @@ import { removeExpired, removeOld } from './remove-rows.ts';
 export interface JobDeeds {
   readonly sweep: () => Promise<number>;
   readonly renewDueTokens: (signal: AbortSignal) => Promise<number>;
+  readonly forgetKeyUse: () => Promise<number>;
   readonly readOldModels: (signal: AbortSignal) => Promise<number>;
   readonly removeExpired: (signal: AbortSignal) => Promise<number>;
   readonly removeOld: (signal: AbortSignal) => Promise<number>;
@@ -21,5 +23,6 @@ export function listJobs(deeds: JobDeeds): readonly Job[] {
     readModels(deeds.readOldModels),
     removeExpired(deeds.removeExpired),
     removeOld(deeds.removeOld),
+    forgetKeyUse(deeds.forgetKeyUse),
   ];
 }

@@ -19,7 +19,7 @@ afterAll(() => database.stop());
 describe('a reservation', () => {
   it('writes the request, its attempt and what is set aside, in one go', async () => {
     const reservation = makeReservation(house, { requestedTier: 'priority', reasoningEffort: 'high' });
-    expect(await reserveRequests(database.pool, [reservation])).toEqual([true]);
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'reserved' }]);
     expect(await requestOf(reservation)).toMatchObject({
       status: 'in_progress',
       usageStatus: 'usage_unknown',
@@ -40,8 +40,8 @@ describe('a reservation', () => {
 
   it('made twice is one', async () => {
     const reservation = makeReservation(house);
-    expect(await reserveRequests(database.pool, [reservation])).toEqual([true]);
-    expect(await reserveRequests(database.pool, [reservation])).toEqual([true]);
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'reserved' }]);
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'reserved' }]);
     expect(await entriesOf(reservation)).toHaveLength(1);
     expect(await attemptsOf(reservation)).toHaveLength(1);
   });
@@ -65,7 +65,10 @@ describe('a reservation', () => {
     const changes = 'previousEndsAt' in change ? { ...change, previousPrefix } : change;
     await database.db.updateTable('apiKeys').set(changes).where('id', '=', keyId).execute();
     const fine = makeReservation(house);
-    expect(await reserveRequests(database.pool, [refused, fine])).toEqual([false, true]);
+    expect(await reserveRequests(database.pool, [refused, fine])).toEqual([
+      { kind: 'key_ended' },
+      { kind: 'reserved' },
+    ]);
     expect(await requestOf(refused)).toBeUndefined();
     expect(await entriesOf(refused)).toEqual([]);
     expect(await attemptsOf(refused)).toEqual([]);
@@ -74,14 +77,14 @@ describe('a reservation', () => {
   it('is refused to the keys of a disabled Pool', async () => {
     const other = await makeHousehold(database.db);
     await database.db.updateTable('pools').set({ disabledAt: beginning }).where('id', '=', other.poolId).execute();
-    expect(await reserveRequests(database.pool, [makeReservation(other)])).toEqual([false]);
+    expect(await reserveRequests(database.pool, [makeReservation(other)])).toEqual([{ kind: 'key_ended' }]);
   });
 
   it('is given to a key that expires a moment later', async () => {
     const reservation = makeReservation(await makeHousehold(database.db, { keys: 1 }));
     const expiresAt = new Date(beginning.getTime() + 1);
     await database.db.updateTable('apiKeys').set({ expiresAt }).where('id', '=', reservation.keyId).execute();
-    expect(await reserveRequests(database.pool, [reservation])).toEqual([true]);
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'reserved' }]);
   });
 
   it('is given to the secret before a rotation as long as it works beside the new one', async () => {
@@ -89,14 +92,14 @@ describe('a reservation', () => {
     const previousEndsAt = new Date(beginning.getTime() + 1);
     const changes = { prefix: 'sk-cxp-new', previousPrefix: reservation.keyPrefix, previousEndsAt };
     await database.db.updateTable('apiKeys').set(changes).where('id', '=', reservation.keyId).execute();
-    expect(await reserveRequests(database.pool, [reservation])).toEqual([true]);
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'reserved' }]);
   });
 
   it('is refused to a key that was moved to another Pool or deleted', async () => {
     const { poolId } = await makeHousehold(database.db);
     const moved = makeReservation(house, { poolId });
     const gone = makeReservation(house, { keyId: randomUUID() });
-    expect(await reserveRequests(database.pool, [moved, gone])).toEqual([false, false]);
+    expect(await reserveRequests(database.pool, [moved, gone])).toEqual([{ kind: 'key_ended' }, { kind: 'key_ended' }]);
   });
 
   it('counts a wait: the key must be good when it is made, not when the request came', async () => {
@@ -105,7 +108,7 @@ describe('a reservation', () => {
     });
     const expiresAt = new Date(beginning.getTime() + 1_000);
     await database.db.updateTable('apiKeys').set({ expiresAt }).where('id', '=', reservation.keyId).execute();
-    expect(await reserveRequests(database.pool, [reservation])).toEqual([false]);
+    expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'key_ended' }]);
   });
 });
 

@@ -2,6 +2,7 @@
  * SQL of reservations: the request, its first attempt and what is set aside for it, written before anything is sent. One
  * statement for many requests, so that a request costs at most one before dispatch and under load many share it.
  */
+import type { LimitRefusal } from '../contract/limits.ts';
 import {
   amountColumns,
   insertRequest,
@@ -21,8 +22,9 @@ const withoutDiskWait = `unhurried as materialized (select set_config('synchrono
 
 /**
  * A key that was revoked, paused, rotated, moved, deleted or has expired since it was recognised reserves nothing, nor
- * does one of a disabled Pool; `endOf` of `api-keys/key-status.ts` asks the same in memory. What is there already stays:
- * an answer that was lost on its way makes the caller write the same again.
+ * does one of a disabled Pool (`endOf` of `api-keys/key-status.ts` asks the same in memory) or one whose limits have no
+ * room. What is there already stays: an answer that was lost on its way makes the caller write the same again. Requests
+ * of keys without limits take no lock and are counted nowhere.
  */
 const reserveText = `
 with ${withoutDiskWait}, item as (
@@ -38,32 +40,57 @@ with ${withoutDiskWait}, item as (
     and (key.expires_at is null or key.expires_at > item."reservedAt")
     and (key.prefix = item."keyPrefix"
       or key.previous_prefix = item."keyPrefix" and key.previous_ends_at > item."reservedAt")
+), refused as (
+  select id, refusal from refused_by_limits((
+    select jsonb_agg(jsonb_build_object('requestId', "requestId", 'keyId', "keyId", 'model', model,
+      'admittedAt', "admittedAt", 'inputTokens', "inputTokens", 'outputTokens', "outputTokens",
+      'totalTokens', "totalTokens", 'costMicros', "costMicros"))
+    from live
+    where exists (select from api_key_limits held where held.api_key_id = live."keyId")
+  ))
+), admitted as (
+  select live.* from live where "requestId" not in (select id from refused)
 ), request as (
-  ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1, null from live
+  ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1, null from admitted
   on conflict do nothing
 ), attempt as (
   insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at, decision)
   select "attemptId", "requestId", 1, "accountId", "accountLabel", transport, 'in_progress', "admittedAt", decision
-  from live
+  from admitted
   on conflict do nothing
 ), entry as (
   insert into ledger_entries (${ledgerColumns})
   select "requestId", 'reservation', 'usage_unknown', "poolId", "keyId", "accountId", model, 1, "inputTokens",
     "cachedTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens", "totalTokens", "costMicros", "costStatus",
     "admittedAt"
-  from live
+  from admitted
   on conflict do nothing
 )
-select "requestId" as id from live, unhurried`;
+select "requestId" as id, refusal from live left join refused on refused.id = "requestId", unhurried`;
 
-/**
- * Writes requests with their first attempt and reservation.
- *
- * @returns for each item whether it was reserved; false means its key may no longer be used.
- */
-export async function reserveRequests(pool: Queryable, items: readonly Reservation[]): Promise<boolean[]> {
+/** What became of a wish to reserve. */
+export type Reserved =
+  | { readonly kind: 'reserved' }
+  /** Its key may no longer be used. */
+  | { readonly kind: 'key_ended' }
+  | { readonly kind: 'over_limit'; readonly refusal: LimitRefusal };
+
+/** Writes requests with their first attempt and reservation, as far as their keys and limits let them in. */
+export async function reserveRequests(pool: Queryable, items: readonly Reservation[]): Promise<Reserved[]> {
   const values = [JSON.stringify(items.map(({ estimate, ...item }) => ({ ...item, ...estimate })))];
-  const rows = await runStatement<{ id: string }>(pool, { name: 'reserve_requests', text: reserveText, values });
-  const reserved = new Set(rows.map(({ id }) => id));
-  return items.map(({ requestId }) => reserved.has(requestId));
+  const rows = await runStatement<ReservedRow>(pool, { name: 'reserve_requests', text: reserveText, values });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return items.map(({ requestId }) => reservedOf(byId.get(requestId)));
+}
+
+interface ReservedRow {
+  readonly id: string;
+  readonly refusal: (Omit<LimitRefusal, 'freeAt'> & { readonly freeAt: string | null }) | null;
+}
+
+function reservedOf(row: ReservedRow | undefined): Reserved {
+  if (!row) return { kind: 'key_ended' };
+  if (!row.refusal) return { kind: 'reserved' };
+  const { freeAt, ...refusal } = row.refusal;
+  return { kind: 'over_limit', refusal: { ...refusal, freeAt: freeAt === null ? null : new Date(freeAt) } };
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { AccountFacts } from '../../server/accounts/account.ts';
 import type { Client } from '../../server/api-keys/key-book.ts';
 import { openKeyPolicy } from '../../server/contract/key-policy.ts';
+import { unlimited } from '../../server/api-keys/limit-book.ts';
 import { defaultPoolRouting } from '../../server/contract/pools.ts';
 import { defaultSettings } from '../../server/contract/settings.ts';
 import type { Ask, Attempt, Exchange } from '../../server/gateway/exchange.ts';
@@ -39,6 +40,8 @@ export function makeAsk(overrides: Partial<Ask> = {}): Ask {
     hasImages: false,
     hasTools: false,
     isEffortReadable: true,
+    outputCap: null,
+    hasOpaqueContext: false,
     body: Buffer.from('{"model":"gpt-5.5","stream":true}'),
     identityHeaders: [],
     turnState: null,
@@ -60,6 +63,7 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     routeClass: 'proxy_stream',
     transport: 'http_sse',
     settings: defaultSettings,
+    limits: unlimited,
     routing: defaultPoolRouting,
     clientAddress: '127.0.0.1',
     clientName: 'codex_exec/0.169.0',

@@ -6,6 +6,7 @@ import { GatewayError } from '../../../contract/gateway-error.ts';
 import { JsonSyntaxError, readSpan, scanArray, scanObject, type Member, type Span } from '../../../lib/json-spans.ts';
 import type { Ask } from '../../exchange.ts';
 import { previousResponseHeader, readNames } from './read-names.ts';
+import { hasOpaqueContext, outputCapOf } from './output-needs.ts';
 
 export interface CodexRequest {
   readonly body: Buffer;
@@ -36,6 +37,8 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
     isEffortReadable: effort !== undefined,
     hasImages: hasImages(body, memberOf(members, 'input')),
     hasTools: isFilledList(body, memberOf(members, 'tools')),
+    outputCap: outputCapOf(body, members),
+    hasOpaqueContext: hasOpaqueContext(body, members),
     body,
     identityHeaders: headers
       .map(([name, value]) => [name.toLowerCase(), value] as const)

@@ -3,36 +3,49 @@ import type { GatewayError } from '../../../contract/gateway-error.ts';
 import type { RenderedError } from '../dialect.ts';
 import { recoveryOf } from './render-recovery.ts';
 
+/** What a client is asked to wait in silence for its own limit: what a minute's window can take. */
+const longestWaitMs = 61_000;
+
 /**
  * `plan_type: null` gives the client's only honest sentence for a pool; `resets_at` is the time it shows (wire spec
- * A8.2). Overload asks for no wait: without one the client tries five times and says that the model is at capacity, with
+ * A8.2). A limit of the key is shown the same way where it takes long: of a plain 429 the client shows nothing, and a
+ * wait it obeys in silence for however long. The promotion is where it shows a sentence of ours. Overload asks for no wait: without one the client tries five times and says that the model is at capacity, with
  * one it goes on for half a minute (measured with 0.169). A wait of the client's own is asked only where it is short: it obeys `retry-after` to the second.
  */
 export function renderCodexError(error: GatewayError): RenderedError {
-  const { row, code, param, resetsAt, retryAfterMs } = error;
+  const { row, code, param, resetsAt, retryAfterMs, limit } = error;
+  const isLongLimit = limit !== undefined && (retryAfterMs === undefined || retryAfterMs > longestWaitMs);
   const exhaustion =
-    code === 'usage_limit_reached'
+    code === 'usage_limit_reached' || isLongLimit
       ? { plan_type: null, resets_at: resetsAt ? Math.ceil(resetsAt.getTime() / 1000) : null }
       : {};
+  const type = isLongLimit ? 'usage_limit_reached' : row.type;
   const asksToWait = retryAfterMs !== undefined && code !== 'server_is_overloaded';
   const recovery = recoveryOf(error);
   return {
     status: nativeStatusOf(error),
     headers: {
       ...(asksToWait && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+      ...(isLongLimit && { 'x-codex-promo-message': inHeader(error.sentence) }),
       ...recovery?.headers,
     },
     body: {
       error: {
         message: error.sentence,
-        type: row.type,
+        type,
         code,
         param: param ?? null,
         ...exhaustion,
         ...recovery?.fields,
+        ...(limit && { limit }),
       },
     },
   };
+}
+
+/** A header holds no other characters; and the client goes on in its own words after a comma. */
+function inHeader(sentence: string): string {
+  return sentence.replaceAll(/[^ -~]/g, '?').replace(/\.$/, '');
 }
 
 /** The status a native client gets for this error. */
