@@ -62,7 +62,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   await provider.resets.rescue.reload();
   const engine = createEngine(storage, { world, books, provider });
   const housekeeping = createHousekeeping(storage, { config, world, books, provider });
-  const dispatch = createAdministrator(storage, { world, books, provider, housekeeping });
+  const dispatch = createAdministrator(storage, { world, books, provider, engine, housekeeping });
   const work: { stop(): Promise<void> }[] = [];
   let server: Server | null = null;
   let isStopping = false;

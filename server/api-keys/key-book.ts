@@ -39,6 +39,8 @@ export interface KeyBook {
   authenticate(caller: Caller): Client;
   /** Why a client that was recognised before may go on no longer; null while it may. Asks nobody, so it may be asked often. */
   whyEnded(client: Client): KeyEnd | null;
+  /** The clients that a word names, by id, prefix or name, whether or not they may go on. Asks for no secret. */
+  named(word: string): readonly Client[];
   /**
    * Calls `listener` after every reading, until the returned function is called; ask `whyEnded` then. What ends by the
    * clock calls nobody.
@@ -98,9 +100,24 @@ export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): 
     for (const listener of listeners) listener();
   }
 
+  function named(word: string): Client[] {
+    const isMeant = ({ id, prefix, name }: ApiKeyRow) => id === word || prefix === word || name === word;
+    return [...byId.values()]
+      .map(({ row }) => row)
+      .filter(isMeant)
+      .map(({ id, name, prefix, poolId, policy }) => ({
+        keyId: id,
+        keyName: name,
+        keyPrefix: prefix,
+        poolId,
+        policy,
+      }));
+  }
+
   return {
     authenticate,
     whyEnded,
+    named,
     onChange(listener) {
       // A function of its own, so that the same listener may be added twice.
       const own = () => listener();

@@ -5,6 +5,7 @@ import { createMembershipsApi } from '../accounts/memberships-api.ts';
 import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
 import { createLimitsApi } from '../api-keys/limits-api.ts';
 import { accounts } from '../contract/accounts.ts';
+import { decisions } from '../contract/decisions.ts';
 import { apiKeys } from '../contract/api-keys.ts';
 import { jobs } from '../contract/jobs.ts';
 import { limits } from '../contract/limits.ts';
@@ -14,6 +15,8 @@ import { retention } from '../contract/retention.ts';
 import { resets } from '../contract/resets.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
 import { system } from '../contract/system.ts';
+import { createDecisionsApi } from '../gateway/decisions-api.ts';
+import type { GatewayParts } from '../gateway/handle-request.ts';
 import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
 import { createJobsApi } from '../jobs/jobs-api.ts';
 import type { Storage } from '../open-storage.ts';
@@ -22,6 +25,7 @@ import { createPoolsApi, createRoutingApi } from '../pools/pools-api.ts';
 import { createRetentionApi } from '../retention/retention-api.ts';
 import { createSettingsApi } from '../settings/settings-api.ts';
 import { createSystemApi } from '../system/system-api.ts';
+import { selectNewestRequests, selectRequest } from '../usage/request-store.ts';
 import { version } from '../version.ts';
 import type { World } from '../world/world.ts';
 import type { Books } from './books.ts';
@@ -34,8 +38,9 @@ export function createAdministrator(
     world,
     books,
     provider,
+    engine,
     housekeeping,
-  }: { world: World; books: Books; provider: Provider; housekeeping: Housekeeping },
+  }: { world: World; books: Books; provider: Provider; engine: GatewayParts; housekeeping: Housekeeping },
 ): AdminDispatch {
   const { clock, random, log } = world;
   const { db } = database;
@@ -62,6 +67,15 @@ export function createAdministrator(
       ...bind(
         resets,
         createResetsApi({ db, board, ...provider.resets, reload: () => provider.resets.rescue.reload() }),
+      ),
+      ...bind(
+        decisions,
+        createDecisionsApi({
+          ...engine,
+          newestRequests: (limit) => selectNewestRequests(db, limit),
+          findRequest: (id) => selectRequest(db, id),
+          labelOf: (id) => book.byId(id)?.label,
+        }),
       ),
       ...bind(memberships, createMembershipsApi({ db, clock, book })),
       ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),

@@ -12,6 +12,7 @@ import { addKeyCommands } from './key.ts';
 import { addLimitCommands } from './limit.ts';
 import { addMigrateCommands } from './migrate.ts';
 import { addPoolCommands } from './pool.ts';
+import { addRequestCommands, addRouteCommands } from './request.ts';
 import { addRetentionCommands } from './retention.ts';
 import { addServeCommand } from './serve.ts';
 import { addSettingsCommands } from './settings.ts';
@@ -23,6 +24,8 @@ const groups = [
   addKeyCommands,
   addLimitCommands,
   addPoolCommands,
+  addRequestCommands,
+  addRouteCommands,
   addSettingsCommands,
   addJobCommands,
   addRetentionCommands,

@@ -1,12 +1,16 @@
 /** Why an account got a request: the record that each choice leaves, without a word of what was asked or answered. */
 import { z } from 'zod';
+import { query } from './endpoint.ts';
 import { Instant } from './instant.ts';
 import {
   CircuitStatus,
+  CostStatus,
   ContinuationReason,
   DecisionGround,
   ExclusionReason,
   LocalityWord,
+  RequestStatus,
+  RouteStep,
   StrategyName,
 } from './vocabulary.ts';
 
@@ -68,3 +72,88 @@ export const Decision = z.object({
 export type Decision = z.infer<typeof Decision>;
 /** As it is stored: what has its default is absent. */
 export type StoredDecision = z.input<typeof Decision>;
+
+const Step = z.object({
+  step: RouteStep,
+  /** `not_asked` where only a real request would be counted and so could be refused. */
+  outcome: z.enum(['passed', 'refused', 'not_reached', 'not_asked']),
+  /** The error that ended it here. */
+  code: z.string().nullable(),
+  /** Accounts left after it; null where it is not about accounts. */
+  left: z.number().int().nullable(),
+});
+
+/** Why a request went where it went, or where one would go now: both have the same shape. */
+export const Explanation = z.object({
+  request: z.object({
+    /** Null for one that was only imagined. */
+    requestId: z.string().nullable(),
+    at: Instant,
+    keyName: z.string(),
+    keyPrefix: z.string(),
+    model: z.string().nullable(),
+    requestedTier: z.string().nullable(),
+    reasoningEffort: z.string().nullable(),
+    status: RequestStatus.nullable(),
+    errorCode: z.string().nullable(),
+  }),
+  steps: z.array(Step),
+  /** One per attempt, and one more when at last nobody was left. */
+  choices: z.array(
+    z.object({
+      attempt: z.number().int().nullable(),
+      accountId: z.string().nullable(),
+      status: z.string().nullable(),
+      errorCode: z.string().nullable(),
+      retryReason: z.string().nullable(),
+      /** Null when there was no choice: another try of the same conversation was sent where it had to go. */
+      decision: Decision.nullable(),
+    }),
+  ),
+  /** Names of the accounts above, as far as they are still known. */
+  accounts: z.record(z.string(), z.string()),
+});
+export type Explanation = z.infer<typeof Explanation>;
+
+export const RequestLine = z.object({
+  requestId: z.string(),
+  admittedAt: Instant,
+  status: RequestStatus,
+  keyName: z.string(),
+  accountLabel: z.string().nullable(),
+  model: z.string().nullable(),
+  totalTokens: z.number().nullable(),
+  /** What it would have cost at API prices, in millionths of a US dollar. */
+  costMicros: z.string().nullable(),
+  costStatus: CostStatus.nullable(),
+  errorCode: z.string().nullable(),
+  totalMs: z.number().nullable(),
+});
+export type RequestLine = z.infer<typeof RequestLine>;
+
+export const decisions = {
+  /** The newest requests first. */
+  list: query('requests.list', {
+    input: z.object({ limit: z.number().int().min(1).max(500).default(20) }).strict(),
+    output: z.object({ requests: z.array(RequestLine) }),
+  }),
+  /** Why a request went where it went. */
+  explain: query('requests.explain', { input: z.object({ requestId: z.uuid() }).strict(), output: Explanation }),
+  /** Where a request would go now. Changes nothing: nobody is asked, nothing is noted. */
+  simulate: query('routes.simulate', {
+    input: z
+      .object({
+        key: z.string().min(1).max(200).describe('id, prefix or name'),
+        model: z.string().trim().min(1).max(255),
+        thread: z.string().min(1).max(255).optional(),
+        promptCacheKey: z.string().min(1).max(255).optional(),
+        serviceTier: z.string().min(1).max(40).optional(),
+        effort: z.string().min(1).max(40).optional(),
+        isCompaction: z.boolean().default(false),
+        hasImages: z.boolean().default(false),
+        hasTools: z.boolean().default(false),
+      })
+      .strict(),
+    output: Explanation,
+  }),
+};

@@ -278,6 +278,11 @@ export const errorCodes = {
   // Pools and keys (admin)
   pool_not_found: { ...client, status: 404, message: 'There is no such Pool.' },
   limit_not_found: { ...client, status: 404, message: 'This API key has no such limit.' },
+  request_not_found: {
+    ...client,
+    status: 404,
+    message: 'There is no such request, or its record was deleted after its time.',
+  },
   api_key_not_found: { ...client, status: 404, message: 'There is no such API key.' },
 } as const satisfies Record<string, ErrorRow>;
 

@@ -93,6 +93,7 @@ export const requestStatuses = {
   rejected: 'Refused',
 } as const;
 export type RequestStatus = keyof typeof requestStatuses;
+export const RequestStatus = wordsOf(requestStatuses);
 
 /** What became of one attempt. */
 export const attemptStatuses = {
@@ -122,6 +123,7 @@ export const costStatuses = {
   unpriced_missing_cache_write_rate: 'No price for cache writes of this model',
 } as const;
 export type CostStatus = keyof typeof costStatuses;
+export const CostStatus = wordsOf(costStatuses);
 
 /** Strategies a Pool may route by. A word here needs a file in `routing/strategies/`. */
 export const strategies = {
@@ -175,6 +177,19 @@ export const decisionGrounds = {
 } as const;
 export type DecisionGround = keyof typeof decisionGrounds;
 export const DecisionGround = wordsOf(decisionGrounds);
+
+/** What stands between a request and its account, in the order in which it is asked. */
+export const routeSteps = {
+  key: 'The key may be used',
+  policy: 'Its policy allows the request',
+  limits: 'Its limits have room',
+  model: 'Accounts that offer what is asked',
+  account: 'Of these, those whose own state allows it',
+  circuit: 'Of these, those that can be reached and do not fail',
+  choice: 'Chosen',
+} as const;
+export type RouteStep = keyof typeof routeSteps;
+export const RouteStep = wordsOf(routeSteps);
 
 /** How the circuit of an account stands for one kind of request. */
 export const circuitStatuses = { closed: 'Closed', open: 'Open', half_open: 'Being tried again' } as const;

@@ -1,0 +1,81 @@
+/** `request list`, `request explain`, `route simulate`: where requests went and why, and where one would go now. */
+import type { Command } from 'commander';
+import { decisions } from '../contract/decisions.ts';
+import type { Cli } from './cli.ts';
+import { addCommandGroup } from './command-group.ts';
+import { CommandProblem, exitCodes } from './command-problem.ts';
+import { renderExplanation, renderRequestTable } from './decision-text.ts';
+
+const heading = 'Requests:';
+
+export function addRequestCommands(program: Command, cli: Cli): void {
+  const group = addCommandGroup(program, { name: 'request', description: 'Requests: list, explain', heading });
+
+  group
+    .command('list')
+    .description('Show the newest requests with what became of them')
+    .option('--limit <number>', 'how many', '20')
+    .action(async ({ limit }: { limit: string }) => {
+      const listed = await cli.withEndpoints(({ call }) => call(decisions.list, { limit: readLimit(limit) }));
+      const none = 'There is no request yet.\n';
+      cli.show({ json: listed, text: listed.requests.length === 0 ? none : renderRequestTable(listed.requests) });
+    });
+
+  group
+    .command('explain')
+    .argument('<id>', 'as "request list" or the header x-request-id shows it')
+    .description('Show why a request went to its account, and why not to the others')
+    .action(async (requestId: string) => {
+      const explained = await cli.withEndpoints(({ call }) => call(decisions.explain, { requestId }));
+      cli.show({ json: explained, text: renderExplanation(explained) });
+    });
+}
+
+interface SimulateOptions {
+  readonly key: string;
+  readonly model: string;
+  readonly thread?: string;
+  readonly promptCacheKey?: string;
+  readonly tier?: string;
+  readonly effort?: string;
+  readonly compact?: boolean;
+  readonly images?: boolean;
+  readonly tools?: boolean;
+}
+
+export function addRouteCommands(program: Command, cli: Cli): void {
+  const group = addCommandGroup(program, { name: 'route', description: 'Routing: simulate', heading });
+
+  group
+    .command('simulate')
+    .description('Show which account a request would get now; nothing is sent')
+    .requiredOption('--key <key>', "the key's prefix, name or id")
+    .requiredOption('--model <model>', 'the model that would be asked for')
+    .option('--thread <id>', 'the conversation it would belong to')
+    .option('--prompt-cache-key <text>', 'its prompt cache key')
+    .option('--tier <tier>', 'its service tier')
+    .option('--effort <level>', 'its reasoning effort')
+    .option('--compact', 'as a compaction')
+    .option('--images', 'with images in it')
+    .option('--tools', 'with tools')
+    .action(async ({ tier, compact, images, tools, ...options }: SimulateOptions) => {
+      const ask = {
+        ...options,
+        ...(tier !== undefined && { serviceTier: tier }),
+        isCompaction: compact === true,
+        hasImages: images === true,
+        hasTools: tools === true,
+      };
+      const simulated = await cli.withEndpoints(({ call }) => call(decisions.simulate, ask));
+      cli.show({ json: simulated, text: renderExplanation(simulated) });
+    });
+}
+
+function readLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 500) return limit;
+  throw new CommandProblem('invalid_request', {
+    sentence: '--limit must be a whole number from 1 to 500.',
+    exitCode: exitCodes.usage,
+  });
+}

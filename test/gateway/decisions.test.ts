@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decisions, type Explanation } from '../../server/contract/decisions.ts';
+import { askCodex } from '../support/codex-request.ts';
+import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+
+let gateway: GatewayUnderTest;
+let key: string;
+let settled = 0;
+const ids = new Map<string, string>();
+
+beforeAll(async () => {
+  gateway = await gatewayUnderTest();
+  for (const name of ['anna', 'ben', 'carla']) {
+    const { gatewayId } = await gateway.link(name, { percentPerAnswer: 0, models: ['gpt-5.5'] });
+    ids.set(gatewayId, name);
+  }
+  key = await gateway.key({ name: 'laptop' });
+});
+afterAll(() => gateway.stop());
+
+async function ask(thread: string, options: Parameters<typeof askCodex>[2] = {}) {
+  const answer = await askCodex(gateway, key, { thread, ...options });
+  await answer.text();
+  await gateway.settled((settled += 1));
+  return { status: answer.status, requestId: answer.headers.get('x-request-id')! };
+}
+
+const explain = (requestId: string) => gateway.call(decisions.explain, { requestId });
+/** Where a request of Codex for this conversation would go. */
+const simulate = (thread: string, model = 'gpt-5.5') =>
+  gateway.call(decisions.simulate, {
+    key: 'laptop',
+    model,
+    thread,
+    promptCacheKey: thread,
+    effort: 'medium',
+    isCompaction: false,
+    hasImages: false,
+    hasTools: true,
+  });
+const chosen = ({ choices }: Explanation) => choices.map(({ accountId }) => accountId && ids.get(accountId));
+
+describe('what a simulation says', () => {
+  it('is what then happens, and what is explained afterwards, but for the time', async () => {
+    for (let thread = 0; thread < 6; thread += 1) {
+      const simulated = await simulate(`thread-${thread}`);
+      const { requestId } = await ask(`thread-${thread}`);
+      const explained = await explain(requestId);
+      expect(chosen(explained)).toEqual(chosen(simulated));
+      // Limits count what is reserved, and a simulation reserves nothing.
+      const asked = simulated.steps.map((each) => (each.step === 'limits' ? { ...each, outcome: 'passed' } : each));
+      expect(explained.steps).toEqual(asked);
+      const timeless = ({ choices }: Explanation) =>
+        choices.map(({ decision }) => ({
+          ...decision,
+          at: null,
+          candidates: decision?.candidates.map((each) => ({
+            ...each,
+            limits: each.limits.map(({ windowMinutes, usedPercent }) => [windowMinutes, usedPercent]),
+          })),
+        }));
+      expect(timeless(explained)).toEqual(timeless(simulated));
+    }
+  });
+
+  it('leaves no trace, however often it is asked', async () => {
+    const first = chosen(await simulate('never-sent'));
+    for (let time = 0; time < 5; time += 1) expect(chosen(await simulate('never-sent'))).toEqual(first);
+    const { requests } = await gateway.call(decisions.list, { limit: 500 });
+    expect(requests.length).toBe(settled);
+  });
+
+  it('names the step at which a request would end', async () => {
+    const { steps, choices } = await simulate('x', 'gpt-unheard-of');
+    expect(steps.find(({ outcome }) => outcome === 'refused')).toEqual({
+      step: 'model',
+      outcome: 'refused',
+      code: 'invalid_model',
+      left: 0,
+    });
+    expect(choices[0]?.decision?.excluded).toEqual({ model_not_offered: 3 });
+  });
+});
+
+describe('why a request went where it went', () => {
+  it('is told for every attempt, also when another account had to help', async () => {
+    const before = await simulate('fails-once');
+    const [first] = chosen(before);
+    gateway.sandbox.account(first!).fails(500);
+    const explained = await explain((await ask('fails-once')).requestId);
+    const [failed, helped] = explained.choices;
+    expect(chosen(explained)[0]).toBe(first);
+    expect(failed).toMatchObject({ attempt: 1, status: 'retryable_failed' });
+    expect(helped).toMatchObject({ attempt: 2, status: 'succeeded' });
+    expect(helped?.decision?.excluded).toMatchObject({ already_tried: 1 });
+    expect(Object.values(explained.accounts).toSorted()).toEqual(['anna', 'ben', 'carla']);
+  });
+
+  it('names the reason of each account when nobody could serve', async () => {
+    const { requestId } = await ask('nobody', { model: 'gpt-nobody-has' });
+    const { request, choices } = await explain(requestId);
+    expect(request).toMatchObject({ status: 'rejected', errorCode: 'invalid_model', keyName: 'laptop' });
+    expect(choices).toHaveLength(1);
+    expect(choices[0]).toMatchObject({ attempt: null, accountId: null });
+    expect(choices[0]?.decision?.candidates.map(({ reason }) => reason)).toEqual(
+      Array.from({ length: 3 }, () => 'model_not_offered'),
+    );
+  });
+
+  it('is not told of a request nobody knows', async () => {
+    const unknown = '00000000-0000-4000-8000-000000000000';
+    await expect(explain(unknown)).rejects.toMatchObject({ code: 'request_not_found' });
+  });
+});
+
+describe('the newest requests', () => {
+  it('come with what they cost and who served them, the newest first', async () => {
+    const { requestId } = await ask('listed');
+    const { requests } = await gateway.call(decisions.list, { limit: 2 });
+    expect(requests.map(({ admittedAt }) => admittedAt.getTime())).toEqual(
+      requests.map(({ admittedAt }) => admittedAt.getTime()).toSorted((a, b) => b - a),
+    );
+    const line = requests.find((each) => each.requestId === requestId);
+    expect(line).toMatchObject({ status: 'succeeded', keyName: 'laptop', model: 'gpt-5.5', costStatus: 'priced' });
+    expect(line?.totalTokens).toBeGreaterThan(0);
+  });
+});
