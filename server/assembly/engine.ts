@@ -2,6 +2,8 @@
 import { markAccountClosed } from '../accounts/close-account.ts';
 import { bundledPrices } from '../catalog/prices.ts';
 import { createAdmission } from '../gateway/admission.ts';
+import { createCompressor } from '../gateway/compression/compressor.ts';
+import { loadTokenCounter } from '../gateway/compression/token-counter.ts';
 import { createContinuity } from '../gateway/continuity/continuity.ts';
 import type { GatewayParts } from '../gateway/handle-request.ts';
 import { createRecordKeeper } from '../gateway/record-keeper.ts';
@@ -38,6 +40,7 @@ export function createEngine(
     records: createRecordKeeper({ pool, prices: bundledPrices(), processNumber, clock, log }),
     running: createRunningExchanges({ clock }),
     admission: createAdmission({ clock }),
+    compressor: createCompressor({ clock, log, loadTokenCounter }),
     continuity: createContinuity({ pool, clock, log }),
     settings: () => settings.current(),
     poolEtag(poolId) {

@@ -5,7 +5,7 @@ import { strategies } from '../contract/vocabulary.ts';
 
 /** What the engine goes by today; a field that nothing reads yet is not offered. */
 type NumberField = 'ringSize' | 'floorPercent';
-type SwitchField = 'stickyWebsocket' | 'stickyHttp' | 'promptCacheAffinity';
+type SwitchField = 'stickyWebsocket' | 'stickyHttp' | 'promptCacheAffinity' | 'requestCompression';
 type RoutingField = 'strategy' | NumberField | SwitchField;
 
 /** What each field is, in the order in which help and `pool show` name them. */
@@ -16,6 +16,7 @@ export const routingLabels: Readonly<Record<RoutingField, string>> = {
   stickyWebsocket: 'Codex conversations stay with the account that served them',
   stickyHttp: 'conversations of plain clients do, by their prompt cache key',
   promptCacheAffinity: 'requests with the same prompt cache key meet the same account',
+  requestCompression: 'tool outputs are shortened before they are sent on',
 };
 
 const fields = Object.keys(routingLabels) as RoutingField[];

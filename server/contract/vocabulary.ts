@@ -237,6 +237,32 @@ export const serviceTiers = {
 export type ServiceTier = keyof typeof serviceTiers;
 export const ServiceTier = wordsOf(serviceTiers);
 
+/** Kinds of tool output that request compression tells apart. A word here needs a file in `gateway/compression/kinds/`. */
+export const outputKinds = {
+  html: 'Page, never shortened',
+  diff: 'Unified diff',
+  search: 'Search results',
+  json: 'JSON',
+  log: 'Build or test output',
+} as const;
+export type OutputKind = keyof typeof outputKinds;
+
+/** Why request compression left a tool output as it was. */
+export const outputSkips = {
+  protected_tool: 'The tool’s outputs are never shortened',
+  unknown_tool: 'The request does not say which tool it is from',
+  schema_bound: 'The tool declares what its outputs look like',
+  not_text: 'Not one well-formed text',
+  over_cap: 'Further outputs than one request may have shortened',
+  no_kind: 'Nothing that is shortened: source, prose, a page',
+  over_limits: 'More of what matters than a shortened text may hold',
+  doubtful: 'It may say something that would be lost',
+  no_gain: 'It would not have become smaller',
+  out_of_time: 'Shortening took too long',
+  failed: 'Shortening failed',
+} as const;
+export type OutputSkip = keyof typeof outputSkips;
+
 /** Where a quota reading came from. */
 export const quotaSources = {
   usage_api: 'Usage endpoint',

@@ -257,6 +257,7 @@ export interface Requests {
   clientAddress: string | null;
   clientName: string | null;
   completedAt: Timestamp | null;
+  compression: Json | null;
   decision: Json | null;
   endpoint: string;
   errorCode: string | null;

@@ -11,7 +11,7 @@ import { NetworkFault, type Clock, type HttpAnswer, type Log } from '../world/wo
 import { answerHeaders, upstreamRequestId } from './answer-headers.ts';
 import type { Answer } from './answer.ts';
 import type { Continuity } from './continuity/continuity.ts';
-import type { Attempt, Exchange } from './exchange.ts';
+import { bodyToSend, type Attempt, type Exchange } from './exchange.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { judgeLateFailure, judgeRefusal, maxErrorBodyBytes } from './judge-response.ts';
 import { readAnswerFacts } from './read-answer-facts.ts';
@@ -113,7 +113,7 @@ async function call(
       account,
       credential,
       path: ask.upstreamPath,
-      body: exchange.shed?.accountId === account.id ? exchange.shed.body : ask.body,
+      body: exchange.shed?.accountId === account.id ? exchange.shed.body : bodyToSend(exchange),
       identityHeaders: ask.identityHeaders,
       turnState: mayShowTurnState ? turnState : null,
       signal,

@@ -9,6 +9,7 @@ import type { PoolRouting } from '../contract/pools.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { AttemptStatus, RouteClass, Transport } from '../contract/vocabulary.ts';
 import type { Usage } from '../usage/usage.ts';
+import type { CompressedBody } from './compression/compress-request.ts';
 import type { Continuation } from './continuity/decide-continuation.ts';
 import type { Fault } from './faults.ts';
 
@@ -111,6 +112,8 @@ export interface Exchange {
   readonly faults: Fault[];
   /** What its past says of its account; known from the first choice on. */
   continuation: Continuation | null;
+  /** What goes to every account instead of the client's own bytes, in a Pool with request compression. */
+  compressed: CompressedBody | null;
   /** What one account gets instead of the body: without what others sealed. */
   shed: { readonly accountId: string; readonly body: Buffer } | null;
   /** The choice that found nobody; null unless it came to that. */
@@ -122,6 +125,11 @@ export interface Exchange {
   firstByteMs: number | null;
   responseStatus: number | null;
   responseBytes: number;
+}
+
+/** The bytes that go upstream, the same for every attempt. */
+export function bodyToSend({ ask, compressed }: Pick<Exchange, 'ask' | 'compressed'>): Buffer {
+  return compressed?.body ?? ask.body;
 }
 
 /** The newest attempt; there is one as soon as an account was chosen. */

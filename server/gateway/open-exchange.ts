@@ -46,6 +46,7 @@ export function openExchange(
     continuation: null,
     shed: null,
     deadEnd: null,
+    compressed: null,
     isReserved: false,
     isCommitted: false,
     firstByteMs: null,

@@ -6,7 +6,7 @@
 import type { AccountFacts } from '../accounts/account.ts';
 import type { Log } from '../world/world.ts';
 import type { Continuity } from './continuity/continuity.ts';
-import type { Exchange } from './exchange.ts';
+import { bodyToSend, type Exchange } from './exchange.ts';
 import type { Fault } from './faults.ts';
 import { sealedItemsIn, withoutItems, type SealedItem } from './shed-sealed-items.ts';
 
@@ -36,7 +36,7 @@ export interface SealedOpenerParts {
 }
 
 export function createSealedOpener(exchange: Exchange, parts: SealedOpenerParts): SealedOpener {
-  const { body } = exchange.ask;
+  const body = bodyToSend(exchange);
   /** Accounts that got a request without its sealed items, or stand ready to. */
   const shedFor = new Set<string>();
   let passedOver: { readonly account: AccountFacts; readonly foreign: readonly SealedItem[] } | null = null;

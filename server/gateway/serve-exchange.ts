@@ -4,6 +4,7 @@ import { NetworkFault } from '../world/world.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
 import { noteReport } from './attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
+import type { Compressor } from './compression/compressor.ts';
 import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';
 import { judgeLateFailure } from './judge-response.ts';
@@ -14,7 +15,7 @@ import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { StreamIdle } from './stream/upstream-stream.ts';
 import { waitForSeat, type SeatParts } from './wait-for-seat.ts';
 
-export type ServingParts = EngineParts & SeatParts;
+export type ServingParts = EngineParts & SeatParts & { readonly compressor: Compressor };
 
 /**
  * @throws {GatewayError} or {@link RefusedByProvider} while nothing has been sent; afterwards it only ends the answer.
@@ -27,6 +28,8 @@ export async function serveExchange(
   let answered: Answered | null = null;
   let outcome: Outcome = { kind: 'failed', errorCode: 'internal_error' };
   try {
+    if (exchange.routing.requestCompression)
+      exchange.compressed = await parts.compressor.compress({ id: exchange.id, body: exchange.ask.body });
     answered = await answerExchange(exchange, parts);
     await carrier.send(answered.answer);
     await carrier.end();

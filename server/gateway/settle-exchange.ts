@@ -3,7 +3,7 @@ import type { Prices } from '../catalog/prices.ts';
 import { costOf } from '../usage/cost.ts';
 import type { Amounts, AttemptRow, ReportedUse, RequestRow, Reservation, Settlement } from '../usage/ledger-rows.ts';
 import type { Usage } from '../usage/usage.ts';
-import { currentAttempt, type Attempt, type Exchange, type Outcome } from './exchange.ts';
+import { bodyToSend, currentAttempt, type Attempt, type Exchange, type Outcome } from './exchange.ts';
 
 /** Output set aside per request when nothing says that it will be less, in tokens (gateway spec 11.2). */
 const usualOutputTokens = 512;
@@ -12,13 +12,13 @@ const opaqueOutputTokens = 2048;
 /** Bytes of JSON per token, as a rule of thumb (gateway spec 11.2). */
 const bytesPerToken = 4;
 
-/** What is set aside before dispatch, and what counts for as long as usage is not reported. */
+/** What is set aside before dispatch, and what counts for as long as usage is not reported: of the bytes that are sent. */
 export function estimateOf(exchange: Exchange, prices: Prices): Amounts {
   const { ask, limits } = exchange;
   const usual = ask.hasOpaqueContext ? opaqueOutputTokens : usualOutputTokens;
   // A cap lowers what is set aside and never raises it: a low cap must not refuse every request (product spec 5.3).
   const outputTokens = Math.min(usual, ask.outputCap ?? usual, limits.outputCap ?? usual);
-  const inputTokens = Math.ceil(ask.body.length / bytesPerToken);
+  const inputTokens = Math.ceil(bodyToSend(exchange).length / bytesPerToken);
   const usage: Usage = {
     inputTokens,
     cachedTokens: null,
@@ -100,6 +100,7 @@ export function settlementOf(
     completedAt,
     decision: exchange.deadEnd,
     attempts: exchange.attempts.map((attempt) => attemptRowOf(exchange, attempt)),
+    compression: exchange.compressed?.facts ?? null,
     uses: exchange.attempts.flatMap((attempt) => reportedUse(exchange, { attempt, decisive, prices }) ?? []),
   };
 }

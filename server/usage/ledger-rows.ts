@@ -3,6 +3,8 @@ import type { StoredDecision } from '../contract/decisions.ts';
 import type {
   AttemptStatus,
   CostStatus,
+  OutputKind,
+  OutputSkip,
   RequestStatus,
   RouteClass,
   Transport,
@@ -87,6 +89,20 @@ export interface ReportedUse extends Amounts {
   readonly accountId: string;
 }
 
+/** What request compression did to a request: counts only, never a word of the outputs. */
+export interface CompressionFacts {
+  /** How many outputs of each kind became smaller. */
+  readonly shortened: Readonly<Partial<Record<OutputKind, number>>>;
+  /** How many stayed as they were, and why. */
+  readonly skipped: Readonly<Partial<Record<OutputSkip, number>>>;
+  /** Of the shortened outputs as they stand in the body. The body shrank by the difference. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** Of their texts, by a local count. */
+  readonly tokensBefore: number;
+  readonly tokensAfter: number;
+}
+
 /** Written when a request is over. */
 export interface Settlement {
   readonly requestId: string;
@@ -105,6 +121,8 @@ export interface Settlement {
   /** The last choice, when it found nobody any more. */
   readonly decision: StoredDecision | null;
   readonly attempts: readonly AttemptRow[];
+  /** null: nothing in it was looked at. */
+  readonly compression: CompressionFacts | null;
   readonly uses: readonly ReportedUse[];
 }
 

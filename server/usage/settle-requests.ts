@@ -70,7 +70,8 @@ const settleText = `
 with item as (
   select * from jsonb_to_recordset($1::jsonb) as x("requestId" uuid, status text, "usageStatus" text, "errorCode" text,
     "responseStatus" int, "accountId" uuid, "accountLabel" text, "servedTier" text, "responseBytes" bigint,
-    "firstByteMs" int, "totalMs" int, "completedAt" timestamptz, decision jsonb, attempts jsonb, uses jsonb)
+    "firstByteMs" int, "totalMs" int, "completedAt" timestamptz, decision jsonb, attempts jsonb, uses jsonb,
+    compression jsonb)
   where jsonb_typeof(attempts) = 'array'
 ), target as (
   select item.*, date_trunc('hour', requests.admitted_at, 'UTC') as hour, requests.pool_id, requests.api_key_id,
@@ -88,7 +89,8 @@ with item as (
     response_status = target."responseStatus", account_id = target."accountId", account_label = target."accountLabel",
     served_tier = target."servedTier", response_bytes = target."responseBytes", first_byte_ms = target."firstByteMs",
     total_ms = target."totalMs", completed_at = target."completedAt", attempt_count = target.attempt_count,
-    decision = coalesce(target.decision, requests.decision)
+    decision = coalesce(target.decision, requests.decision),
+    compression = coalesce(target.compression, requests.compression)
   from target where requests.id = target."requestId"
 ), attempt as (
   insert into attempts (id, request_id, number, account_id, account_label, transport, status, upstream_status,

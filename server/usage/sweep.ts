@@ -110,6 +110,7 @@ function settlementOf(
     firstByteMs: null,
     totalMs: clampedMs(completedAt.getTime() - row.admittedAt.getTime()),
     completedAt,
+    compression: null,
     attempts: attempts.flatMap((attempt) => attemptRowOf(attempt, completedAt) ?? []),
     decision: null,
     uses: [],

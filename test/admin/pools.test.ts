@@ -92,7 +92,7 @@ describe('the pool commands', () => {
   it('change how a Pool routes and its name in one go, and show it', async () => {
     await done('pool create Team');
     const set = 'pool set team --strategy soonest_reset --floor-percent 15 --ring-size 5';
-    const switches = '--sticky-websocket off --sticky-http on --prompt-cache-affinity off';
+    const switches = '--sticky-websocket off --sticky-http on --prompt-cache-affinity off --request-compression on';
     await done(`${set} ${switches} --name Crew --slug crew`);
     await done('pool add-account crew anna');
     const { pool, accounts } = await done<{ pool: Pool; accounts: Account[] }>('pool show crew');
@@ -106,6 +106,7 @@ describe('the pool commands', () => {
         stickyWebsocket: false,
         stickyHttp: true,
         promptCacheAffinity: false,
+        requestCompression: true,
       },
     });
     expect(accounts.map(({ label }) => label)).toEqual(['anna']);

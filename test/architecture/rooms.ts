@@ -109,7 +109,7 @@ export const rooms: readonly Room[] = [
       'server/usage/ledger-store.ts',
       'server/usage/reservation-store.ts',
     ],
-    packages: ['pg'],
+    packages: ['gpt-tokenizer', 'pg'],
   },
   { name: 'jobs', places: ['server/jobs/'], may: [...ground], packages: ['kysely', 'pg', 'pg-boss'] },
 

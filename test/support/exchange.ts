@@ -75,6 +75,7 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     continuation: null,
     shed: null,
     deadEnd: null,
+    compressed: null,
     isReserved: false,
     isCommitted: false,
     firstByteMs: null,

@@ -115,6 +115,7 @@ export function beginLife(
       completedAt,
       decision: null,
       attempts: attempts.map((attempt) => ({ ...attempt, completedAt })),
+      compression: null,
       uses,
     },
   };

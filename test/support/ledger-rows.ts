@@ -109,6 +109,7 @@ export function makeSettlement(reservation: Reservation, overrides: Partial<Sett
     firstByteMs: 40,
     totalMs: 5_000,
     completedAt,
+    compression: null,
     attempts: [makeAttemptRow(reservation, { completedAt })],
     decision: null,
     uses: [makeUse(reservation)],
