@@ -107,6 +107,29 @@ export const errorCodes = {
     message: 'What this API key may do cannot be read, so it may do nothing. Set it again: codex-pooler key update.',
   },
   invalid_model: { ...client, status: 400, message: 'No account of this Pool offers this model.' },
+  unsupported_parameter: { ...client, status: 400, message: 'This gateway does not support a field of the request.' },
+  missing_required_parameter: { ...client, status: 400, message: 'A field that every request needs is missing.' },
+  unsupported_input_image_format: {
+    ...client,
+    status: 400,
+    message: 'Images must be https addresses, or data URLs of png, jpeg, gif or webp in base64.',
+  },
+  unsupported_input_file_format: {
+    ...client,
+    status: 400,
+    message: 'Files must be PDF or plain text as a data URL in base64, an https address, or a file id.',
+  },
+  invalid_json_schema: { ...client, status: 400, message: 'A strict JSON schema breaks the rules for strict schemas.' },
+  invalid_function_parameters: {
+    ...client,
+    status: 400,
+    message: "A strict function's parameters break the rules for strict schemas.",
+  },
+  previous_response_not_found: {
+    ...client,
+    status: 400,
+    message: 'The previous response is not kept. Send the whole conversation again.',
+  },
   unsupported_content_encoding: {
     ...client,
     status: 415,
