@@ -56,7 +56,7 @@ function readAllowed(choice: JsonRecord, { tools, surface }: { tools: ToolSet; s
   return {
     type: 'allowed_tools',
     mode,
-    tools: members.map((each) => readNamed(each as JsonRecord, { tools, surface })),
+    tools: members.map((each) => readNamed(each, { tools, surface })),
   };
 }
 

@@ -1,0 +1,145 @@
+/** Reads a request of `/v1/chat/completions` (v1 spec 3.1). What is supported stands in one table. Pure. */
+import { GatewayError } from '../../../contract/gateway-error.ts';
+import { badValue, unsupported } from '../openai/bad-request.ts';
+import { isAnything, isBoolean, isInteger, isNumber, isObject, isText, isTextMap, isWord } from '../openai/checks.ts';
+import { forward, reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
+import { isRecord, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
+import { liftInstructions, type PublicRequest } from '../openai/public-request.ts';
+import { readInput } from '../openai/read-input.ts';
+import { effortOfAliases } from '../openai/read-reasoning.ts';
+import { readResponseFormat, readTextFormat } from '../openai/read-text-format.ts';
+import { readTier } from '../openai/read-tier.ts';
+import { readToolChoice } from '../openai/read-tool-choice.ts';
+import { readTools } from '../openai/read-tools.ts';
+import { readMessages } from './read-messages.ts';
+
+export interface ChatRequest extends PublicRequest {
+  /** Whether a stream shall end with a chunk that tells the usage. */
+  readonly includesUsage: boolean;
+}
+
+/** THE table of fields, in the order in which they are checked. */
+const fields: FieldTable = {
+  // Would change the answer in a way that cannot be had.
+  logprobs: reject(false),
+  top_logprobs: reject(0),
+  n: reject(1),
+  stop: reject('', []),
+  logit_bias: reject({}),
+  modalities: reject(['text']),
+  audio: reject(),
+  functions: { ...reject(), hint: 'Use tools.' } as FieldTable[string],
+  function_call: { ...reject('none'), hint: 'Use tool_choice.' } as FieldTable[string],
+  model: reader(isText()),
+  messages: reader(isAnything),
+  input: reader(isAnything),
+  instructions: reader(isText()),
+  stream: reader(isBoolean),
+  stream_options: reader(isObject),
+  store: strip(isBoolean),
+  tools: reader(isAnything),
+  tool_choice: reader(isAnything),
+  parallel_tool_calls: reader(isBoolean),
+  response_format: reader(isAnything),
+  text: reader(isObject),
+  reasoning: reader(isObject),
+  reasoning_effort: reader(isAnything),
+  reasoningEffort: reader(isAnything),
+  thinking: reader(isAnything),
+  enable_thinking: reader(isBoolean),
+  verbosity: reader(isWord('low', 'medium', 'high')),
+  max_completion_tokens: strip(isInteger({ min: 1 })),
+  max_tokens: strip(isInteger({ min: 1 })),
+  temperature: strip(isNumber({ min: 0, max: 2 })),
+  top_p: strip(isNumber({ min: 0, max: 1 })),
+  presence_penalty: strip(isNumber({ min: -2, max: 2 })),
+  frequency_penalty: strip(isNumber({ min: -2, max: 2 })),
+  seed: strip(isInteger({ min: Number.MIN_SAFE_INTEGER })),
+  prediction: strip(isAnything),
+  metadata: strip(isTextMap({ maxEntries: 16, maxKey: 64, maxValue: 512 })),
+  user: strip(isText()),
+  safety_identifier: strip(isText({ maxLength: 64 })),
+  prompt_cache_key: reader(isText({ maxLength: 512 })),
+  promptCacheKey: reader(isText({ maxLength: 512 })),
+  prompt_cache_retention: strip(isWord('in_memory', 'in-memory', '24h')),
+  promptCacheRetention: strip(isAnything),
+  prompt_cache_options: strip(isObject),
+  service_tier: reader(isText()),
+  web_search_options: reader(isObject),
+  moderation: forward(isObject),
+};
+
+/**
+ * @param body - The request's bytes, from which strict schemas are copied.
+ * @throws {GatewayError} naming the field at fault.
+ */
+export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
+  const { given, forwarded } = readFields(request, fields);
+  const model = textOf(given['model']).trim();
+  if (model === '') throw new GatewayError('missing_required_parameter', { param: 'model' });
+  const tools = readTools(body, { tools: given['tools'], surface: 'chat' });
+  const format = formatOf(given);
+  const items = readConversation(given, tools.names);
+  const tier = readTier(given['service_tier']);
+  if (tier === 'ultrafast') throw badValue('service_tier', 'must not be ultrafast on this surface');
+  const verbosity = given['verbosity'] ?? recordOf(given['text'])['verbosity'];
+  const search = searchOf(given['web_search_options'], tools.declared);
+  const cap = given['max_completion_tokens'] ?? given['max_tokens'];
+  const keepsLeading = format?.['type'] === 'json_object';
+  return {
+    model,
+    effort: effortOfAliases({
+      ...given,
+      reasoning_effort: recordOf(given['reasoning'])['effort'] ?? given['reasoning_effort'],
+    }),
+    tier,
+    wantsStream: given['stream'] === true,
+    includesUsage: readStreamOptions(given['stream_options']),
+    outputCap: typeof cap === 'number' ? cap : null,
+    ...liftInstructions(items, { instructions: textOf(given['instructions']), keepsLeading }),
+    tools: search ? [...(tools.tools ?? []), search] : tools.tools,
+    toolChoice: readToolChoice(given['tool_choice'], { tools, surface: 'chat' }),
+    parallelToolCalls: given['parallel_tool_calls'] as boolean | undefined,
+    // Chat shows summaries only to those who read them; to ask for none costs nothing.
+    reasoning: {},
+    text: { ...(verbosity ? { verbosity } : {}), ...(format ? { format } : {}) },
+    include: [],
+    promptCacheKey: (given['prompt_cache_key'] ?? given['promptCacheKey']) as string | undefined,
+    forwarded,
+    names: tools.names,
+    showsEncrypted: false,
+    echo: {},
+  };
+}
+
+/** Some tools send a Responses-shaped input to the chat address (v1 spec 3.1). */
+function readConversation(given: JsonRecord, names: ChatRequest['names']): JsonRecord[] {
+  const { messages, input } = given;
+  const isEmpty = messages === undefined || (Array.isArray(messages) && messages.length === 0);
+  return isEmpty && input !== undefined ? readInput(input, { names }) : readMessages(messages, { names });
+}
+
+function formatOf(given: JsonRecord): JsonRecord | undefined {
+  const own = readTextFormat(recordOf(given['text'])['format']);
+  const format = readResponseFormat(given['response_format']);
+  if (own && format) throw badValue('response_format', 'must not be given beside text.format');
+  return format ?? own;
+}
+
+function readStreamOptions(options: unknown): boolean {
+  for (const [name, value] of Object.entries(recordOf(options))) {
+    const isKnown = name === 'include_usage' || name === 'include_obfuscation';
+    if (!isKnown) throw unsupported('stream_options', 'It holds only include_usage and include_obfuscation.');
+    if (typeof value !== 'boolean') throw badValue(`stream_options.${name}`, 'must be true or false');
+  }
+  return recordOf(options)['include_usage'] === true;
+}
+
+function searchOf(options: unknown, declared: ReadonlySet<string>): JsonRecord | null {
+  if (!isRecord(options) || declared.has('web_search')) return null;
+  const { search_context_size, user_location } = options;
+  const given = Object.entries({ search_context_size, user_location }).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
+  return { type: 'web_search', ...Object.fromEntries(given) };
+}

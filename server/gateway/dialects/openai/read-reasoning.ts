@@ -1,0 +1,66 @@
+/** Reasoning of a public request (v1 spec 2.5): the many spellings of an effort become one. Pure. */
+import { badValue } from './bad-request.ts';
+import { isRecord, textOf, type JsonRecord } from './json-record.ts';
+
+const effortWord = /^[a-z0-9](?:[a-z0-9]|[_-](?![_-])){0,31}$/;
+/** The provider hangs on the first and knows the second by another name (wire spec B12). */
+const rewritten: Readonly<Record<string, string>> = { minimal: 'low', ultra: 'max' };
+const contexts = ['auto', 'current_turn', 'all_turns'];
+const summaries = ['auto', 'concise', 'detailed'];
+
+/** @param at - Where the client wrote it. @returns the effort in lower case, or null when there is none. */
+export function readEffort(value: unknown, at: string): string | null {
+  if (value === undefined || value === null || value === '') return null;
+  const effort = textOf(value).trim().toLowerCase();
+  if (!effortWord.test(effort)) throw badValue(at, 'must be a word such as low, medium or high');
+  return effort;
+}
+
+/** The word the provider understands. */
+export function upstreamEffort(effort: string): string {
+  return rewritten[effort] ?? effort;
+}
+
+/** The `reasoning` object of the Responses surface, its effort apart. */
+export function readReasoning(reasoning: unknown): { effort: string | null; rest: JsonRecord } {
+  if (reasoning === undefined) return { effort: null, rest: {} };
+  if (!isRecord(reasoning)) throw badValue('reasoning', 'must be an object');
+  const { effort, summary, generate_summary: generated, context, ...unknown } = reasoning;
+  const [extra] = Object.keys(unknown);
+  if (extra !== undefined) throw badValue('reasoning', 'must hold only effort, summary and context');
+  const told = summary ?? generated;
+  expectWord(told, { at: 'reasoning.summary', words: summaries });
+  expectWord(context, { at: 'reasoning.context', words: contexts });
+  const rest = Object.entries({ summary: told, context }).filter(([, value]) => value !== null && value !== undefined);
+  return { effort: readEffort(effort, 'reasoning.effort'), rest: Object.fromEntries(rest) };
+}
+
+function expectWord(value: unknown, { at, words }: { at: string; words: readonly string[] }): void {
+  if (value === undefined || value === null) return;
+  if (!words.includes(textOf(value))) throw badValue(at, `must be one of ${words.join(', ')}`);
+}
+
+/**
+ * Effort by the names other tools give it: `reasoningEffort`, `thinking`, `enable_thinking` (v1 spec 2). The disabled
+ * spellings say nothing: they cannot switch reasoning off.
+ */
+export function effortOfAliases(request: JsonRecord): string | null {
+  const named = request['reasoning_effort'] ?? request['reasoningEffort'];
+  if (named !== undefined && named !== null) return readEffort(named, 'reasoning_effort');
+  return effortOfThinking(request['thinking']) ?? (request['enable_thinking'] === true ? 'medium' : null);
+}
+
+function effortOfThinking(thinking: unknown): string | null {
+  if (thinking === true) return 'medium';
+  if (isRecord(thinking)) {
+    if (textOf(thinking['effort']) !== '') return readEffort(thinking['effort'], 'thinking.effort');
+    return thinking['enabled'] === true || isOn(thinking['type']) ? 'medium' : null;
+  }
+  if (isOn(thinking)) return 'medium';
+  const isOff = ['', 'disabled', 'off', 'false', 'none'].includes(textOf(thinking).trim().toLowerCase());
+  return isOff ? null : readEffort(thinking, 'thinking');
+}
+
+function isOn(value: unknown): boolean {
+  return ['enabled', 'on', 'true', 'adaptive'].includes(textOf(value).trim().toLowerCase());
+}
