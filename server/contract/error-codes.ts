@@ -18,6 +18,12 @@ export interface ErrorRow {
   readonly nativeStatus?: number;
   /** `error.type` of the body; clients recognise exhaustion by it alone (wire spec A8.2). */
   readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error' | 'usage_limit_reached';
+  /** How OpenAI client libraries are told where their words differ from ours (v1 spec 1.4, 4.1). */
+  readonly openai?: {
+    readonly status?: number;
+    readonly type?: 'insufficient_quota';
+    readonly code?: string;
+  };
   /** What the client reads: what happened and what to do. Never contains anything the client or provider wrote. */
   readonly message: string;
   readonly blame: Blame;
@@ -33,22 +39,31 @@ export const errorCodes = {
   api_key_missing: {
     ...client,
     status: 401,
+    openai: { code: 'invalid_api_key' },
     message: 'No valid Pool API key. Send "Authorization: Bearer sk-cxp-…" with a key of this gateway.',
   },
   api_key_revoked: {
     ...client,
     status: 401,
+    openai: { code: 'api_key_disabled' },
     message: 'This API key was revoked. Create a new key and configure it in your client.',
   },
-  api_key_paused: { ...client, status: 401, message: 'This API key is paused. Resume it, or use another key.' },
+  api_key_paused: {
+    ...client,
+    status: 401,
+    openai: { code: 'api_key_disabled' },
+    message: 'This API key is paused. Resume it, or use another key.',
+  },
   api_key_expired: {
     ...client,
     status: 401,
+    openai: { code: 'api_key_disabled' },
     message: 'This API key has expired. Create a new key and configure it in your client.',
   },
   api_key_rotated: {
     ...client,
     status: 401,
+    openai: { code: 'api_key_disabled' },
     message: 'This API key was replaced by a new one. Configure the new key in your client.',
   },
   api_key_moved: {
@@ -60,6 +75,7 @@ export const errorCodes = {
     ...client,
     status: 403,
     nativeStatus: 400,
+    openai: { code: 'access_denied' },
     message: 'This API key may not be used from this address.',
   },
   admin_token_missing: {
@@ -84,6 +100,12 @@ export const errorCodes = {
   // What is asked
   invalid_request: { ...client, status: 400, message: 'The request is not valid.' },
   invalid_path: { ...client, status: 400, message: 'The path contains an encoded slash, backslash or NUL.' },
+  unsupported_endpoint: { ...client, status: 404, message: 'This endpoint is not supported by this gateway.' },
+  v1_compatibility_disabled: {
+    ...client,
+    status: 403,
+    message: 'The /v1 routes are switched off for the Pool of this API key.',
+  },
   not_found: { ...client, status: 404, message: 'Not Found' },
   commands_not_taken: {
     ...client,
@@ -106,7 +128,12 @@ export const errorCodes = {
     nativeStatus: 400,
     message: 'What this API key may do cannot be read, so it may do nothing. Set it again: codex-pooler key update.',
   },
-  invalid_model: { ...client, status: 400, message: 'No account of this Pool offers this model.' },
+  invalid_model: {
+    ...client,
+    status: 400,
+    openai: { status: 404, code: 'model_not_found' },
+    message: 'No account of this Pool offers this model.',
+  },
   unsupported_parameter: { ...client, status: 400, message: 'This gateway does not support a field of the request.' },
   missing_required_parameter: { ...client, status: 400, message: 'A field that every request needs is missing.' },
   unsupported_input_image_format: {
@@ -159,6 +186,7 @@ export const errorCodes = {
     ...client,
     status: 408,
     nativeStatus: 400,
+    openai: { code: 'request_decompression_timeout' },
     message: 'The request body did not arrive in time.',
   },
 
@@ -168,17 +196,20 @@ export const errorCodes = {
     type: 'usage_limit_reached',
     blame: 'nobody',
     retry: 'never',
+    openai: { type: 'insufficient_quota' },
     message: 'Every account that could serve this request has used up its limit.',
   },
   api_key_policy_limit_exceeded: {
     ...client,
     status: 429,
     type: 'rate_limit_error',
+    openai: { code: 'rate_limit_exceeded' },
     message: 'This API key has no room for the request within its limits.',
   },
   pool_has_no_accounts: {
     ...client,
     status: 400,
+    openai: { status: 503, code: 'no_eligible_backend' },
     message: 'This Pool has no accounts yet. Link one: codex-pooler account import <auth.json>.',
   },
   no_eligible_backend: {
@@ -215,7 +246,12 @@ export const errorCodes = {
     message:
       'This conversation can only continue on the account that holds its history, and that account must be signed in again. Sign it in, or start a new conversation.',
   },
-  gateway_stopping: { ...gateway, status: 503, message: 'The gateway is stopping. Try again in a moment.' },
+  gateway_stopping: {
+    ...gateway,
+    status: 503,
+    openai: { code: 'server_draining' },
+    message: 'The gateway is stopping. Try again in a moment.',
+  },
   database_unavailable: {
     ...gateway,
     status: 503,
@@ -228,11 +264,22 @@ export const errorCodes = {
   },
 
   // What became of the upstream call
-  upstream_request_failed: { ...upstream, status: 502, message: 'The provider could not be reached.' },
-  upstream_timeout: { ...upstream, status: 504, message: 'The provider did not answer in time.' },
+  upstream_request_failed: {
+    ...upstream,
+    status: 502,
+    openai: { code: 'upstream_error' },
+    message: 'The provider could not be reached.',
+  },
+  upstream_timeout: {
+    ...upstream,
+    status: 504,
+    openai: { code: 'upstream_request_timeout' },
+    message: 'The provider did not answer in time.',
+  },
   upstream_blocked_at_edge: {
     ...upstream,
     status: 503,
+    openai: { status: 502, code: 'upstream_error' },
     message: "The provider's network edge refused the call. Try again in a moment.",
   },
   upstream_refused: {
@@ -240,6 +287,7 @@ export const errorCodes = {
     status: 400,
     type: 'invalid_request_error',
     retry: 'never',
+    openai: { status: 502, code: 'upstream_auth_unavailable' },
     message: 'The provider refused this request for this account.',
   },
   upstream_error: { ...upstream, status: 502, message: 'The provider answered with an error.' },
@@ -253,6 +301,7 @@ export const errorCodes = {
     ...upstream,
     status: 502,
     retry: 'never',
+    openai: { code: 'upstream_stream_truncated' },
     message: "The provider's stream ended before its answer was complete.",
   },
   stream_idle_timeout: { ...upstream, status: 504, retry: 'never', message: "The provider's stream went silent." },

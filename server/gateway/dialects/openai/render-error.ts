@@ -1,0 +1,78 @@
+/** Errors as OpenAI client libraries understand them (v1 spec 4.1): four fields, and whether asking again can help. */
+import type { GatewayError } from '../../../contract/gateway-error.ts';
+import type { Fault } from '../../faults.ts';
+import type { RenderedError } from '../dialect.ts';
+import { recoveryOf } from '../codex/render-recovery.ts';
+import { recordOf, type JsonRecord } from './json-record.ts';
+import { providerFailure, type ProviderFailure } from './provider-failure.ts';
+import type { PublicFailure } from './public-response.ts';
+
+/** Overload asks for this wait (v1 spec 1.4). */
+const overloadSeconds = 5;
+/** Client libraries ignore longer waits and would ask again at once (v1 spec 4.1). */
+const longestHonouredSeconds = 60;
+
+export function renderOpenAiError(error: GatewayError, now: Date): RenderedError {
+  const { row, param, resetsAt, sentence } = error;
+  const { openai = {} } = row;
+  const code = openai.code ?? error.code;
+  const status = openai.status ?? row.status;
+  const type = openai.type ?? (row.type === 'usage_limit_reached' ? 'insufficient_quota' : row.type);
+  const seconds = waitSeconds(error, now);
+  const recovery = recoveryOf(error);
+  const reset =
+    error.code === 'usage_limit_reached' && resetsAt
+      ? { resets_at: Math.ceil(resetsAt.getTime() / 1000), resets_in_seconds: seconds }
+      : {};
+  return {
+    status,
+    headers: {
+      ...retryHeaders({ status, seconds }),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...recovery?.headers,
+    },
+    body: { error: { message: sentence, type, param: param ?? null, code, ...reset, ...recovery?.fields } },
+  };
+}
+
+/** The provider's refusal, in the words of this surface. HTML of its network edge never shows. */
+export function renderProviderRefusal({ answer, retryAfterMs, upstreamStatus }: Fault): RenderedError {
+  const failure = providerFailure(answer ? parsed(answer.body) : {}, answer?.status ?? upstreamStatus);
+  const seconds = retryAfterMs === null ? null : Math.ceil(retryAfterMs / 1000);
+  return renderProviderFailure(failure, seconds);
+}
+
+export function renderProviderFailure(failure: ProviderFailure, seconds: number | null): RenderedError {
+  const { status, type, code, message, param } = failure;
+  const wait = seconds ?? (code === 'server_is_overloaded' ? overloadSeconds : null);
+  return { status, headers: retryHeaders({ status, seconds: wait }), body: { error: { message, type, param, code } } };
+}
+
+/** What is said of an error once the stream began. */
+export function publicFailureOf(error: GatewayError, now: Date): PublicFailure {
+  const { code, message, type } = recordOf(recordOf(renderOpenAiError(error, now).body)['error']);
+  return { code: code as string, message: message as string, type: type as string };
+}
+
+function waitSeconds({ code, retryAfterMs, resetsAt }: GatewayError, now: Date): number | null {
+  if (retryAfterMs !== undefined && code !== 'server_is_overloaded') return Math.max(1, Math.ceil(retryAfterMs / 1000));
+  if (code === 'server_is_overloaded') return overloadSeconds;
+  return resetsAt ? Math.max(1, Math.ceil((resetsAt.getTime() - now.getTime()) / 1000)) : null;
+}
+
+function retryHeaders({ status, seconds }: { status: number; seconds: number | null }): Record<string, string> {
+  const mayHelp = status === 408 || status === 409 || status === 429 || status >= 500;
+  const isTooLong = seconds !== null && seconds > longestHonouredSeconds;
+  return {
+    ...(seconds === null ? {} : { 'retry-after': String(seconds) }),
+    ...(mayHelp && !isTooLong ? {} : { 'x-should-retry': 'false' }),
+  };
+}
+
+function parsed(body: Buffer): JsonRecord {
+  try {
+    return recordOf(JSON.parse(body.toString('utf8')));
+  } catch {
+    return {}; // A page of the network edge, or nothing: the status alone tells.
+  }
+}
