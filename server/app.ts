@@ -16,6 +16,7 @@ import { mountGateway } from './http/gateway-routes.ts';
 import { createIngress } from './http/ingress.ts';
 import { listen } from './http/listen.ts';
 import { mountOperations } from './http/operations.ts';
+import { mountPublic } from './http/public-routes.ts';
 import { createHttpServer, type MountRoutes } from './http/server.ts';
 import { startRepeating } from './jobs/repeating-work.ts';
 import { errorFacts } from './observe/log.ts';
@@ -77,6 +78,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     return [
       health,
       (router) => mountGateway(router, engine),
+      (router) => mountPublic(router, engine),
       (router) => mountAdminApi(router, { dispatch, adminToken, clock }),
     ];
   }

@@ -153,6 +153,11 @@ export const settings = {
     label: 'Removed things',
     help: 'Days to keep removed accounts and processes that ended. 0 keeps them for ever.',
   }),
+  'gateway.originator': setting(z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/), {
+    default: 'codex_pooler',
+    label: 'Name towards the provider',
+    help: 'What the gateway calls itself on requests it translates. Requests of Codex clients travel under their own name.',
+  }),
   'catalog.client_version': setting(z.string().regex(/^\d+\.\d+\.\d+$/), {
     default: '0.169.0',
     label: 'Codex version for model lists',

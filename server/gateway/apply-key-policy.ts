@@ -23,7 +23,7 @@ export function applyKeyPolicy(ask: Ask, { policy, entries }: PolicyParts): Poli
   const { requestedModel: model, reasoningEffort: effort, isEffortReadable } = ask;
   const factsOf = (name: string) => modelFactsOf(entries, name);
   const verdict = decideKeyPolicy({ policy, model, effort, isEffortReadable, factsOf });
-  if (verdict.kind === 'refused') return { ask: { ...ask, model: verdict.model }, refusal: refusalOf(verdict) };
+  if (verdict.kind === 'refused') return { ask: { ...ask, model: verdict.model }, refusal: policyRefusal(verdict) };
   const { changes } = verdict;
   const body = changeBody(ask.body, changes);
   return {
@@ -44,8 +44,15 @@ export function modelFactsOf(entries: readonly CatalogEntry[], model: string): M
   return entry && { slug: entry.slug, ...effortsOf(entry) };
 }
 
-/** Names what may be asked instead, in words of closed lists only: the client's own words are not repeated. */
-function refusalOf({ code, allowedEfforts }: Extract<PolicyVerdict, { kind: 'refused' }>): GatewayError {
+/**
+ * Names what may be asked instead, in words of closed lists only: the client's own words are not repeated.
+ *
+ * @param effortField - What the surface calls the field that names an effort.
+ */
+export function policyRefusal(
+  { code, allowedEfforts }: Extract<PolicyVerdict, { kind: 'refused' }>,
+  effortField = 'reasoning.effort',
+): GatewayError {
   if (code === 'model_not_allowed')
     return new GatewayError(code, {
       param: 'model',
@@ -55,7 +62,7 @@ function refusalOf({ code, allowedEfforts }: Extract<PolicyVerdict, { kind: 'ref
     const detail = allowedEfforts?.length
       ? `Choose ${allowedEfforts.join(', ')}, or none.`
       : 'It allows none that this model knows.';
-    return new GatewayError(code, { param: 'reasoning.effort', detail });
+    return new GatewayError(code, { param: effortField, detail });
   }
   return new GatewayError(code);
 }

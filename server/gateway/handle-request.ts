@@ -64,7 +64,7 @@ export async function handleRequest(call: IncomingCall, parts: GatewayParts): Pr
 }
 
 /** A body that says it is something else would only be refused later, in words about JSON. */
-function checkMediaType(contentType: string | undefined): void {
+export function checkMediaType(contentType: string | undefined): void {
   const isJson = contentType === undefined || /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType);
   if (!isJson) throw new GatewayError('unsupported_media_type');
 }

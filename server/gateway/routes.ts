@@ -1,4 +1,5 @@
 /** THE table of client-facing paths that carry inference. Adding a route in a known dialect is one row here. */
+import type { PublicDialectName } from './dialects/public-dialects.ts';
 
 export interface GatewayRoute {
   readonly method: 'POST';
@@ -24,6 +25,26 @@ export const gatewayRoutes: readonly GatewayRoute[] = [
     isCompaction: true,
   },
 ];
+
+/** A path in another dialect than the provider's. */
+export interface PublicRoute {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly dialect: PublicDialectName;
+}
+
+/** THE table of translated paths. */
+export const publicRoutes: readonly PublicRoute[] = [
+  { method: 'POST', path: '/v1/responses', dialect: 'openai_responses' },
+  { method: 'POST', path: '/v1/chat/completions', dialect: 'openai_chat' },
+  { method: 'POST', path: '/backend-api/codex/v1/chat/completions', dialect: 'openai_chat' },
+];
+
+/** Is an error on this path told in the words of the OpenAI surface? */
+export function isPublicPath(path: string): boolean {
+  const plain = path.replace(/\/+$/, '');
+  return plain === '/v1' || path.startsWith('/v1/') || publicRoutes.some((route) => route.path === plain);
+}
 
 /** Paths on which a websocket could be asked for; until it is offered they answer 426, which clients take silently. */
 export const websocketPaths = ['/backend-api/codex/responses', '/backend-api/codex/v1/responses'] as const;

@@ -2,13 +2,21 @@
 import type { ServerResponse } from 'node:http';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from '../gateway/answer-exchange.ts';
+import { FailedAtStart } from '../gateway/carriers/public-carrier.ts';
 import type { Fault } from '../gateway/faults.ts';
 import { defaultCoolDownMs } from '../gateway/note-fault.ts';
 import { renderCodexError } from '../gateway/dialects/codex/render-error.ts';
 import type { RenderedError } from '../gateway/dialects/dialect.ts';
+import { providerFailure } from '../gateway/dialects/openai/provider-failure.ts';
+import {
+  renderOpenAiError,
+  renderProviderFailure,
+  renderProviderRefusal,
+} from '../gateway/dialects/openai/render-error.ts';
+import { isPublicPath } from '../gateway/routes.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
 import { errorFacts } from '../observe/log.ts';
-import type { Log } from '../world/world.ts';
+import type { Clock, Log } from '../world/world.ts';
 
 export interface FailedCall {
   readonly response: ServerResponse;
@@ -17,22 +25,30 @@ export interface FailedCall {
 }
 
 /** Sends the error if nothing was sent yet; otherwise ends the connection, which is all that is left to say. */
-export function sendError(error: unknown, { call, log }: { call: FailedCall; log: Log }): void {
-  const { response, requestId } = call;
+export function sendError(error: unknown, { call, log, clock }: { call: FailedCall; log: Log; clock: Clock }): void {
+  const { response, requestId, path } = call;
   if (error instanceof ClientLeft || (error instanceof GatewayError && error.code === 'client_disconnected')) return;
   if (response.headersSent || response.destroyed) {
     log.error('failed_after_answer_began', { requestId, ...errorFacts(error) });
     response.destroy();
     return;
   }
-  if (error instanceof RefusedByProvider) return sendProviderRefusal(error, { call });
+  if (error instanceof FailedAtStart) {
+    const rendered = renderProviderFailure(providerFailure(error.failure, null), null);
+    return send(response, { requestId, rendered });
+  }
+  if (error instanceof RefusedByProvider) {
+    if (!isPublicPath(path)) return sendProviderRefusal(error, { call });
+    return send(response, { requestId, rendered: renderProviderRefusal(error.fault) });
+  }
   const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
   if (known.code === 'internal_error') log.error('internal_error', { requestId, ...errorFacts(error) });
-  send(response, { requestId, rendered: render(known, call.path) });
+  send(response, { requestId, rendered: render(known, { path, now: clock.now() }) });
 }
 
 /** Native paths speak the Codex client's dialect; the admin paths ours, with the field at fault. */
-function render(error: GatewayError, path: string): RenderedError {
+function render(error: GatewayError, { path, now }: { path: string; now: Date }): RenderedError {
+  if (isPublicPath(path)) return renderOpenAiError(error, now);
   if (path.startsWith('/admin/')) {
     const { code, sentence, param } = error;
     return {

@@ -49,13 +49,13 @@ function logAccess({ world: { clock, log } }: MiddlewareParts): CallMiddleware {
   };
 }
 
-function mapErrors({ world: { log } }: MiddlewareParts): CallMiddleware {
+function mapErrors({ world: { log, clock } }: MiddlewareParts): CallMiddleware {
   return async (ctx, next) => {
     try {
       await next();
     } catch (error) {
       ctx.respond = false;
-      sendError(error, { call: { response: ctx.res, path: ctx.path, requestId: ctx.state.requestId }, log });
+      sendError(error, { call: { response: ctx.res, path: ctx.path, requestId: ctx.state.requestId }, log, clock });
     }
   };
 }

@@ -105,6 +105,7 @@ export const rooms: readonly Room[] = [
       'routing',
       'upstream',
       'usage',
+      'version',
       // The record keeper is what the ledger's SQL is for; beside the anchors, which are the gateway's own, nothing is written here.
       'server/usage/ledger-store.ts',
       'server/usage/reservation-store.ts',

@@ -4,6 +4,7 @@ import { mountAdminApi, type AdminApiParts } from '../../server/http/admin-api.t
 import type { GatewayParts } from '../../server/gateway/handle-request.ts';
 import { mountGateway } from '../../server/http/gateway-routes.ts';
 import type { CallState } from '../../server/http/middleware.ts';
+import { everythingElse, mountPublic } from '../../server/http/public-routes.ts';
 import { mountOperations, type OperationsParts } from '../../server/http/operations.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { sourceFiles } from './source-files.ts';
@@ -26,6 +27,12 @@ const surface: Readonly<Record<string, 'anybody' | 'api key' | 'admin token'>> =
   'GET /backend-api/codex/usage': 'api key',
   'GET /api/codex/usage': 'api key',
   'GET /wham/usage': 'api key',
+
+  'POST /v1/responses': 'api key',
+  'POST /v1/chat/completions': 'api key',
+  'POST /backend-api/codex/v1/chat/completions': 'api key',
+  'GET /v1/models': 'api key',
+  'GET /v1/models/:model': 'api key',
 
   // They say 426 and nothing else: Codex then uses HTTP.
   'GET /backend-api/codex/responses': 'anybody',
@@ -55,10 +62,11 @@ describe('the routes', () => {
       'server/http/admin-api.ts',
       'server/http/gateway-routes.ts',
       'server/http/operations.ts',
+      'server/http/public-routes.ts',
     ]);
     const app = server.find(({ path }) => path === 'server/app.ts')?.text ?? '';
     const called = new Set([...app.matchAll(/\b(mount[A-Z]\w*)\(/g)].map(([, name]) => name));
-    expect([...called].toSorted()).toEqual(['mountAdminApi', 'mountGateway', 'mountOperations']);
+    expect([...called].toSorted()).toEqual(['mountAdminApi', 'mountGateway', 'mountOperations', 'mountPublic']);
   });
 });
 
@@ -94,9 +102,28 @@ describe('the running server', () => {
       for (const method of ['PUT', 'DELETE', 'PATCH', 'GET', 'POST'].filter(
         (each) => !(`${each} ${address}` in surface),
       ))
-        expect((await call(gateway, `${method} ${address}`)).status, `${method} ${address}`).toBe(405);
-    for (const address of ['/', '/admin', '/v1/responses', '/metrics', '/backend-api/accounts', '/backend-api/codex'])
+        // Below `/v1` the key comes first, whatever is asked.
+        expect((await call(gateway, `${method} ${address}`)).status, `${method} ${address}`).toBe(
+          address.startsWith('/v1/') ? 401 : 405,
+        );
+    for (const address of ['/', '/admin', '/metrics', '/backend-api/accounts', '/backend-api/codex'])
       expect((await call(gateway, `GET ${address}`)).status, address).toBe(404);
+  });
+
+  it('answers a known key below `/v1` in JSON, whatever it asks', async () => {
+    const key = await gateway.key({ name: 'v1' });
+    for (const [route, status, code] of [
+      ['GET /v1/responses/resp_1', 404, 'unsupported_endpoint'],
+      ['POST /v1/embeddings', 404, 'unsupported_endpoint'],
+      ['POST /v1/%65mbeddings', 404, 'unsupported_endpoint'],
+      ['GET /v1', 404, 'unsupported_endpoint'],
+      ['DELETE /v1/models', 405, 'method_not_allowed'],
+      ['PUT /v1/chat/completions', 405, 'method_not_allowed'],
+    ] as const) {
+      const answer = await call(gateway, route, key);
+      expect([answer.status, (await answer.json()) as unknown], route).toMatchObject([status, { error: { code } }]);
+      expect((await call(gateway, route)).status, route).toBe(401);
+    }
   });
 
   it('answers only about its health when it serves no clients', async () => {
@@ -112,9 +139,11 @@ function mountedRoutes(): string[] {
   const router = new Router<CallState>();
   mountOperations(router, {} as OperationsParts);
   mountGateway(router, {} as GatewayParts);
+  mountPublic(router, {} as GatewayParts);
   mountAdminApi(router, {} as AdminApiParts);
   // The router answers HEAD wherever it answers GET.
   return router.stack
+    .filter(({ path }) => path !== everythingElse)
     .flatMap(({ methods, path }) =>
       methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
     )

@@ -5,3 +5,22 @@ export interface RenderedError {
   /** JSON-serialisable. */
   readonly body: unknown;
 }
+
+/** What is said of a failure once an answer has begun. */
+export interface SaidFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly type: string;
+}
+
+/** One answer on its way into another language than the provider's. */
+export interface AnswerRendering {
+  /** What the client reads for one event of the provider: whole SSE blocks, or nothing. */
+  push(event: Readonly<Record<string, unknown>>): string;
+  /** The last that the client reads of an answer that broke; nothing when it had ended. */
+  breakOff(failure: SaidFailure): string;
+  /** How the provider ended the answer; null while it has not. */
+  readonly ending: 'completed' | 'incomplete' | 'failed' | null;
+  /** The whole answer as one document. Call only once it ended well. */
+  document(): unknown;
+}

@@ -7,8 +7,6 @@ export const isBoolean: Check = (value) => (typeof value === 'boolean' ? null : 
 
 export const isObject: Check = (value) => (isRecord(value) ? null : 'must be an object');
 
-export const isList: Check = (value) => (Array.isArray(value) ? null : 'must be a list');
-
 export const isAnything: Check = () => null;
 
 export function isText({ maxLength, mayBeBlank = true }: { maxLength?: number; mayBeBlank?: boolean } = {}): Check {

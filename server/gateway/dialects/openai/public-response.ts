@@ -4,19 +4,13 @@
  * provider keeps for its own clients (`codex.*`) does not pass. A JSON answer is the last event's `response`, so both
  * forms of an answer say the same. Pure: events go in, events come out.
  */
+import type { SaidFailure } from '../dialect.ts';
 import { completeResponse, type ResponseFrame, type ResponseState } from './complete-response.ts';
 import { isRecord, listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
 import { createPublicItems, type DraftEvent } from './public-items.ts';
 
 /** An event as the client gets it. */
 export type PublicEvent = DraftEvent & { readonly sequence_number: number };
-
-/** What a client is told of a failure. */
-export interface PublicFailure {
-  readonly code: string;
-  readonly message: string;
-  readonly type: string;
-}
 
 export interface PublicResponseOptions {
   readonly frame: ResponseFrame;
@@ -27,7 +21,7 @@ export interface PublicResponseOptions {
   /** Unix seconds now. */
   readonly nowSeconds: () => number;
   /** What may be said of the provider's own error object. */
-  readonly failureOf: (error: JsonRecord) => PublicFailure;
+  readonly failureOf: (error: JsonRecord) => SaidFailure;
 }
 
 export type PublicEnding = 'completed' | 'incomplete' | 'failed';
@@ -36,7 +30,7 @@ export interface PublicResponse {
   /** The public events that follow from one event of the provider; often one, sometimes none or several. */
   push(event: JsonRecord): PublicEvent[];
   /** The provider's stream ended. Without a terminal event before, the client is told of the failure. */
-  end(failure: PublicFailure): PublicEvent[];
+  end(failure: SaidFailure): PublicEvent[];
   /** How the answer ended, with its whole response object; null while it has not. */
   readonly ending: { readonly kind: PublicEnding; readonly response: JsonRecord } | null;
 }

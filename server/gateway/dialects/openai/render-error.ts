@@ -1,11 +1,10 @@
 /** Errors as OpenAI client libraries understand them (v1 spec 4.1): four fields, and whether asking again can help. */
 import type { GatewayError } from '../../../contract/gateway-error.ts';
 import type { Fault } from '../../faults.ts';
-import type { RenderedError } from '../dialect.ts';
+import type { RenderedError, SaidFailure } from '../dialect.ts';
 import { recoveryOf } from '../codex/render-recovery.ts';
 import { recordOf, type JsonRecord } from './json-record.ts';
 import { providerFailure, type ProviderFailure } from './provider-failure.ts';
-import type { PublicFailure } from './public-response.ts';
 
 /** Overload asks for this wait (v1 spec 1.4). */
 const overloadSeconds = 5;
@@ -49,7 +48,7 @@ export function renderProviderFailure(failure: ProviderFailure, seconds: number 
 }
 
 /** What is said of an error once the stream began. */
-export function publicFailureOf(error: GatewayError, now: Date): PublicFailure {
+export function saidOf(error: GatewayError, now: Date): SaidFailure {
   const { code, message, type } = recordOf(recordOf(renderOpenAiError(error, now).body)['error']);
   return { code: code as string, message: message as string, type: type as string };
 }

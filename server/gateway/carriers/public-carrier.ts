@@ -1,0 +1,177 @@
+/**
+ * Carries an answer to a client of another dialect: as a stream of its own events, or collected into one document. The
+ * status is held back until something can be said, so that a failure at the start is a real HTTP error (v1 spec 4.2).
+ */
+import { GatewayError } from '../../contract/gateway-error.ts';
+import { NetworkFault } from '../../world/world.ts';
+import type { Answer } from '../answer.ts';
+import type { AnswerRendering, SaidFailure } from '../dialects/dialect.ts';
+import type { ObservedBlock } from '../stream/observe-answer.ts';
+import { dataOf, parseEvent } from '../stream/read-block.ts';
+import { SseBlockTooLarge } from '../stream/sse-blocks.ts';
+import { StreamIdle } from '../stream/upstream-stream.ts';
+import type { Carrier } from './carrier.ts';
+import { drained, endResponse, type ResponseOptions } from './end-response.ts';
+import { createKeepAlive, type KeepAlive } from './keep-alive.ts';
+
+export interface PublicCarrierOptions extends ResponseOptions {
+  readonly rendering: AnswerRendering;
+  readonly wantsStream: boolean;
+  /** What is said of an error once the stream began. */
+  readonly saidOf: (error: GatewayError) => SaidFailure;
+}
+
+export interface PublicCarrier extends Carrier {
+  /** An error ended the exchange. @returns whether the client was told: it was if its stream had begun. */
+  fail(error: unknown): Promise<boolean>;
+}
+
+/** The provider's answer was a failure from the start: its own error object, for the surface to render. */
+export class FailedAtStart extends Error {
+  readonly failure: Record<string, unknown>;
+
+  constructor(failure: Record<string, unknown>) {
+    super('the answer failed at its start');
+    this.name = 'FailedAtStart';
+    this.failure = failure;
+  }
+}
+
+/** So long the status is held back; then the client is told that it is being served (v1 spec D16). */
+const holdStatusMs = 2_000;
+/** Comments keep these clients waiting; proxies between cut silent connections after 30 s or more. */
+const commentMs = 10_000;
+const comment = ': keepalive\n\n';
+
+const streamHeaders = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
+
+export function createPublicCarrier(options: PublicCarrierOptions): PublicCarrier {
+  const { response, exchange, clock, rendering, wantsStream, saidOf } = options;
+  let keepAlive: KeepAlive | null = null;
+  let broken: unknown = null;
+  const hold = wantsStream ? clock.timer(holdStatusMs, () => open()) : null;
+
+  function open(): void {
+    hold?.stop();
+    if (keepAlive !== null || response.headersSent || response.destroyed) return;
+    exchange.responseStatus = 200;
+    response.writeHead(200, { ...streamHeaders, 'x-request-id': exchange.id });
+    const write = () => {
+      if (!response.writableNeedDrain && !response.writableEnded) response.write(comment);
+    };
+    keepAlive = createKeepAlive({ clock, everyMs: commentMs, write });
+    response.flushHeaders();
+  }
+
+  async function write(text: string): Promise<void> {
+    if (text === '') return;
+    open();
+    exchange.firstByteMs ??= clock.monotonicMs() - exchange.admittedMs;
+    exchange.responseBytes += Buffer.byteLength(text);
+    keepAlive?.rest();
+    if (!response.write(text)) await drained(options);
+  }
+
+  async function stream(answer: Answer): Promise<void> {
+    for await (const events of eventsOf(answer)) {
+      exchange.signal.throwIfAborted();
+      const text = events.map((event) => rendering.push(event)).join('');
+      if (rendering.ending === 'failed' && !exchange.isCommitted && !response.headersSent) throw failedAtStart(answer);
+      if (text !== '') exchange.isCommitted = true;
+      await write(text);
+      if (rendering.ending !== null) return;
+    }
+    exchange.signal.throwIfAborted();
+    throw new GatewayError('upstream_stream_error');
+  }
+
+  async function collect(answer: Answer): Promise<void> {
+    for await (const events of eventsOf(answer)) {
+      exchange.signal.throwIfAborted();
+      for (const event of events) rendering.push(event);
+      if (rendering.ending !== null) break;
+    }
+    exchange.signal.throwIfAborted();
+    if (rendering.ending === 'failed') throw failedAtStart(answer);
+    if (rendering.ending === null) throw new GatewayError('upstream_stream_error');
+    const body = Buffer.from(JSON.stringify(rendering.document()));
+    exchange.isCommitted = true;
+    exchange.responseStatus = 200;
+    exchange.responseBytes = body.length;
+    exchange.firstByteMs = clock.monotonicMs() - exchange.admittedMs;
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      'x-request-id': exchange.id,
+    });
+    response.write(body);
+  }
+
+  async function send(answer: Answer): Promise<void> {
+    try {
+      await (wantsStream ? stream(answer) : collect(answer));
+    } catch (error) {
+      broken = nameable(error);
+      throw broken;
+    } finally {
+      if (answer.kind === 'stream') answer.stream.cancel();
+    }
+  }
+
+  async function end(): Promise<void> {
+    if (broken !== null) await fail(broken);
+    close();
+    await endResponse(options);
+  }
+
+  function close(): void {
+    hold?.stop();
+    keepAlive?.stop();
+  }
+
+  async function fail(error: unknown): Promise<boolean> {
+    close();
+    if (!response.headersSent) return false;
+    if (!wantsStream || response.destroyed || response.writableEnded) return true;
+    const known = error instanceof GatewayError ? error : new GatewayError('upstream_stream_error');
+    const text = rendering.breakOff(saidOf(known));
+    if (text !== '') response.write(text);
+    return true;
+  }
+
+  return { send, end, fail };
+}
+
+/** The provider's events in groups as they arrive. A plain JSON answer is its own end. */
+async function* eventsOf(answer: Answer): AsyncGenerator<readonly Record<string, unknown>[]> {
+  if (answer.kind === 'whole') {
+    const response = JSON.parse(answer.body.toString('utf8')) as unknown;
+    yield [{ type: 'response.completed', response }];
+    return;
+  }
+  for await (const blocks of answer.stream.blocks()) yield blocks.map(eventOf).filter((event) => event !== null);
+}
+
+function eventOf({ type, bytes, event }: ObservedBlock): Record<string, unknown> | null {
+  if (event) return event;
+  const data = type === null ? null : dataOf(bytes);
+  return data && parseEvent(data);
+}
+
+function failedAtStart(answer: Answer): FailedAtStart {
+  const failure = answer.kind === 'stream' ? answer.stream.observer.failure : null;
+  return new FailedAtStart(typeof failure === 'object' ? { ...failure } : {});
+}
+
+/** Errors of reading, in words that a client can be told. */
+function nameable(error: unknown): unknown {
+  if (error instanceof StreamIdle) return new GatewayError('stream_idle_timeout', { cause: error });
+  if (error instanceof SseBlockTooLarge) return new GatewayError('upstream_response_too_large', { cause: error });
+  if (error instanceof NetworkFault) return new GatewayError('upstream_stream_error', { cause: error });
+  if (error instanceof SyntaxError) return new GatewayError('upstream_stream_error', { cause: error });
+  return error;
+}

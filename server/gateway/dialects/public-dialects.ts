@@ -1,0 +1,41 @@
+/** THE list of languages that are translated: how a request is read and its answer told (v1 spec 2, 3). */
+import type { AnswerRendering } from './dialect.ts';
+import type { JsonRecord } from './openai/json-record.ts';
+import type { PublicRequest } from './openai/public-request.ts';
+import type { PublicResponseOptions } from './openai/public-response.ts';
+import { readChat } from './openai-chat/read-chat.ts';
+import { renderChat } from './openai-chat/render-chat.ts';
+import { readResponses } from './openai-responses/read-responses.ts';
+import { renderResponses } from './openai-responses/render-responses.ts';
+
+/** A request that was read, with the way its answer will be told. */
+export interface ReadPublicRequest {
+  readonly request: PublicRequest;
+  readonly render: (options: PublicResponseOptions) => AnswerRendering;
+}
+
+export interface PublicDialect {
+  /** What the surface calls the field that names an effort, for refusals. */
+  readonly effortField: string;
+  /** @throws {GatewayError} naming the field at fault. */
+  read(body: Buffer, request: JsonRecord): ReadPublicRequest;
+}
+
+export const publicDialects = {
+  openai_responses: {
+    effortField: 'reasoning.effort',
+    read: (body, request) => ({ request: readResponses(body, request), render: renderResponses }),
+  },
+  openai_chat: {
+    effortField: 'reasoning_effort',
+    read(body, request) {
+      const read = readChat(body, request);
+      const { includesUsage, names } = read;
+      const render = (options: PublicResponseOptions) =>
+        renderChat(options, { model: options.frame.model, includesUsage, toolNameOf: names.restore });
+      return { request: read, render };
+    },
+  },
+} as const satisfies Record<string, PublicDialect>;
+
+export type PublicDialectName = keyof typeof publicDialects;
