@@ -12,7 +12,7 @@ const overloadSeconds = 5;
 const longestHonouredSeconds = 60;
 
 export function renderOpenAiError(error: GatewayError, now: Date): RenderedError {
-  const { row, param, resetsAt, sentence } = error;
+  const { row, param, resetsAt, limit, sentence } = error;
   const { openai = {} } = row;
   const code = openai.code ?? error.code;
   const status = openai.status ?? row.status;
@@ -30,7 +30,17 @@ export function renderOpenAiError(error: GatewayError, now: Date): RenderedError
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...recovery?.headers,
     },
-    body: { error: { message: sentence, type, param: param ?? null, code, ...reset, ...recovery?.fields } },
+    body: {
+      error: {
+        message: sentence,
+        type,
+        param: param ?? null,
+        code,
+        ...reset,
+        ...(limit && { limit }),
+        ...recovery?.fields,
+      },
+    },
   };
 }
 
