@@ -2,20 +2,21 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compressRequest } from './compress-request.ts';
-import type { CountTokens } from './shorten-text.ts';
+import { rememberSkips } from './remember-skips.ts';
+import { shortenText, type ShortenText } from './shorten-text.ts';
 import { loadTokenCounter } from './token-counter.ts';
 
 const golden = (name: string) => readFileSync(new URL(`golden/${name}.txt`, import.meta.url), 'utf8');
 const long = golden('search-inline.before');
 const short = golden('search-inline.after');
 
-let countTokens: CountTokens;
+let shorten: ShortenText;
 beforeAll(async () => {
-  countTokens = await loadTokenCounter();
+  const count = await loadTokenCounter();
+  shorten = (text) => shortenText(text, count);
 });
 
-const compress = (body: Buffer | string) =>
-  compressRequest(Buffer.from(body), { countTokens, isOutOfTime: () => false });
+const compress = (body: Buffer | string) => compressRequest(Buffer.from(body), { shorten, isOutOfTime: () => false });
 const call = (id: string, name = 'exec_command', more = {}) => ({
   type: 'function_call',
   call_id: id,
@@ -134,13 +135,13 @@ describe('a body', () => {
   it('that takes too long stays whole', () => {
     let looks = 0;
     const body = Buffer.from(bodyOf(turns(5)));
-    const result = compressRequest(body, { countTokens, isOutOfTime: () => (looks += 1) > 3 });
+    const result = compressRequest(body, { shorten, isOutOfTime: () => (looks += 1) > 3 });
     expect(result).toEqual({ body, facts: expect.objectContaining({ shortened: {}, skipped: { out_of_time: 1 } }) });
   });
 
   it('shrinks only when tokens do', () => {
     const body = Buffer.from(bodyOf(turns(2)));
-    const result = compressRequest(body, { countTokens: () => 7, isOutOfTime: () => false });
+    const result = compressRequest(body, { shorten: (text) => shortenText(text, () => 7), isOutOfTime: () => false });
     expect(result).toEqual({ body, facts: expect.objectContaining({ skipped: { no_gain: 2 } }) });
   });
 });
@@ -179,6 +180,16 @@ describe('whatever a body holds', () => {
         expect(once.length).toBeLessThanOrEqual(Buffer.byteLength(body));
         expect(withoutOutputs(once.toString())).toEqual(withoutOutputs(body));
         expect(compress(once).body.equals(once)).toBe(true);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('remembering what nothing shortens changes nothing', () => {
+    const remembering = rememberSkips(shorten);
+    fc.assert(
+      fc.property(text, (each) => {
+        for (let turn = 0; turn < 2; turn += 1) expect(remembering(each)).toEqual(shorten(each));
       }),
       { numRuns: 150 },
     );

@@ -7,7 +7,7 @@ import { spliceSpans, type Span } from '../../lib/json-spans.ts';
 import type { CompressionFacts } from '../../usage/ledger-rows.ts';
 import { findOutputs, leastBytes } from './find-outputs.ts';
 import { readText } from './read-text.ts';
-import { shortenText, type CountTokens, type ShortText } from './shorten-text.ts';
+import type { ShortenText, ShortText } from './shorten-text.ts';
 
 export interface CompressedBody {
   readonly body: Buffer;
@@ -16,7 +16,7 @@ export interface CompressedBody {
 }
 
 export interface CompressingParts {
-  readonly countTokens: CountTokens;
+  readonly shorten: ShortenText;
   /** Has the whole body taken too long by now? */
   readonly isOutOfTime: () => boolean;
 }
@@ -25,7 +25,7 @@ export interface CompressingParts {
 const maxCandidates = 50;
 
 /** Out of time, the body comes back as it was: half of it shortened would be a third version of the same conversation. */
-export function compressRequest(body: Buffer, { countTokens, isOutOfTime }: CompressingParts): CompressedBody {
+export function compressRequest(body: Buffer, { shorten, isOutOfTime }: CompressingParts): CompressedBody {
   const tally = createTally();
   const replacements: (Span & { value: string })[] = [];
   let candidates = 0;
@@ -38,7 +38,7 @@ export function compressRequest(body: Buffer, { countTokens, isOutOfTime }: Comp
       continue;
     }
     candidates += 1;
-    const short: ShortText = candidates > maxCandidates ? { skip: 'over_cap' } : shortenText(text, countTokens);
+    const short: ShortText = candidates > maxCandidates ? { skip: 'over_cap' } : shorten(text);
     const value = 'skip' in short ? null : JSON.stringify(short.text);
     if ('skip' in short || value === null) tally.skip('skip' in short ? short.skip : 'no_gain');
     else if (Buffer.byteLength(value) >= span.end - span.start) tally.skip('no_gain');

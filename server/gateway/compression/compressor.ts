@@ -2,7 +2,8 @@
 import { errorFacts } from '../../observe/log.ts';
 import type { Clock, Log } from '../../world/world.ts';
 import { compressRequest, factsOfSkip, type CompressedBody } from './compress-request.ts';
-import type { CountTokens } from './shorten-text.ts';
+import { rememberSkips } from './remember-skips.ts';
+import { shortenText, type CountTokens, type ShortenText } from './shorten-text.ts';
 
 export interface Compressor {
   /** Never throws. The counter is loaded with the first call and stays. */
@@ -19,10 +20,10 @@ export interface CompressorOptions {
 const maxMs = 250;
 
 export function createCompressor({ clock, log, loadTokenCounter }: CompressorOptions): Compressor {
-  let loading: Promise<CountTokens> | null = null;
+  let loading: Promise<ShortenText> | null = null;
 
-  async function counter(): Promise<CountTokens> {
-    loading ??= loadTokenCounter();
+  async function shortener(): Promise<ShortenText> {
+    loading ??= loadTokenCounter().then((count) => rememberSkips((text) => shortenText(text, count)));
     try {
       return await loading;
     } catch (error) {
@@ -34,9 +35,9 @@ export function createCompressor({ clock, log, loadTokenCounter }: CompressorOpt
   return {
     async compress({ id, body }) {
       try {
-        const countTokens = await counter();
+        const shorten = await shortener();
         const endsMs = clock.monotonicMs() + maxMs;
-        return compressRequest(body, { countTokens, isOutOfTime: () => clock.monotonicMs() > endsMs });
+        return compressRequest(body, { shorten, isOutOfTime: () => clock.monotonicMs() > endsMs });
       } catch (error) {
         log.warn('compression_failed', { requestId: id, ...errorFacts(error) });
         return { body, facts: factsOfSkip('failed') };

@@ -15,6 +15,8 @@ export type ShortText =
     }
   | { readonly skip: OutputSkip };
 
+export type ShortenText = (text: string) => ShortText;
+
 /** A text that still changes after so many steps is not understood. */
 const maxSteps = 3;
 

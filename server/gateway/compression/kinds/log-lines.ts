@@ -48,7 +48,7 @@ const beginnings =
 const nothingWrong =
   /\b(?:0|no) +(?:\w+ +)?(?:errors?|warnings?|fail\w*|problems?)\b|\b(?:errors?|warnings?|fail\w*)\s*[:=] *0\b/gi;
 const failure =
-  /\b(?:errors?|fatal|panic\w*|exceptions?|traceback|fail(?:ed|ure|ures|ing|s)?|denied|cannot|can't|unable|undefined reference|segmentation fault|aborted|killed|timed? ?out|not found|conflict)\b|\b\w+(?:Error|Exception)\b|^\s*(?:✗|✘|×|✖|●|not ok\b)/iu;
+  /\b(?:errors?|fatal|panic\w*|exceptions?|traceback|fail(?:ed|ure|ures|ing|s)?|denied|cannot|can't|unable|undefined reference|segmentation fault|aborted|killed|timed? ?out|not found|conflict)\b|\w(?:Error|Exception)\b|^\s*(?:✗|✘|×|✖|●|not ok\b)/iu;
 const warning = /\b(?:warn(?:ing)?s?|deprecated|vulnerabilit\w+)\b/i;
 
 export const isPassing = (line: string): boolean => passing.some((pattern) => pattern.test(line));
