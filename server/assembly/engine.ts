@@ -39,7 +39,7 @@ export function createEngine(
     tokens: provider.tokens,
     records: createRecordKeeper({ pool, prices: bundledPrices(), processNumber, clock, log }),
     running: createRunningExchanges({ clock }),
-    admission: createAdmission({ clock }),
+    admission: createAdmission({ clock, settings: () => settings.current() }),
     compressor: createCompressor({ clock, log, loadTokenCounter }),
     continuity: createContinuity({ pool, clock, log }),
     settings: () => settings.current(),

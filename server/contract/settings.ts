@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { command, query } from './endpoint.ts';
+import { lanes, type LaneName } from './lanes.ts';
 
 const setting = <Schema extends z.ZodType>(
   schema: Schema,
@@ -21,6 +22,31 @@ const days = z.number().int().min(0).max(36_500);
 /** The longest limit counts over a calendar month, and what it counts must stay. */
 const ledgerDays = days.refine((value) => value === 0 || value >= 35, { error: 'must be 0 or at least 35' });
 const seats = z.number().int().min(1).max(100_000);
+
+type LaneSettings = Record<`admission.${LaneName}.${'seats' | 'queue'}`, ReturnType<typeof setting<typeof seats>>> &
+  Record<`admission.${LaneName}.wait_ms`, ReturnType<typeof setting<typeof milliseconds>>>;
+
+/** Three for each lane of the list. */
+function laneSettings(): LaneSettings {
+  const rows = Object.entries(lanes).map(([name, lane]) => ({
+    [`admission.${name}.seats`]: setting(seats, {
+      default: lane.seats,
+      label: `Seats for ${lane.label}`,
+      help: 'How many are served at the same time; more wait in line.',
+    }),
+    [`admission.${name}.queue`]: setting(seats, {
+      default: lane.queue,
+      label: `Line of ${lane.label}`,
+      help: 'How many may wait for a seat; more are refused with 503. Keys take turns.',
+    }),
+    [`admission.${name}.wait_ms`]: setting(milliseconds, {
+      default: lane.waitMs,
+      label: `Longest wait of ${lane.label}`,
+      help: 'How long one may wait for a seat, or for its key to have a place.',
+    }),
+  }));
+  return Object.assign({}, ...rows) as LaneSettings;
+}
 
 export const settings = {
   'gateway.max_compressed_body_bytes': setting(bytes, {
@@ -68,41 +94,7 @@ export const settings = {
     label: 'Hold-back time',
     help: 'How long the first bookkeeping events of a stream wait, so that an early failure can still move to another account.',
   }),
-  'admission.proxy_stream.seats': setting(seats, {
-    default: 24,
-    label: 'Concurrent streams',
-    help: 'Streams served at the same time; more wait in a queue.',
-  }),
-  'admission.proxy_stream.queue': setting(seats, {
-    default: 96,
-    label: 'Waiting streams',
-    help: 'Streams that may wait for a seat; more are refused with 503.',
-  }),
-  'admission.proxy_http.seats': setting(seats, {
-    default: 32,
-    label: 'Concurrent plain requests',
-    help: 'Plain requests served at the same time.',
-  }),
-  'admission.proxy_http.queue': setting(seats, {
-    default: 128,
-    label: 'Waiting plain requests',
-    help: 'Plain requests that may wait for a seat.',
-  }),
-  'admission.proxy_compact.seats': setting(seats, {
-    default: 8,
-    label: 'Concurrent compactions',
-    help: 'Compactions served at the same time.',
-  }),
-  'admission.proxy_compact.queue': setting(seats, {
-    default: 32,
-    label: 'Waiting compactions',
-    help: 'Compactions that may wait for a seat.',
-  }),
-  'admission.queue_wait_ms': setting(milliseconds, {
-    default: 10_000,
-    label: 'Longest wait',
-    help: 'How long a request may wait for a seat.',
-  }),
+  ...laneSettings(),
   'circuit.failure_threshold': setting(z.number().int().min(1).max(100), {
     default: 3,
     label: 'Failures that open a circuit',

@@ -66,8 +66,8 @@ describe('when it is over', () => {
     const { records } = keeping();
     const exchange = anExchange();
     await records.begin(exchange, begun(exchange, 0));
-    records.settle(exchange, { kind: 'succeeded' });
-    records.settle(exchange, { kind: 'failed', errorCode: 'upstream_error' });
+    void records.settle(exchange, { kind: 'succeeded' });
+    void records.settle(exchange, { kind: 'failed', errorCode: 'upstream_error' });
     await records.flush(new AbortController().signal);
     expect(await requests()).toMatchObject([{ status: 'succeeded', errorCode: null }]);
     expect(await events()).toEqual(['release', 'reservation', 'settlement']);
@@ -76,7 +76,7 @@ describe('when it is over', () => {
 
   it('an exchange that reserved nothing leaves nothing to settle', async () => {
     const { records } = keeping();
-    records.settle(anExchange(), { kind: 'failed', errorCode: 'upstream_error' });
+    void records.settle(anExchange(), { kind: 'failed', errorCode: 'upstream_error' });
     await records.flush(new AbortController().signal);
     expect(await requests()).toEqual([]);
   });
@@ -86,7 +86,7 @@ describe('when it is over', () => {
     const exchange = anExchange();
     await records.begin(exchange, begun(exchange, 0));
     failures.push(lost, lost);
-    records.settle(exchange, { kind: 'succeeded' });
+    void records.settle(exchange, { kind: 'succeeded' });
     expect(records.waiting).toBe(1);
     for (const ms of [100, 200]) {
       await log.logged('settlement_waits_for_database');
@@ -103,8 +103,8 @@ describe('when it is over', () => {
     await records.begin(first, begun(first, 0));
     await records.begin(second, begun(second, 0));
     failures.push(refused);
-    records.settle(first, { kind: 'succeeded' });
-    records.settle(second, { kind: 'succeeded' });
+    void records.settle(first, { kind: 'succeeded' });
+    void records.settle(second, { kind: 'succeeded' });
     await records.flush(new AbortController().signal);
     expect(await log.logged('settlement_not_recorded')).toMatchObject({ level: 'error' });
     const rows = await requests();
@@ -116,7 +116,7 @@ describe('when it is over', () => {
     const exchange = anExchange();
     await records.begin(exchange, begun(exchange, 0));
     failures.push(...Array.from({ length: 50 }, () => lost));
-    records.settle(exchange, { kind: 'succeeded' });
+    void records.settle(exchange, { kind: 'succeeded' });
     await log.logged('settlement_waits_for_database');
     await records.flush(AbortSignal.abort());
     expect(await log.logged('settlement_not_recorded')).toMatchObject({ facts: { requestId: exchange.id } });
@@ -148,7 +148,7 @@ describe('whatever a client writes', () => {
     for (const name of names) {
       const exchange = anExchange({ ask: makeAsk({ model: name, requestedTier: name, reasoningEffort: name }) });
       await records.begin(exchange, begun(exchange, 0));
-      records.settle(exchange, { kind: 'succeeded' });
+      void records.settle(exchange, { kind: 'succeeded' });
       records.reject(anExchange({ ask: makeAsk({ model: name }) }), new GatewayError('model_not_allowed'));
     }
     await records.flush(new AbortController().signal);

@@ -26,8 +26,8 @@ export interface RecordKeeper {
   begin(exchange: Exchange, attempt: Attempt): Promise<void>;
   /** Records a request that was refused before any attempt. Never throws: a refusal must reach its client. */
   reject(exchange: Exchange, refusal: GatewayError): void;
-  /** Closes the exchange, once: further calls do nothing. Never throws. */
-  settle(exchange: Exchange, outcome: Outcome): void;
+  /** Closes the exchange, once: further calls do nothing. Never throws; resolves when it is written, or never will be. */
+  settle(exchange: Exchange, outcome: Outcome): Promise<void>;
   /** Resolves when every record is written or the signal aborts. */
   flush(signal: AbortSignal): Promise<void>;
   readonly waiting: number;
@@ -126,7 +126,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
       .catch((error: unknown) => log.error('rejection_not_recorded', { requestId: exchange.id, ...errorFacts(error) }));
   }
 
-  function settle(exchange: Exchange, outcome: Outcome): void {
+  async function settle(exchange: Exchange, outcome: Outcome): Promise<void> {
     if (!exchange.isReserved || over.has(exchange)) return;
     over.add(exchange);
     const settlement = settlementOf(exchange, {
@@ -137,6 +137,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     });
     const written = close(exchange, settlement).finally(() => closing.delete(written));
     closing.add(written);
+    await written;
   }
 
   async function close(exchange: Exchange, settlement: Settlement): Promise<void> {

@@ -43,11 +43,15 @@ export async function serveExchange(
     if (!exchange.isCommitted) throw error;
     await carrier.end();
   } finally {
-    leaveSeat();
     answered?.leaveAccount();
     // Only counts when nothing was said before: a try that is never given back would keep its account out.
     answered?.pass.release();
-    finish(exchange, { parts, answered, outcome });
+    let settled: Promise<void> | undefined;
+    try {
+      settled = finish(exchange, { parts, answered, outcome });
+    } finally {
+      leaveSeat(settled);
+    }
   }
 }
 
@@ -58,11 +62,11 @@ function statusOf(error: unknown): number | null {
   return error instanceof ClientLeft ? null : 500;
 }
 
-/** Every path ends here, once: usage, attempt and request are closed together. */
+/** Every path ends here, once: usage, attempt and request are closed together. Resolves when that is written. */
 function finish(
   exchange: Exchange,
   { parts, answered, outcome }: { parts: ServingParts; answered: Answered | null; outcome: Outcome },
-): void {
+): Promise<void> {
   const attempt = currentAttempt(exchange);
   if (attempt && answered?.answer.kind === 'stream') noteReport(attempt, answered.answer.stream.observer);
   noteFailureInStream(exchange, { parts, answered });
@@ -73,7 +77,7 @@ function finish(
       errorCode: outcome.kind === 'succeeded' ? null : outcome.errorCode,
     });
   if (attempt && outcome.kind === 'succeeded') parts.successes.note(attempt.accountId, parts.clock.now());
-  parts.records.settle(exchange, outcome);
+  return parts.records.settle(exchange, outcome);
 }
 
 /** A limit that shows only after the commit cannot move this request any more, but it is known for the next one. */

@@ -17,10 +17,10 @@ const movedRetryMs = 1_000;
 /**
  * Whatever ends a key ends its waiting requests at once, so that others move up.
  *
- * @throws {GatewayError} why the key ended, recorded; or what `Admission.enter` throws.
+ * @throws {GatewayError} why the key ended or what limit of it is in the way, recorded; or what `Admission.enter` throws.
  */
 export async function waitForSeat(exchange: Exchange, parts: SeatParts): Promise<LeaveSeat> {
-  const { client, routeClass, settings } = exchange;
+  const { client, routeClass, limits } = exchange;
   const { admission, keys, records } = parts;
   const ended = new AbortController();
   const check = () => {
@@ -30,14 +30,15 @@ export async function waitForSeat(exchange: Exchange, parts: SeatParts): Promise
   const forget = keys.onChange(check);
   try {
     const signal = AbortSignal.any([exchange.signal, ended.signal]);
-    const leaveSeat = await admission.enter(routeClass, { settings, signal });
+    const leaveSeat = await admission.enter(routeClass, { owner: client.keyId, atOnce: limits.atOnce, signal });
     // A key that expires does so without anybody announcing it.
     check();
     if (!ended.signal.aborted) return leaveSeat;
     leaveSeat();
     throw ended.signal.reason;
   } catch (error) {
-    if (error === ended.signal.reason && error instanceof GatewayError) records.reject(exchange, error);
+    const isRecorded = error instanceof GatewayError && (error === ended.signal.reason || error.limit);
+    if (isRecorded) records.reject(exchange, error);
     throw error;
   } finally {
     forget();

@@ -3,30 +3,46 @@ import type Router from '@koa/router';
 import { bearerOf } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { isAdminToken } from '../data-folder/admin-token.ts';
+import type { Admission } from '../gateway/admission.ts';
+import { ClientLeft } from '../gateway/running-exchanges.ts';
 import type { Clock } from '../world/world.ts';
 import type { AdminDispatch } from './admin-dispatch.ts';
 import type { CallState } from './middleware.ts';
 import { readBody } from './read-body.ts';
 
 export interface AdminApiParts {
+  readonly admission: Admission;
   readonly dispatch: AdminDispatch;
   /** The token in the data folder: whoever can read that file administers this instance. */
   readonly adminToken: string;
   readonly clock: Clock;
 }
 
+/** Whoever holds the token of the data folder. */
+const actor = 'local-admin';
+
 /** Inputs are small; the largest is an auth.json of 64 KiB in JSON quotes. */
 const limits = { maxCompressedBytes: 256 * 1024, maxBytes: 256 * 1024, maxRatio: 50, pauseMs: 10_000 };
 
-export function mountAdminApi(router: Router<CallState>, { dispatch, adminToken, clock }: AdminApiParts): void {
+export function mountAdminApi(
+  router: Router<CallState>,
+  { admission, dispatch, adminToken, clock }: AdminApiParts,
+): void {
   router.post('/admin/api/:name', async (ctx) => {
     const name = ctx.params['name'] ?? '';
     ctx.state.route = '/admin/api/:name';
     const offered = bearerOf(ctx.req.headers.authorization);
     if (offered === '' || !isAdminToken(offered, adminToken)) throw new GatewayError('admin_token_missing');
     const input = parseJson(await readBody(ctx.req, { limits, clock }));
-    ctx.set('cache-control', 'no-store');
-    ctx.body = await dispatch({ name, input, actor: 'local-admin', requestId: ctx.state.requestId });
+    const left = new AbortController();
+    ctx.res.once('close', () => left.abort(new ClientLeft()));
+    const leaveSeat = await admission.enter('admin_browser', { owner: actor, atOnce: [], signal: left.signal });
+    try {
+      ctx.set('cache-control', 'no-store');
+      ctx.body = await dispatch({ name, input, actor, requestId: ctx.state.requestId });
+    } finally {
+      leaveSeat();
+    }
   });
 }
 

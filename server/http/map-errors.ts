@@ -5,7 +5,7 @@ import { RefusedByProvider } from '../gateway/answer-exchange.ts';
 import { FailedAtStart } from '../gateway/carriers/public-carrier.ts';
 import type { Fault } from '../gateway/faults.ts';
 import { defaultCoolDownMs } from '../gateway/note-fault.ts';
-import { renderCodexError } from '../gateway/dialects/codex/render-error.ts';
+import { renderCodexError, secondsOf } from '../gateway/dialects/codex/render-error.ts';
 import type { RenderedError } from '../gateway/dialects/dialect.ts';
 import { providerFailure } from '../gateway/dialects/openai/provider-failure.ts';
 import {
@@ -50,10 +50,10 @@ export function sendError(error: unknown, { call, log, clock }: { call: FailedCa
 function render(error: GatewayError, { path, now }: { path: string; now: Date }): RenderedError {
   if (isPublicPath(path)) return renderOpenAiError(error, now);
   if (path.startsWith('/admin/')) {
-    const { code, sentence, param } = error;
+    const { code, sentence, param, retryAfterMs } = error;
     return {
       status: error.row.status,
-      headers: {},
+      headers: retryAfterMs === undefined ? {} : { 'retry-after': secondsOf(retryAfterMs) },
       body: { error: { code, message: sentence, ...(param ? { field: param } : {}) } },
     };
   }

@@ -28,7 +28,7 @@ beforeAll(async () => {
       'admission.proxy_compact.queue': 1,
       'admission.proxy_http.seats': 1,
       'admission.proxy_http.queue': 1,
-      'admission.queue_wait_ms': queueWaitMs,
+      'admission.proxy_stream.wait_ms': queueWaitMs,
     },
   });
   anna = await gateway.link('anna', { percentPerAnswer: 0 });
@@ -77,8 +77,7 @@ async function untilPaused(count: number): Promise<void> {
 
 function expectOverload(answer: RawAnswer): void {
   expect(answer.status).toBe(503);
-  // With a wait to obey, Codex would go on asking for half a minute (wire spec A8.1).
-  expect(answer.headers['retry-after']).toBeUndefined();
+  expect(answer.headers['retry-after']).toBe('1');
   expect(JSON.parse(answer.body.toString('utf8'))).toMatchObject({ error: { code: 'server_is_overloaded' } });
 }
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
   gateway = await installation.open({
     settings: {
       'admission.proxy_stream.seats': 1,
-      'admission.queue_wait_ms': queueWaitMs,
+      'admission.proxy_stream.wait_ms': queueWaitMs,
       'gateway.holdback_ms': holdMs,
     },
   });

@@ -26,7 +26,7 @@ beforeAll(async () => {
     settings: {
       'admission.proxy_stream.seats': 1,
       'admission.proxy_stream.queue': 10,
-      'admission.queue_wait_ms': queueWaitMs,
+      'admission.proxy_stream.wait_ms': queueWaitMs,
     },
   });
   other = await installation.open();

@@ -6,6 +6,7 @@ import { limits } from '../../server/contract/limits.ts';
 import { askCodex } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { ledgerOf, settledRow } from '../support/ledger.ts';
+import { openCodex } from '../support/raw-codex.ts';
 import { oneInstallation, type Installation } from '../support/one-installation.ts';
 
 let installation: Installation;
@@ -136,5 +137,20 @@ describe('two gateways on one database', () => {
     const answers = await Promise.all(Array.from({ length: 12 }, (_each, n) => ask(n % 2 === 0 ? gateway : beside)));
     const statuses = answers.map(({ status }) => status).toSorted();
     expect(statuses).toEqual([200, 200, 200, ...Array.from({ length: 9 }, () => 429)]);
+  });
+
+  it('hold one limit of requests at once between them, and let the next in when one has ended', async () => {
+    await limit({ unit: 'concurrency', window: 'now', maximum: 1 });
+    anna.answers({ behaviour: 'F8', at: 'created' });
+    const arrived = installation.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+    const running = openCodex(gateway, key);
+    await arrived;
+    const refused = await ask(beside);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+    expect(refused.error).toMatchObject({ limit: { unit: 'concurrency', used: 1, maximum: 1 } });
+    // In the same process it waits for its place, and gets it when the other is settled.
+    const waiting = ask();
+    running.leave();
+    expect((await waiting).status).toBe(200);
   });
 });

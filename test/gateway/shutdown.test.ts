@@ -26,7 +26,7 @@ beforeAll(async () => {
   gateway = await open();
   anna = await gateway.link('anna', { percentPerAnswer: 0 });
   key = await gateway.key();
-  await gateway.change({ 'admission.queue_wait_ms': queueWaitMs });
+  await gateway.change({ 'admission.proxy_stream.wait_ms': queueWaitMs });
   await gateway.app.stop();
 });
 afterAll(() => installation.stop());

@@ -1,5 +1,6 @@
 /** What a request costs the database: counted on the wire, with everything that goes on beside it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limits } from '../../server/contract/limits.ts';
 import { askCodex } from '../support/codex-request.ts';
 import { countedLink, type CountedLink } from '../support/counted-link.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
@@ -46,6 +47,17 @@ describe('a request', () => {
     const cost = await perRequest(40, () => answered('known'));
     expect(cost).toBeGreaterThanOrEqual(2);
     expect(cost).toBeLessThan(2.5);
+  });
+
+  it('of a key with limits costs no more, let in or refused', async () => {
+    await gateway.call(limits.set, { key: 'test', unit: 'requests', window: 'day', model: null, maximum: 1_000 });
+    await gateway.call(limits.set, { key: 'test', unit: 'concurrency', window: 'now', model: null, maximum: 5 });
+    await answered('limited');
+    expect(await perRequest(20, () => answered('limited'))).toBeLessThan(2.5);
+    await gateway.call(limits.set, { key: 'test', unit: 'requests', window: 'day', model: null, maximum: 0 });
+    expect(await perRequest(20, () => answered('limited'))).toBeLessThan(2.5);
+    await gateway.call(limits.remove, { key: 'test', unit: 'requests', window: 'day', model: null });
+    await gateway.call(limits.remove, { key: 'test', unit: 'concurrency', window: 'now', model: null });
   });
 
   it('of a new conversation looks for it once as well', async () => {

@@ -9,8 +9,8 @@ const longestWaitMs = 61_000;
 /**
  * `plan_type: null` gives the client's only honest sentence for a pool; `resets_at` is the time it shows (wire spec
  * A8.2). A limit of the key is shown the same way where it takes long: of a plain 429 the client shows nothing, and a
- * wait it obeys in silence for however long. The promotion is where it shows a sentence of ours. Overload asks for no wait: without one the client tries five times and says that the model is at capacity, with
- * one it goes on for half a minute (measured with 0.169). A wait of the client's own is asked only where it is short: it obeys `retry-after` to the second.
+ * wait it obeys in silence for however long. The promotion is where it shows a sentence of ours. A short wait is obeyed
+ * to the second; of an overload, with a second to wait, the client asks again for half a minute (measured with 0.169).
  */
 export function renderCodexError(error: GatewayError): RenderedError {
   const { row, code, param, resetsAt, retryAfterMs, limit } = error;
@@ -20,12 +20,11 @@ export function renderCodexError(error: GatewayError): RenderedError {
       ? { plan_type: null, resets_at: resetsAt ? Math.ceil(resetsAt.getTime() / 1000) : null }
       : {};
   const type = isLongLimit ? 'usage_limit_reached' : row.type;
-  const asksToWait = retryAfterMs !== undefined && code !== 'server_is_overloaded';
   const recovery = recoveryOf(error);
   return {
     status: nativeStatusOf(error),
     headers: {
-      ...(asksToWait && { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
+      ...(retryAfterMs !== undefined && { 'retry-after': secondsOf(retryAfterMs) }),
       ...(isLongLimit && { 'x-codex-promo-message': inHeader(error.sentence) }),
       ...recovery?.headers,
     },
@@ -41,6 +40,11 @@ export function renderCodexError(error: GatewayError): RenderedError {
       },
     },
   };
+}
+
+/** A wait as `retry-after` says it. */
+export function secondsOf(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1000)));
 }
 
 /** A header holds no other characters; and the client goes on in its own words after a comma. */
