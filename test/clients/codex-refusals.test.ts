@@ -74,19 +74,6 @@ describe.each([newestCodex, oldestCodex])('what Codex %s shows, and how often it
     expect(await bench.statuses()).toEqual([200, 429]);
   });
 
-  it('asks again in silence until its key may run one more', async () => {
-    const name = `single ${version}`;
-    const { key, leave } = await takeTheOnlySeat(version, { seats: 2, name });
-    const limit = { key: name, unit: 'concurrency', window: 'now', maximum: 1 } as const;
-    await bench.gateway.call(limits.set, limit);
-    const codex = await bench.startCodex({ version, key, args: exec });
-    await bench.gateway.logged(({ status }) => status === 429, { count: 1, since: seatTaken });
-    await leave();
-    const run = await codex.finished;
-    expect(run.exitCode).toBe(0);
-    expect(reconnects(run)).toEqual([]);
-  });
-
   it('says that no account offers the model, after one request', async () => {
     await bench.link('anna', { models: ['gpt-6.1-sol'] });
     const run = await bench.codex({ version, key: await bench.key(), args: exec });
@@ -138,6 +125,31 @@ describe('when every seat stays taken', () => {
     expect(failureOf(run)).toBe(atCapacity);
     expect((await bench.statuses()).filter((status) => status === 503)).toHaveLength(times);
   });
+});
+
+describe('when its key runs all it may at once', () => {
+  it(`Codex ${newestCodex} waits as long as it is asked to, and goes on`, async () => {
+    const run = await runBesideAnother(newestCodex);
+    expect(run.exitCode).toBe(0);
+    expect(lastMessageOf(run)).toBe('Hello from the sandbox.');
+  });
+
+  // It knows no other answer by which to wait, and the next turn works.
+  it(`Codex ${oldestCodex} ends the turn`, async () => {
+    const run = await runBesideAnother(oldestCodex);
+    expect(run.exitCode).toBe(1);
+    expect(failureOf(run)).toContain('exceeded retry limit, last status: 429 Too Many Requests');
+  });
+
+  async function runBesideAnother(version: string): Promise<CodexRun> {
+    const name = `single ${version}`;
+    const { key, leave } = await takeTheOnlySeat(version, { seats: 2, name });
+    await bench.gateway.call(limits.set, { key: name, unit: 'concurrency', window: 'now', maximum: 1 });
+    const codex = await bench.startCodex({ version, key, args: exec });
+    await bench.gateway.logged(({ status }) => status === 429, { count: 1, since: seatTaken });
+    await leave();
+    return codex.finished;
+  }
 });
 
 /** Where the log stood when the seat was taken. */

@@ -9,8 +9,8 @@ const longestWaitMs = 61_000;
 /**
  * `plan_type: null` gives the client's only honest sentence for a pool; `resets_at` is the time it shows (wire spec
  * A8.2). A limit of the key is shown the same way where it takes long: of a plain 429 the client shows nothing, and a
- * wait it obeys in silence for however long. The promotion is where it shows a sentence of ours. A short wait is obeyed
- * to the second; of an overload, with a second to wait, the client asks again for half a minute (measured with 0.169).
+ * wait it obeys in silence for however long. The promotion is where it shows a sentence of ours. A short wait is
+ * obeyed to the second (0.169; 0.125 ends the turn with the status alone); of an overload, with a second to wait, the client asks again for half a minute (measured with 0.169).
  */
 export function renderCodexError(error: GatewayError): RenderedError {
   const { row, code, param, resetsAt, retryAfterMs, limit } = error;
