@@ -49,6 +49,7 @@ export function createEngine(
       return union.isOneCatalog && isAsListed ? union.etag : null;
     },
     onModelsEtag: (accountId, etag) => provider.freshness.noticed(accountId, etag),
+    savedResets: (accountId) => provider.resets.bank.credits(accountId),
     rescue: (ask) => provider.resets.rescue.rescue(ask),
     onAccountDead(id, reason) {
       markAccountClosed(db, { id, reason, at: clock.now() })

@@ -163,6 +163,25 @@ export const errorCodes = {
     nativeStatus: 400,
     message: 'The body has a content encoding this gateway does not decode; use gzip, deflate, zstd or none.',
   },
+  unsupported_multipart_file_create: {
+    ...client,
+    status: 400,
+    message: 'A file is announced as JSON (file_name, file_size, use_case); its bytes go to the address in the answer.',
+  },
+  image_generation_disabled: {
+    ...client,
+    status: 403,
+    nativeStatus: 400,
+    message: 'This Pool does not answer image requests. Its operator can switch them on.',
+  },
+  file_not_found: { ...client, status: 404, message: 'There is no such file for this API key, or it has expired.' },
+  file_assignment_conflict: {
+    ...client,
+    status: 409,
+    nativeStatus: 400,
+    message:
+      'The files of this request, or a file and what it goes on from, belong to different accounts, and none can read both. Upload the files again.',
+  },
   unsupported_media_type: { ...client, status: 415, nativeStatus: 400, message: 'The body must be application/json.' },
   compressed_request_too_large: {
     ...client,

@@ -38,6 +38,8 @@ export const routeClasses = {
   proxy_http: 'Plain requests',
   proxy_stream: 'Streams',
   proxy_compact: 'Compaction',
+  file_upload: 'Files',
+  audio_transcription: 'Dictation',
 } as const;
 export type RouteClass = keyof typeof routeClasses;
 
@@ -320,6 +322,7 @@ export const anchorKinds = {
   compaction: 'Compacted history',
   sealed: 'Encrypted reasoning',
   shed: 'A conversation whose account cannot open all of it',
+  file: 'Uploaded file',
 } as const;
 export type AnchorKind = keyof typeof anchorKinds;
 
@@ -327,6 +330,7 @@ export type AnchorKind = keyof typeof anchorKinds;
 export const continuationReasons = {
   previous_response: 'It goes on from an answer of this account',
   compaction: 'Only this account can read its compacted history',
+  file: 'Only this account has the file it refers to',
   turn_state: 'This account issued the state of its turn',
   idempotency_key: 'This account served the same request before',
   thread: 'This account served the conversation last',

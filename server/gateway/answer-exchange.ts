@@ -78,6 +78,8 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
     await untilDeadline(parts.continuity.recall(exchange), untilThen);
     // From here to the claim nothing waits, so a second first request of the conversation sees it.
     const continuation = parts.continuity.continuationOf(exchange);
+    if (exchange.ask.mustOwnFiles && !parts.continuity.ownsFiles(exchange))
+      throw new GatewayError('file_not_found', { param: 'file_id' });
     exchange.continuation = continuation;
     if (continuation.isTorn) throw refusalOfTorn(continuation);
     const eligible = (pinnedTo: string) =>
@@ -277,8 +279,9 @@ function finalRefusal(
 
 /** All attempts together have so long until an answer begins; after that the stream's own limits hold. */
 function createDeadline(exchange: Exchange, { clock }: EngineParts) {
+  const { ask, settings } = exchange;
   const limitMs =
-    exchange.settings[exchange.ask.isCompaction ? 'gateway.compact_timeout_ms' : 'gateway.precommit_timeout_ms'];
+    ask.service?.limitMs ?? settings[ask.isCompaction ? 'gateway.compact_timeout_ms' : 'gateway.precommit_timeout_ms'];
   const endsMs = clock.monotonicMs() + limitMs;
   const controller = new AbortController();
   const forward = () => controller.abort(exchange.signal.reason);

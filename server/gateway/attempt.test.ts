@@ -226,6 +226,7 @@ async function trying(
     rememberResponse: () => undefined,
     rememberCompaction: () => undefined,
     rememberSealed: () => undefined,
+    rememberFile: () => undefined,
   };
   const parts: AttemptParts = {
     codex: createCodexClient({ network, origin: 'https://provider.example' }),

@@ -14,6 +14,7 @@ import type { Continuity } from './continuity/continuity.ts';
 import { bodyToSend, type Attempt, type Exchange } from './exchange.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { judgeLateFailure, judgeRefusal, maxErrorBodyBytes } from './judge-response.ts';
+import { readFileId } from './read-file-id.ts';
 import { readAnswerFacts } from './read-answer-facts.ts';
 import { maxWholeAnswerBytes, readBodyStart, readWholeBody } from './read-whole-body.ts';
 import type { AnswerObserver } from './stream/observe-answer.ts';
@@ -27,7 +28,12 @@ export interface AttemptParts {
   readonly board: AccountBoard;
   readonly continuity: Pick<
     Continuity,
-    'issuedTurnState' | 'rememberTurnState' | 'rememberResponse' | 'rememberCompaction' | 'rememberSealed'
+    | 'issuedTurnState'
+    | 'rememberTurnState'
+    | 'rememberResponse'
+    | 'rememberCompaction'
+    | 'rememberSealed'
+    | 'rememberFile'
   >;
   readonly clock: Clock;
   readonly log: Log;
@@ -112,6 +118,7 @@ async function call(
     const answer = await parts.codex.call({
       account,
       credential,
+      root: ask.service?.root ?? '/backend-api/codex',
       path: ask.upstreamPath,
       body: exchange.shed?.accountId === account.id ? exchange.shed.body : bodyToSend(exchange),
       identityHeaders: ask.identityHeaders,
@@ -237,6 +244,8 @@ async function readWhole(
   for (const content of compactions) parts.continuity.rememberCompaction(content, account.id);
   for (const content of sealed) parts.continuity.rememberSealed(content, account.id);
   if (responseId !== null) parts.continuity.rememberResponse(exchange, { responseId, accountId: account.id });
+  const fileId = exchange.ask.service?.makesFile ? readFileId(body) : null;
+  if (fileId !== null) parts.continuity.rememberFile(exchange, { fileId, accountId: account.id });
   return { kind: 'answer', answer: { kind: 'whole', status: answer.status, headers, body } };
 }
 

@@ -13,9 +13,26 @@ import type { CompressedBody } from './compression/compress-request.ts';
 import type { Continuation } from './continuity/decide-continuation.ts';
 import type { Fault } from './faults.ts';
 
+/** What is asked beside inference: a plain call that is passed on (wire spec B14). */
+export interface AskedService {
+  /** Below the provider's origin, where the path begins. */
+  readonly root: '/backend-api' | '/backend-api/codex';
+  readonly routeClass: RouteClass;
+  /** All attempts together have so long until the whole answer is there. */
+  readonly limitMs: number;
+  /** No account's model list says anything of it. */
+  readonly isUnlisted: boolean;
+  /** The answer names a new file, which only its account will know. */
+  readonly makesFile: boolean;
+  /** What it sends is counted in tokens; of files and recordings the provider counts none. */
+  readonly hasTokens: boolean;
+}
+
 /** What the client asks, as far as the engine must know. The body itself stays opaque. */
 export interface Ask {
-  /** Path below the provider's `/backend-api/codex`, e.g. `/responses`. */
+  /** Null for inference. */
+  readonly service: AskedService | null;
+  /** Path below the provider's `/backend-api/codex`, or below the service's root, e.g. `/responses`. */
   readonly upstreamPath: string;
   /** The model that is asked of the provider. */
   readonly model: string;
@@ -51,6 +68,10 @@ export interface Ask {
   readonly previousResponseIds: readonly string[];
   /** Encrypted compaction contents in the input: only their maker can read them (wire spec B17). */
   readonly compactions: readonly string[];
+  /** Uploaded files it refers to: only the account they were uploaded to has them. */
+  readonly fileIds: readonly string[];
+  /** A file that this key did not upload is refused here; otherwise the provider may know it. */
+  readonly mustOwnFiles: boolean;
 }
 
 export interface Attempt {

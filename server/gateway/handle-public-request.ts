@@ -48,7 +48,7 @@ export async function handlePublicRequest(call: PublicCall, parts: GatewayParts)
       upstreamPath: '/responses',
       isCompaction: false,
     });
-    const ask = { ...asked, requestedModel: request.model, outputCap: request.outputCap };
+    const ask = { ...asked, requestedModel: request.model, outputCap: request.outputCap, mustOwnFiles: true };
     const exchange = openExchange({ ...call, client, ask, settings, signal: run.signal }, parts);
     if (refusal) throw refuse(exchange, { parts, refusal });
     const { clock, random } = parts;

@@ -1,10 +1,12 @@
 /** The story of one inference request, from the key to the last byte. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ResetBank } from '../accounts/resets/reset-bank.ts';
 import type { KeyBook } from '../api-keys/key-book.ts';
 import type { LimitBook } from '../api-keys/limit-book.ts';
 import type { UnionCatalog } from '../catalog/union-catalog.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
+import type { Admission } from './admission.ts';
 import { applyKeyPolicy } from './apply-key-policy.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
@@ -14,11 +16,14 @@ import type { RunningExchanges } from './running-exchanges.ts';
 import { refuse, serveExchange, type ServingParts } from './serve-exchange.ts';
 
 export interface GatewayParts extends ServingParts {
+  readonly admission: Admission;
   readonly keys: KeyBook;
   /** The model list of a Pool. */
   readonly catalogOf: (poolId: string) => UnionCatalog;
   readonly limits: LimitBook;
   readonly running: RunningExchanges;
+  /** What is kept of an account's saved resets. */
+  readonly savedResets: ResetBank['credits'];
   readonly settings: () => Settings;
   readonly readBody: (request: IncomingMessage, settings: Settings) => Promise<Buffer>;
 }
@@ -69,7 +74,8 @@ export function checkMediaType(contentType: string | undefined): void {
   if (!isJson) throw new GatewayError('unsupported_media_type');
 }
 
-function headerPairs(raw: readonly string[]): [string, string][] {
+/** Header pairs as they came. */
+export function headerPairs(raw: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
   return pairs;

@@ -31,7 +31,8 @@ export function openExchange(
     client,
     ask,
     endpoint: route.path,
-    routeClass: ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http',
+    routeClass:
+      ask.service?.routeClass ?? (ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http'),
     transport: ask.wantsStream ? 'http_sse' : 'http_json',
     settings,
     limits: parts.limits.of({ keyId: client.keyId, model: ask.model }),

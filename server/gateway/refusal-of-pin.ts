@@ -62,6 +62,7 @@ function sentenceOf(reason: ExclusionReason): string {
 
 /** It goes on from what two accounts made, so neither could read it all. */
 export function refusalOfTorn({ why }: Continuation): GatewayError {
+  if (why === 'file') return new GatewayError('file_assignment_conflict', { param: 'file_id' });
   return new GatewayError('pinned_continuation_unavailable', {
     detail: 'It goes on from what two accounts made, and neither can read what the other did.',
     continuity: { pinnedBy: why, reason: 'state_of_two_accounts' },

@@ -59,3 +59,17 @@ export const usagePaths = [
   '/api/codex/usage',
   '/wham/usage',
 ] as const;
+
+/** Paths under which they ask for the workspace of their account. */
+export const accountsCheckPaths = [
+  '/backend-api/wham/accounts/check',
+  '/api/codex/accounts/check',
+  '/wham/accounts/check',
+] as const;
+
+/** Paths under which they ask for saved resets; spending one is the operator's. */
+export const savedResetPaths = [
+  '/backend-api/wham/rate-limit-reset-credits',
+  '/api/codex/rate-limit-reset-credits',
+  '/wham/rate-limit-reset-credits',
+] as const;

@@ -57,8 +57,9 @@ export function questionOf(
 
 /** An effort of `none` asks for no reasoning, and no effort for whatever the model does by itself. */
 export function needsOf(
-  ask: Pick<Ask, 'requestedTier' | 'reasoningEffort' | 'wantsStream' | 'hasImages' | 'hasTools'>,
+  ask: Pick<Ask, 'service' | 'requestedTier' | 'reasoningEffort' | 'wantsStream' | 'hasImages' | 'hasTools'>,
 ): ModelNeeds {
+  if (ask.service?.isUnlisted) return { tier: null, abilities: [], isUnlisted: true };
   const abilities: ModelLack[] = ['responses'];
   if (ask.wantsStream) abilities.push('streaming');
   if (ask.hasImages) abilities.push('images');

@@ -15,6 +15,7 @@ const bytesPerToken = 4;
 /** What is set aside before dispatch, and what counts for as long as usage is not reported: of the bytes that are sent. */
 export function estimateOf(exchange: Exchange, prices: Prices): Amounts {
   const { ask, limits } = exchange;
+  if (ask.service && !ask.service.hasTokens) return nothingSetAside;
   const usual = ask.hasOpaqueContext ? opaqueOutputTokens : usualOutputTokens;
   // A cap lowers what is set aside and never raises it: a low cap must not refuse every request (product spec 5.3).
   const outputTokens = Math.min(usual, ask.outputCap ?? usual, limits.outputCap ?? usual);
@@ -30,6 +31,17 @@ export function estimateOf(exchange: Exchange, prices: Prices): Amounts {
   const cost = costOf({ model: ask.model, usage, requestedTier: ask.requestedTier, servedTier: null }, prices);
   return { ...usage, costMicros: cost.micros, costStatus: cost.status === 'priced' ? 'estimated' : cost.status };
 }
+
+const nothingSetAside: Amounts = {
+  inputTokens: 0,
+  cachedTokens: null,
+  cacheWriteTokens: null,
+  outputTokens: 0,
+  reasoningTokens: null,
+  totalTokens: 0,
+  costMicros: '0',
+  costStatus: 'estimated',
+};
 
 /** The request as it is recorded, whatever becomes of it. */
 export function requestRowOf(exchange: Exchange, processNumber: number): RequestRow {

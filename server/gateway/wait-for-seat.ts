@@ -6,7 +6,7 @@ import type { Exchange } from './exchange.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 
 export interface SeatParts {
-  readonly admission: Admission;
+  readonly admission: Pick<Admission, 'enter'>;
   readonly keys: Pick<KeyBook, 'whyEnded' | 'onChange'>;
   readonly records: Pick<RecordKeeper, 'reject'>;
 }

@@ -2,10 +2,20 @@
 import type { IncomingMessage } from 'node:http';
 import type Router from '@koa/router';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { accountsCheck, savedResets } from '../gateway/account-services.ts';
 import { handleRequest, type GatewayParts } from '../gateway/handle-request.ts';
+import { handleService } from '../gateway/handle-service.ts';
 import { modelListOf } from '../gateway/model-list.ts';
 import { poolUsage } from '../gateway/pool-usage.ts';
-import { gatewayRoutes, modelPaths, usagePaths, websocketPaths } from '../gateway/routes.ts';
+import {
+  accountsCheckPaths,
+  gatewayRoutes,
+  modelPaths,
+  savedResetPaths,
+  usagePaths,
+  websocketPaths,
+} from '../gateway/routes.ts';
+import { serviceRoutes } from '../gateway/services.ts';
 import type { Client } from '../api-keys/key-book.ts';
 import type { CallState } from './middleware.ts';
 
@@ -19,6 +29,17 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
         { request: ctx.req, response: ctx.res, requestId: ctx.state.requestId, clientAddress, route },
         parts,
       );
+    });
+  }
+
+  for (const route of serviceRoutes) {
+    router.post(route.path, async (ctx) => {
+      ctx.state.route = route.path;
+      ctx.respond = false;
+      const clientAddress = ctx.req.socket.remoteAddress ?? null;
+      const fileId = ctx.params['fileId'] ?? null;
+      const { req: request, res: response } = ctx;
+      await handleService({ request, response, requestId: ctx.state.requestId, clientAddress, route, fileId }, parts);
     });
   }
 
@@ -42,6 +63,23 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
       const accounts = parts.book.inPool(client.poolId);
       const rows = accounts.map((account) => ({ account, readings: parts.board.limits(account.id, null) }));
       ctx.body = poolUsage(rows, parts.clock.now());
+    });
+  }
+
+  for (const path of accountsCheckPaths) {
+    router.get(path, (ctx) => {
+      ctx.state.route = path;
+      const { poolId } = clientOf(ctx.req, parts);
+      ctx.body = accountsCheck({ clientAccountId: ctx.get('chatgpt-account-id') || undefined, poolId });
+    });
+  }
+
+  for (const path of savedResetPaths) {
+    router.get(path, async (ctx) => {
+      ctx.state.route = path;
+      const { poolId } = clientOf(ctx.req, parts);
+      const lists = await Promise.all(parts.book.inPool(poolId).map(({ id }) => parts.savedResets(id)));
+      ctx.body = savedResets(lists.flat());
     });
   }
 

@@ -23,6 +23,8 @@ export interface ModelNeeds {
   readonly tier: string | null;
   /** What the model must not lack. */
   readonly abilities: readonly ModelLack[];
+  /** Model lists say nothing of what is asked, so that they speak against nobody. */
+  readonly isUnlisted?: boolean;
 }
 
 export interface RoutingQuestion {
@@ -70,6 +72,7 @@ const reasonOfLack = {
 
 /** By the account's own list. What is not known speaks against nobody, except where a tier was asked for by name. */
 function missingAbility({ models }: AccountFacts, { model, needs }: RoutingQuestion): ExclusionReason | null {
+  if (needs.isUnlisted) return null;
   const abilities = models?.get(model);
   if (models !== null && !abilities) return 'model_not_offered';
   if (needs.tier !== null && !abilities?.tiers.has(needs.tier)) return 'tier_not_offered';

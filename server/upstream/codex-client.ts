@@ -5,7 +5,8 @@ import type { HttpAnswer, Network } from '../world/world.ts';
 export interface CodexCall {
   readonly account: AccountFacts;
   readonly credential: Credential;
-  /** Path below `/backend-api/codex`. */
+  readonly root: '/backend-api' | '/backend-api/codex';
+  /** Path below the root. */
   readonly path: string;
   readonly body: Buffer;
   readonly identityHeaders: readonly (readonly [name: string, value: string])[];
@@ -26,7 +27,7 @@ export function createCodexClient({ network, origin }: { network: Network; origi
     call(call) {
       return network.call('inference', {
         method: 'POST',
-        url: `${call.account.backendOrigin ?? origin}/backend-api/codex${call.path}`,
+        url: `${call.account.backendOrigin ?? origin}${call.root}${call.path}`,
         headers: codexHeaders(call),
         body: call.body,
         signal: call.signal,

@@ -33,6 +33,19 @@ const surface: Readonly<Record<string, 'anybody' | 'api key' | 'admin token'>> =
   'POST /backend-api/codex/v1/chat/completions': 'api key',
   'GET /v1/models': 'api key',
   'GET /v1/models/:model': 'api key',
+  'POST /backend-api/files': 'api key',
+  'POST /backend-api/files/:fileId/uploaded': 'api key',
+  'POST /backend-api/transcribe': 'api key',
+  'POST /backend-api/codex/images/generations': 'api key',
+  'POST /backend-api/codex/images/edits': 'api key',
+  'POST /backend-api/codex/alpha/search': 'api key',
+  'GET /backend-api/wham/accounts/check': 'api key',
+  'GET /api/codex/accounts/check': 'api key',
+  'GET /wham/accounts/check': 'api key',
+  // Without what spends one.
+  'GET /backend-api/wham/rate-limit-reset-credits': 'api key',
+  'GET /api/codex/rate-limit-reset-credits': 'api key',
+  'GET /wham/rate-limit-reset-credits': 'api key',
 
   // They say 426 and nothing else: Codex then uses HTTP.
   'GET /backend-api/codex/responses': 'anybody',

@@ -30,6 +30,7 @@ export function prefixOf(keyId: string): string {
 
 export function makeAsk(overrides: Partial<Ask> = {}): Ask {
   return {
+    service: null,
     upstreamPath: '/responses',
     model: 'gpt-5.5',
     requestedModel: overrides.model ?? 'gpt-5.5',
@@ -50,6 +51,8 @@ export function makeAsk(overrides: Partial<Ask> = {}): Ask {
     idempotencyKey: null,
     previousResponseIds: [],
     compactions: [],
+    fileIds: [],
+    mustOwnFiles: false,
     ...overrides,
   };
 }

@@ -13,6 +13,8 @@ import {
   type StoredRedemption,
 } from './reset-store.ts';
 
+export type { StoredCredit };
+
 export interface ResetBank {
   /** Asks for the list and keeps it. @throws GatewayError `resets_not_read` */
   read(account: ReadingAsk['account']): Promise<readonly StoredCredit[]>;

@@ -25,6 +25,8 @@ export const anchorLifeMs = {
   response: 24 * hourMs,
   /** A conversation may be picked up again after weeks, and its compaction is lost without its maker. */
   compaction: 90 * 24 * hourMs,
+  /** The provider forgets a file that nobody uses after a day or so (v1 spec 1.3). */
+  file: 24 * hourMs,
   /** Asked for only when an account cannot open it, and dispensable then. */
   sealed: 7 * 24 * hourMs,
 } as const satisfies Partial<Record<AnchorKind, number>>;

@@ -30,6 +30,10 @@ export interface Continuity {
   issuedTurnState(exchange: Exchange, accountId: string): boolean;
   rememberTurnState(exchange: Exchange, made: { turnState: string; accountId: string }): void;
   rememberResponse(exchange: Exchange, made: { responseId: string; accountId: string }): void;
+  /** The file is at this account, for a day. */
+  rememberFile(exchange: Exchange, made: { fileId: string; accountId: string }): void;
+  /** Did this key upload every file that the request refers to? */
+  ownsFiles(exchange: Exchange): boolean;
   rememberCompaction(encryptedContent: string, accountId: string): void;
   /** Other encrypted content, which is dispensable where its account is. */
   rememberSealed(encryptedContent: string, accountId: string): void;
@@ -69,9 +73,9 @@ export function createContinuity({ pool, clock, log }: { pool: Queryable; clock:
         await anchors.load(leadingNamesOf(exchange), shed ? [shed] : []);
       } catch (error) {
         log.warn('anchors_not_read', { requestId: exchange.id, ...errorFacts(error) });
-        const { compactions, previousResponses } = namesOf(exchange);
-        const isPinKnown = ownerOfFirst([...compactions, ...previousResponses]) !== null;
-        if (compactions.length + previousResponses.length > 0 && !isPinKnown)
+        const { compactions, previousResponses, files } = namesOf(exchange);
+        const pins = [...compactions, ...previousResponses, ...files];
+        if (pins.length > 0 && ownerOfFirst(pins) === null)
           throw new GatewayError('database_unavailable', { cause: error, retryAfterMs: 2_000 });
       }
     },
@@ -82,6 +86,7 @@ export function createContinuity({ pool, clock, log }: { pool: Queryable; clock:
       const decided = decideContinuation({
         previousResponses: names.previousResponses.flatMap((name) => anchors.ownerOf(name) ?? []),
         compaction: ownerOfFirst(names.compactions),
+        files: names.files.flatMap((name) => anchors.ownerOf(name) ?? []),
         turnState: ownerOfFirst([names.turnState]),
         idempotencyKey: ownerOfFirst([names.idempotency]),
         thread: ownerOfFirst(names.thread),
@@ -126,6 +131,10 @@ export function createContinuity({ pool, clock, log }: { pool: Queryable; clock:
 
     rememberResponse: (exchange, { responseId, accountId }) =>
       rememberOfKey('response', { exchange, text: responseId, accountId }),
+
+    rememberFile: (exchange, { fileId, accountId }) => rememberOfKey('file', { exchange, text: fileId, accountId }),
+
+    ownsFiles: (exchange) => namesOf(exchange).files.every((name) => anchors.ownerOf(name) !== null),
 
     rememberCompaction: (encryptedContent, accountId) =>
       anchors.bind(nameOfContent('compaction', encryptedContent), { accountId, lifeMs: anchorLifeMs.compaction }),

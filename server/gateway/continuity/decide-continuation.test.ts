@@ -13,6 +13,7 @@ const maybe = fc.option(account);
 const evidence: fc.Arbitrary<ContinuityEvidence> = fc.record({
   previousResponses: fc.array(account, { maxLength: 2 }),
   compaction: maybe,
+  files: fc.array(account, { maxLength: 2 }),
   turnState: maybe,
   idempotencyKey: maybe,
   thread: maybe,
@@ -24,6 +25,7 @@ const evidence: fc.Arbitrary<ContinuityEvidence> = fc.record({
   isPromptCacheRoute: fc.boolean(),
 });
 const nothing: ContinuityEvidence = {
+  files: [],
   previousResponses: [],
   compaction: null,
   turnState: null,
@@ -42,10 +44,14 @@ describe('what a request carries', () => {
     fc.assert(
       fc.property(evidence, (each) => {
         const { pinnedTo, prefers, isTorn, why } = decideContinuation(each);
-        const makers = [...each.previousResponses, ...(each.compaction === null ? [] : [each.compaction])];
+        const makers = [
+          ...each.previousResponses,
+          ...(each.compaction === null ? [] : [each.compaction]),
+          ...each.files,
+        ];
         expect(pinnedTo).toBe(makers[0] ?? null);
         expect(isTorn).toBe(new Set(makers).size > 1);
-        expect(['previous_response', 'compaction'].includes(why)).toBe(pinnedTo !== null);
+        expect(['previous_response', 'compaction', 'file'].includes(why)).toBe(pinnedTo !== null);
         // A need leaves no room for habits.
         if (pinnedTo !== null) expect(prefers).toBeNull();
       }),
@@ -55,7 +61,7 @@ describe('what a request carries', () => {
   it('prefers by turn state, then by a repeated request, then by the conversation', () => {
     fc.assert(
       fc.property(evidence, (each) => {
-        fc.pre(each.previousResponses.length === 0 && each.compaction === null);
+        fc.pre(each.previousResponses.length === 0 && each.compaction === null && each.files.length === 0);
         const { prefers, pinnedTo } = decideContinuation(each);
         expect([pinnedTo, prefers]).toEqual([null, each.turnState ?? each.idempotencyKey ?? each.thread]);
       }),
@@ -76,6 +82,15 @@ describe('what a request carries', () => {
       { pinnedTo: 'anna', isTorn: false },
     ],
     [{ previousResponses: ['anna'], compaction: 'ben' }, { isTorn: true }],
+    [
+      { files: ['anna', 'anna'], thread: 'ben' },
+      { pinnedTo: 'anna', isTorn: false, why: 'file' },
+    ],
+    [{ files: ['anna', 'ben'] }, { isTorn: true, why: 'file' }],
+    [
+      { previousResponses: ['anna'], files: ['ben'] },
+      { isTorn: true, why: 'file' },
+    ],
     [
       { turnState: 'anna', thread: 'ben' },
       { prefers: 'anna', why: 'turn_state' },

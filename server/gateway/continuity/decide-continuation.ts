@@ -8,6 +8,8 @@ import type { ContinuationReason, LocalityWord } from '../../contract/vocabulary
 export interface ContinuityEvidence {
   /** Makers of the answers it goes on from; an id that nobody here knows proves nothing and is not among them. */
   readonly previousResponses: readonly string[];
+  /** Accounts of the files it refers to, as far as they are known. */
+  readonly files: readonly string[];
   /** Maker of the newest compaction in its input. */
   readonly compaction: string | null;
   readonly turnState: string | null;
@@ -57,15 +59,15 @@ export function seedOf(facts: SeedFacts, locality: LocalityWord): string {
 
 /** @example decideContinuation({ ...nothing, compaction: 'a', thread: 'b' }) // pinned to a */
 export function decideContinuation(evidence: ContinuityEvidence): Omit<Continuation, 'seed'> {
-  const { previousResponses, compaction, turnState, idempotencyKey, thread } = evidence;
-  const makers = new Set([...previousResponses, ...(compaction === null ? [] : [compaction])]);
+  const { previousResponses, compaction, files, turnState, idempotencyKey, thread } = evidence;
+  const makers = new Set([...previousResponses, ...(compaction === null ? [] : [compaction]), ...files]);
   const [maker] = makers;
   if (maker !== undefined) {
     return {
       pinnedTo: maker,
       isTorn: makers.size > 1,
       prefers: null,
-      why: previousResponses.length > 0 ? 'previous_response' : 'compaction',
+      why: whyPinned(evidence, { isTorn: makers.size > 1 }),
       locality: 'pinned',
     };
   }
@@ -82,6 +84,16 @@ export function decideContinuation(evidence: ContinuityEvidence): Omit<Continuat
     why: locality === 'applied' ? 'prompt_cache' : why,
     locality,
   };
+}
+
+/** Where two accounts are needed and a file is one of the things, the file is what can be had again. */
+function whyPinned(
+  { previousResponses, compaction, files }: ContinuityEvidence,
+  { isTorn }: { isTorn: boolean },
+): ContinuationReason {
+  if (isTorn && files.length > 0) return 'file';
+  if (previousResponses.length > 0) return 'previous_response';
+  return compaction === null ? 'file' : 'compaction';
 }
 
 function firstOf(

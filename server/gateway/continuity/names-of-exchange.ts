@@ -18,6 +18,7 @@ export interface ExchangeNames {
   readonly previousResponses: readonly AnchorName[];
   /** The newest first: it stands for all before it. */
   readonly compactions: readonly AnchorName[];
+  readonly files: readonly AnchorName[];
 }
 
 const known = new WeakMap<Exchange, ExchangeNames>();
@@ -31,9 +32,9 @@ export function namesOf(exchange: Exchange): ExchangeNames {
 
 /** All that decide where it goes, for reading what is stored. */
 export function leadingNamesOf(exchange: Exchange): AnchorName[] {
-  const { thread, idempotency, turnState, previousResponses, compactions } = namesOf(exchange);
+  const { thread, idempotency, turnState, previousResponses, compactions, files } = namesOf(exchange);
   const single = [idempotency, turnState].filter((name) => name !== null);
-  return [...thread, ...single, ...previousResponses, ...compactions];
+  return [...thread, ...single, ...previousResponses, ...compactions, ...files];
 }
 
 function readNames(exchange: Exchange): ExchangeNames {
@@ -50,6 +51,7 @@ function readNames(exchange: Exchange): ExchangeNames {
     turnState: ask.turnState === null ? null : ofKey('turn_state', ask.turnState),
     previousResponses: ask.previousResponseIds.map((each) => ofKey('response', each)),
     compactions: ask.compactions.toReversed().map((each) => nameOfContent('compaction', each)),
+    files: ask.fileIds.map((each) => ofKey('file', each)),
   };
 }
 

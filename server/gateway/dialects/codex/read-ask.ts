@@ -5,6 +5,7 @@
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { JsonSyntaxError, readSpan, scanArray, scanObject, type Member, type Span } from '../../../lib/json-spans.ts';
 import type { Ask } from '../../exchange.ts';
+import { fileIdsIn } from './read-file-ids.ts';
 import { previousResponseHeader, readNames } from './read-names.ts';
 import { hasOpaqueContext, outputCapOf } from './output-needs.ts';
 
@@ -27,6 +28,7 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
   const effort = effortOf(body, memberOf(members, 'reasoning'));
   const header = (name: string) => headers.find(([each]) => each.toLowerCase() === name)?.[1] || undefined;
   return {
+    service: null,
     upstreamPath,
     model,
     requestedModel,
@@ -40,13 +42,13 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
     outputCap: outputCapOf(body, members),
     hasOpaqueContext: hasOpaqueContext(body, members),
     body,
-    identityHeaders: headers
-      .map(([name, value]) => [name.toLowerCase(), value] as const)
-      .filter(([name]) => travelsOn(name)),
+    identityHeaders: identityHeadersOf(headers),
     turnState: header('x-codex-turn-state') ?? null,
     ...readNames({ header, previousResponseId: text('previous_response_id') }),
     promptCacheKey: text('prompt_cache_key')?.trim() || null,
     compactions: compactionsOf(body, memberOf(members, 'input')),
+    fileIds: fileIdsIn(body, memberOf(members, 'input')),
+    mustOwnFiles: false,
   };
 }
 
@@ -189,6 +191,10 @@ const travellingNames = new Set([
  * forwarding headers are not on it and so cannot leave. Turn state goes its own way, and what names an earlier answer
  * is the gateway's to read.
  */
+export function identityHeadersOf(headers: CodexRequest['headers']): Ask['identityHeaders'] {
+  return headers.map(([name, value]) => [name.toLowerCase(), value] as const).filter(([name]) => travelsOn(name));
+}
+
 function travelsOn(name: string): boolean {
   return travellingNames.has(name) || (name.startsWith('x-codex-') && !stayingNames.has(name));
 }

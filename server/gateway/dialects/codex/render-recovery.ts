@@ -44,5 +44,7 @@ function notesOn(pinnedBy: string): string[] {
   const notes = ['Nothing was sent to another account: it could not have read what this conversation carries.'];
   if (pinnedBy === 'compaction')
     notes.push('A compaction item cannot be read by any other account: leave it out and send what it stood for.');
+  if (pinnedBy === 'file')
+    notes.push('A file cannot be read by any other account: upload it again and refer to the new one.');
   return notes;
 }
