@@ -10,6 +10,7 @@ import { createEngine } from './assembly/engine.ts';
 import { createHousekeeping } from './assembly/housekeeping.ts';
 import { createProvider } from './assembly/provider.ts';
 import type { Config, Secrets } from './environment.ts';
+import { createClientSessions } from './gateway/client-sessions.ts';
 import { mountAdminApi, mountNoAdminApi } from './http/admin-api.ts';
 import type { AdminDispatch } from './http/admin-dispatch.ts';
 import { mountGateway } from './http/gateway-routes.ts';
@@ -62,6 +63,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   const provider = createProvider(storage, { config, world, books });
   await provider.resets.rescue.reload();
   const engine = createEngine(storage, { world, books, provider });
+  const sessions = createClientSessions(engine);
   const housekeeping = createHousekeeping(storage, { config, world, books, provider });
   const dispatch = createAdministrator(storage, { world, books, provider, engine, housekeeping });
   const work: { stop(): Promise<void> }[] = [];
@@ -86,7 +88,12 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   async function serve(): Promise<{ url: string; port: number }> {
     await housekeeping.sweep();
     const { bindAddress, publicHost, port } = config;
-    server = createHttpServer({ world, ingress: createIngress({ bindAddress, publicHost }), mounts: mounts() });
+    server = createHttpServer({
+      world,
+      ingress: createIngress({ bindAddress, publicHost }),
+      mounts: mounts(),
+      upgrades: config.servesClients ? { engine, sessions } : null,
+    });
     const address = await listen(server, { port, host: bindAddress });
     storage.claim.publish({ url: address.url });
     work.push(startRepeating({ name: 'save_readings', everyMs: saveReadingsMs, run: books.saveReadings }, world));
@@ -100,7 +107,9 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   async function close(): Promise<void> {
     isStopping = true;
     const closed = server ? closeServer(server) : Promise.resolve();
+    sessions.drain();
     await engine.running.stop(config.drainLimitMs);
+    await sessions.stop();
     server?.closeAllConnections();
     await closed;
     await Promise.all([housekeeping.runner.stop(), ...work.map((each) => each.stop())]);

@@ -116,6 +116,21 @@ export const errorCodes = {
   method_not_allowed: { ...client, status: 405, message: 'This address does not answer that method.' },
   conflict: { ...client, status: 409, message: 'This conflicts with what exists already.' },
   websocket_not_offered: { ...client, status: 426, message: 'Websockets are not offered here; use HTTP.' },
+  websocket_upgrade_required: {
+    ...client,
+    status: 400,
+    message: 'This address takes POST requests and websockets. Ask for one with "Upgrade: websocket".',
+  },
+  websocket_queue_full: {
+    ...client,
+    status: 503,
+    message: 'Too many turns wait on this websocket. Send the next one when an answer is complete.',
+  },
+  duplicate_turn: {
+    ...client,
+    status: 409,
+    message: 'A turn with this id was already taken on this websocket. It was not asked again.',
+  },
   model_not_allowed: { ...client, status: 403, nativeStatus: 400, message: 'This API key may not use this model.' },
   reasoning_effort_not_allowed: {
     ...client,

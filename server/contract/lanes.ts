@@ -13,6 +13,7 @@ export interface Lane {
 export const lanes = {
   proxy_http: { label: 'plain requests', seats: 32, queue: 128, waitMs: 10_000 },
   proxy_stream: { label: 'streams', seats: 24, queue: 96, waitMs: 10_000 },
+  proxy_websocket: { label: 'turns of websockets', seats: 24, queue: 96, waitMs: 10_000 },
   proxy_compact: { label: 'compactions', seats: 8, queue: 32, waitMs: 10_000 },
   file_upload: { label: 'calls about files', seats: 4, queue: 8, waitMs: 5_000 },
   audio_transcription: { label: 'transcriptions', seats: 4, queue: 8, waitMs: 5_000 },

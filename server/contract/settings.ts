@@ -94,6 +94,21 @@ export const settings = {
     label: 'Hold-back time',
     help: 'How long the first bookkeeping events of a stream wait, so that an early failure can still move to another account.',
   }),
+  'gateway.websockets_enabled': setting(z.boolean(), {
+    default: true,
+    label: 'Websockets',
+    help: 'Whether clients may speak over websockets; when not, they are told to use HTTP, which Codex does without a word.',
+  }),
+  'gateway.max_websockets': setting(seats, {
+    default: 1000,
+    label: 'Open websockets',
+    help: 'Websockets of clients open at the same time; more are refused with 503.',
+  }),
+  'gateway.websocket_idle_timeout_ms': setting(z.number().int().min(60_000).max(3_600_000), {
+    default: 1_800_000,
+    label: 'Websocket idle time',
+    help: 'How long a client may keep a websocket open without asking anything.',
+  }),
   ...laneSettings(),
   'circuit.failure_threshold': setting(z.number().int().min(1).max(100), {
     default: 3,

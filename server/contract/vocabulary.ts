@@ -37,6 +37,7 @@ export const ApiKeyStatus = wordsOf(apiKeyStatuses);
 export const routeClasses = {
   proxy_http: 'Plain requests',
   proxy_stream: 'Streams',
+  proxy_websocket: 'Websocket turns',
   proxy_compact: 'Compaction',
   file_upload: 'Files',
   audio_transcription: 'Dictation',
@@ -83,6 +84,7 @@ export const limitWindowsOf: Readonly<Record<LimitUnit, readonly LimitWindow[]>>
 export const transports = {
   http_json: 'HTTP, JSON answer',
   http_sse: 'HTTP, event stream',
+  websocket: 'Websocket',
 } as const;
 export type Transport = keyof typeof transports;
 

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Client } from '../api-keys/key-book.ts';
 import type { LimitBook } from '../api-keys/limit-book.ts';
 import type { Settings } from '../contract/settings.ts';
+import type { RouteClass } from '../contract/vocabulary.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
 import type { Clock } from '../world/world.ts';
 import { readClientName } from './client-name.ts';
@@ -19,21 +20,22 @@ export interface ExchangeStart {
   readonly settings: Settings;
   /** Aborts when the client leaves, or when the gateway stops and will not wait longer. */
   readonly signal: AbortSignal;
+  /** A turn of a websocket; else a request of HTTP. */
+  readonly isTurn?: boolean;
 }
 
 export function openExchange(
   start: ExchangeStart,
   parts: { clock: Clock; limits: LimitBook; pools: PoolBook },
 ): Exchange {
-  const { requestId, request, route, clientAddress, client, ask, settings, signal } = start;
+  const { requestId, request, route, clientAddress, client, ask, settings, signal, isTurn = false } = start;
   return {
     id: requestId,
     client,
     ask,
     endpoint: route.path,
-    routeClass:
-      ask.service?.routeClass ?? (ask.isCompaction ? 'proxy_compact' : ask.wantsStream ? 'proxy_stream' : 'proxy_http'),
-    transport: ask.wantsStream ? 'http_sse' : 'http_json',
+    routeClass: isTurn ? 'proxy_websocket' : routeClassOf(ask),
+    transport: isTurn ? 'websocket' : ask.wantsStream ? 'http_sse' : 'http_json',
     settings,
     limits: parts.limits.of({ keyId: client.keyId, model: ask.model }),
     routing: parts.pools.routingOf(client.poolId),
@@ -54,4 +56,10 @@ export function openExchange(
     responseStatus: null,
     responseBytes: 0,
   };
+}
+
+function routeClassOf({ service, isCompaction, wantsStream }: Ask): RouteClass {
+  if (service) return service.routeClass;
+  if (isCompaction) return 'proxy_compact';
+  return wantsStream ? 'proxy_stream' : 'proxy_http';
 }

@@ -46,7 +46,7 @@ export function isPublicPath(path: string): boolean {
   return plain === '/v1' || path.startsWith('/v1/') || publicRoutes.some((route) => route.path === plain);
 }
 
-/** Paths on which a websocket could be asked for; until it is offered they answer 426, which clients take silently. */
+/** Paths on which a websocket may be asked for. */
 export const websocketPaths = ['/backend-api/codex/responses', '/backend-api/codex/v1/responses'] as const;
 
 /** Paths of the Pool's model list. */

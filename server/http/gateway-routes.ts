@@ -1,4 +1,4 @@
-/** Mounts the client-facing paths: inference, the model list, limits, and the answer to a websocket that is not offered. */
+/** Mounts the client-facing paths: inference, the model list, limits, and what a plain request for a websocket is told. */
 import type { IncomingMessage } from 'node:http';
 import type Router from '@koa/router';
 import { GatewayError } from '../contract/gateway-error.ts';
@@ -86,7 +86,9 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
   for (const path of websocketPaths) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      throw new GatewayError('websocket_not_offered');
+      clientOf(ctx.req, parts);
+      const isOffered = parts.settings()['gateway.websockets_enabled'];
+      throw new GatewayError(isOffered ? 'websocket_upgrade_required' : 'websocket_not_offered');
     });
   }
 }

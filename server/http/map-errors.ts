@@ -43,11 +43,11 @@ export function sendError(error: unknown, { call, log, clock }: { call: FailedCa
   }
   const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
   if (known.code === 'internal_error') log.error('internal_error', { requestId, ...errorFacts(error) });
-  send(response, { requestId, rendered: render(known, { path, now: clock.now() }) });
+  send(response, { requestId, rendered: renderHttpError(known, { path, now: clock.now() }) });
 }
 
 /** Native paths speak the Codex client's dialect; the admin paths ours, with the field at fault. */
-function render(error: GatewayError, { path, now }: { path: string; now: Date }): RenderedError {
+export function renderHttpError(error: GatewayError, { path, now }: { path: string; now: Date }): RenderedError {
   if (isPublicPath(path)) return renderOpenAiError(error, now);
   if (path.startsWith('/admin/')) {
     const { code, sentence, param, retryAfterMs } = error;

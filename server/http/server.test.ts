@@ -50,6 +50,7 @@ beforeEach(async () => {
           });
       },
     ],
+    upgrades: null,
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -149,12 +150,12 @@ describe('an address', () => {
     expect(await raw('GET /healthz HTTP/1.0\r\n\r\n')).toContain('host_not_allowed');
   });
 
-  it('offers no websocket, and says so with the status that Codex takes without a word', async () => {
+  it('offers no websocket where no clients are served', async () => {
     const answer = await raw(
       `GET ${native} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
     );
-    expect(answer).toMatch(/^HTTP\/1\.1 426 /);
-    expect(answer).toContain('"code":"websocket_not_offered"');
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    expect(answer).toContain('{"detail":"Not Found"}');
   });
 
   it('ignores an offer of HTTP/2 and answers the request itself', async () => {

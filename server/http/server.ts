@@ -5,7 +5,7 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { errorFacts } from '../observe/log.ts';
-import { websocketPaths } from '../gateway/routes.ts';
+import { answerUpgrade, type UpgradeParts } from './upgrades.ts';
 import { createMiddleware, type CallState, type MiddlewareParts } from './middleware.ts';
 
 /** Puts a room's paths on the router. */
@@ -14,6 +14,8 @@ export type MountRoutes = (router: Router<CallState>) => void;
 export interface HttpServerParts extends MiddlewareParts {
   /** Each mounts its paths; the order does not matter, paths do not overlap. */
   readonly mounts: readonly MountRoutes[];
+  /** What websockets need; null where no clients are served. */
+  readonly upgrades: UpgradeParts | null;
 }
 
 /** A client that sends no complete head in this time is not one of ours (slowloris). */
@@ -58,29 +60,14 @@ export function createHttpServer(parts: HttpServerParts): Server {
     });
     void handle(request, response);
   });
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => refuseUpgrade(request, { socket, parts }));
+  server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    const { upgrades, ingress, world } = parts;
+    const requestId = world.random.id();
+    answerUpgrade({ request, connection, head }, { ingress, parts: upgrades, world, requestId });
+  });
   server.on('clientError', (_error: Error, socket: Duplex) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     else socket.destroy();
   });
   return server;
-}
-
-/** 426 makes Codex use HTTP for the rest of its session, without a word to the user (wire spec A7.3). */
-function refuseUpgrade(request: IncomingMessage, { socket, parts }: { socket: Duplex; parts: HttpServerParts }): void {
-  const route = (request.url ?? '').split('?', 1)[0] ?? '';
-  const isKnown = (websocketPaths as readonly string[]).includes(route);
-  parts.world.log.info('upgrade_refused', { method: request.method, route: isKnown ? route : 'unknown', status: 426 });
-  const body = JSON.stringify({
-    error: {
-      message: new GatewayError('websocket_not_offered').sentence,
-      type: 'invalid_request_error',
-      code: 'websocket_not_offered',
-      param: null,
-    },
-  });
-  socket.on('error', () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 426 Upgrade Required\r\nconnection: close\r\nupgrade: HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

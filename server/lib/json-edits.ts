@@ -23,15 +23,23 @@ export function putMember({ bytes, start, members }: Place, { key, value }: { ke
   return [{ start: at, end: at, value: `${last ? ',' : ''}${JSON.stringify(key)}:${text}` }];
 }
 
-/** Takes a member out with the comma before it; the first, which has none, with the one behind. */
-export function takeOutMember({ bytes, start, members }: Place, key: string): Edit[] {
-  const index = members.findLastIndex((each) => each.key === key);
-  const member = members[index];
-  if (!member) return [];
-  const before = members[index - 1];
-  if (before) return [{ start: before.end, end: member.end, value: '' }];
-  const end = members.length > 1 ? bytes.indexOf(comma, member.end) + 1 : member.end;
-  return [{ start: start + 1, end, value: '' }];
+/**
+ * Takes members out, each with the comma before it; those in front, which have none, with the comma behind. A name that
+ * stands twice goes twice.
+ */
+export function takeOutMembers({ bytes, start, members }: Place, keys: readonly string[]): Edit[] {
+  const edits: Edit[] = [];
+  let end = start + 1;
+  let hasKept = false;
+  members.forEach((member, index) => {
+    const next = members[index + 1];
+    if (keys.includes(member.key)) {
+      const isLast = !hasKept && next && !keys.includes(next.key);
+      edits.push({ start: end, end: isLast ? bytes.indexOf(comma, member.end) + 1 : member.end, value: '' });
+    } else hasKept = true;
+    end = member.end;
+  });
+  return edits;
 }
 
 /** Compares words and switches; anything long is something else, and is not built to find that out. */

@@ -47,9 +47,9 @@ const surface: Readonly<Record<string, 'anybody' | 'api key' | 'admin token'>> =
   'GET /api/codex/rate-limit-reset-credits': 'api key',
   'GET /wham/rate-limit-reset-credits': 'api key',
 
-  // They say 426 and nothing else: Codex then uses HTTP.
-  'GET /backend-api/codex/responses': 'anybody',
-  'GET /backend-api/codex/v1/responses': 'anybody',
+  // For websockets.
+  'GET /backend-api/codex/responses': 'api key',
+  'GET /backend-api/codex/v1/responses': 'api key',
 
   'POST /admin/api/:name': 'admin token',
 };
@@ -57,8 +57,6 @@ const surface: Readonly<Record<string, 'anybody' | 'api key' | 'admin token'>> =
 const statusForAnybody: Readonly<Record<string, number>> = {
   'GET /healthz': 200,
   'GET /readyz': 200,
-  'GET /backend-api/codex/responses': 426,
-  'GET /backend-api/codex/v1/responses': 426,
 };
 
 describe('the routes', () => {

@@ -24,13 +24,15 @@ export interface ClientBench extends CodexRunner {
   readonly gateway: ServerProcess;
   /** Ends the gateway without warning. */
   kill9(): Promise<void>;
+  /** Stops the gateway as its user would. */
+  quit(): Promise<void>;
   /** Starts the gateway again, at its old address. */
   restart(): Promise<void>;
   /** Makes a sandbox account and imports it, as a person would with an auth.json. */
   link(name: string, seed?: Partial<AccountSeed>): Promise<SandboxAccount>;
   /** Makes a Pool key and gives its secret. */
   key(options?: { name?: string; allowedModels?: string[]; policy?: Partial<KeyPolicy> }): Promise<string>;
-  change(name: SettingName, value: number): Promise<void>;
+  change(name: SettingName, value: number | boolean): Promise<void>;
   /** Statuses of the inference requests the gateway answered since the last call of `fresh`, from its access log. */
   statuses(): Promise<number[]>;
   /** Waits until so many requests are settled since the last call of `fresh`, and gives all of them, oldest first. */
@@ -57,6 +59,7 @@ export async function openClientBench(): Promise<ClientBench> {
       return server.gateway;
     },
     kill9: server.kill9,
+    quit: server.quit,
     restart: server.restart,
     async link(name, seed) {
       const account = sandbox.account(name, seed);
@@ -137,6 +140,10 @@ async function createGatewayProcess({ dataFolder, sandbox }: { dataFolder: strin
     async kill9() {
       await gateway.kill9();
       await pool.end();
+    },
+    async quit() {
+      await pool.end();
+      await gateway.stop();
     },
     async restart() {
       gateway = await startServer({ dataFolder, env, port: gateway.port });

@@ -123,17 +123,3 @@ describe('a failure that the gateway can mend', () => {
     expect(await bench.statuses()).toEqual([429, 200]);
   });
 });
-
-describe('websockets, until they are offered', () => {
-  it.each([newestCodex, oldestCodex])('are refused so that Codex %s uses HTTP without a word', async (version) => {
-    await bench.link('anna');
-    const provider = ['env_key = "CODEX_POOLER_API_KEY"', 'supports_websockets = true'];
-    const run = await bench.codex({ version, key: await bench.key(), provider, args: exec('say hello') });
-    expect(lastMessageOf(run)).toBe('Hello from the sandbox.');
-    expect(run.stdout).not.toMatch(/Reconnecting|Falling back/);
-    // One line of its own trace is left: it tried once.
-    expect(run.stderr.match(/failed to connect to (?:Responses )?websocket/gi)).toHaveLength(1);
-    expect(await bench.statuses()).toEqual([200]);
-    expect(bench.sandbox.requests.filter(({ kind }) => kind === 'handshake')).toEqual([]);
-  });
-});

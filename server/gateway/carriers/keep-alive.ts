@@ -7,6 +7,9 @@ import type { Clock } from '../../world/world.ts';
 /** An event of a type that Codex clients ignore but count as life. */
 export const codexKeepAlive = Buffer.from('event: keepalive\ndata: {"type":"keepalive"}\n\n');
 
+/** The same over a websocket. */
+export const keepAliveFrame = Buffer.from('{"type":"keepalive"}');
+
 export interface KeepAlive {
   /** A real event was sent: the wait starts again. */
   rest(): void;

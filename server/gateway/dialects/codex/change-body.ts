@@ -2,7 +2,7 @@
  * Puts into a native Codex body what policy enforces, in place: every other byte stays as the client wrote it, because
  * the provider's prompt cache compares prefixes (wire spec A4, E 1–3).
  */
-import { putMember, takeOutMember, type Edit, type Place } from '../../../lib/json-edits.ts';
+import { putMember, takeOutMembers, type Edit, type Place } from '../../../lib/json-edits.ts';
 import { scanObject, spliceSpans } from '../../../lib/json-spans.ts';
 
 /** An absent field stays as it is. */
@@ -25,7 +25,7 @@ export function changeBody(body: Buffer, changes: BodyChanges): Buffer {
   const edits: Edit[] = [];
   if (model !== undefined) edits.push(...putMember(place, { key: 'model', value: model }));
   if (effort !== undefined) edits.push(...putEffort(place, effort));
-  if (serviceTier === null) edits.push(...takeOutMember(place, 'service_tier'));
+  if (serviceTier === null) edits.push(...takeOutMembers(place, ['service_tier']));
   else if (serviceTier !== undefined) edits.push(...putMember(place, { key: 'service_tier', value: serviceTier }));
   return edits.length === 0 ? body : spliceSpans(body, edits);
 }

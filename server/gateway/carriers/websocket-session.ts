@@ -1,0 +1,195 @@
+/**
+ * One client's websocket as a pure machine: what happened goes in, what to do comes out. It knows no socket, no clock
+ * and no engine. Answers keep the order of the frames they belong to: one turn runs, the others wait in a bounded line.
+ */
+import type { ErrorCode } from '../../contract/error-codes.ts';
+
+/** A frame that is one turn; `number` counts those of this socket. */
+export interface Turn {
+  readonly number: number;
+  readonly frame: Buffer;
+}
+
+/** What a frame is answered with; turns by the engine, the rest by the session itself. */
+type Due =
+  | { readonly kind: 'turn'; readonly turn: Turn }
+  | { readonly kind: 'warm_up' }
+  | { readonly kind: 'refusal'; readonly code: ErrorCode; readonly detail?: string | undefined };
+
+export interface SessionState {
+  /** Number of the turn that is being served. */
+  readonly running: number | null;
+  readonly line: readonly Due[];
+  /** Bytes of the frames in the line. */
+  readonly lineBytes: number;
+  /** Ids of turns taken lately, so that none is asked twice. */
+  readonly turnIds: readonly string[];
+  readonly turns: number;
+  /** How the socket is to be closed as soon as nothing runs. */
+  readonly closing: Closing | null;
+  readonly isClosed: boolean;
+}
+
+export type SessionEvent =
+  | { readonly kind: 'turn'; readonly frame: Buffer; readonly turnId: string | null }
+  | { readonly kind: 'warm_up' }
+  /** A frame that cannot be served. */
+  | { readonly kind: 'refusal'; readonly code: ErrorCode; readonly detail?: string | undefined }
+  | { readonly kind: 'binary' }
+  | { readonly kind: 'turn_ended'; readonly number: number }
+  /** The key may not be used any longer, or not from there. */
+  | { readonly kind: 'key_ended'; readonly code: ErrorCode }
+  | { readonly kind: 'draining' }
+  | { readonly kind: 'idle' }
+  /** The connection is gone. */
+  | { readonly kind: 'left' };
+
+export type Command =
+  | { readonly do: 'serve'; readonly turn: Turn }
+  | { readonly do: 'answer_warm_up' }
+  | { readonly do: 'refuse'; readonly code: ErrorCode; readonly detail?: string | undefined }
+  | { readonly do: 'close'; readonly code: CloseCode; readonly reason: string }
+  /** Nobody is left to read what runs. */
+  | { readonly do: 'abandon' };
+
+/** 1009 (too large) and 1007 (no UTF-8) are the socket's own (RFC 6455 §7.4.1). */
+export type CloseCode = 1000 | 1003 | 1008 | 1012;
+
+interface Closing {
+  readonly code: CloseCode;
+  /** A word of ours. */
+  readonly reason: string;
+}
+
+export interface Step {
+  readonly state: SessionState;
+  readonly commands: readonly Command[];
+}
+
+export interface SessionLimits {
+  /** Bytes that may wait in the line; a single frame may be as large. */
+  readonly maxLineBytes: number;
+}
+
+export const newSession: SessionState = {
+  running: null,
+  line: [],
+  lineBytes: 0,
+  turnIds: [],
+  turns: 0,
+  closing: null,
+  isClosed: false,
+};
+
+/** Codex sends one turn and waits; a longer line is somebody who does not (gateway spec 9.4). */
+export const maxLine = 32;
+/** A repeat comes soon after; far older ids are forgotten. */
+const maxTurnIds = 256;
+
+/** @example stepSession(newSession, { event: { kind: 'binary' }, limits }).commands // [{ do: 'close', code: 1003, … }] */
+export function stepSession(
+  state: SessionState,
+  { event, limits }: { event: SessionEvent; limits: SessionLimits },
+): Step {
+  if (state.isClosed) return ended(state, event);
+  switch (event.kind) {
+    case 'turn':
+      return takeTurn(state, { ...event, limits });
+    case 'warm_up':
+    case 'refusal':
+      return join(state, event);
+    case 'binary':
+      return closeNow(state, { code: 1003, reason: 'binary_frame' });
+    case 'turn_ended':
+      // What ended before counts no more.
+      return event.number === state.running ? goOn({ ...state, running: null }, []) : stay(state);
+    case 'key_ended':
+      return closeSoon(state, { code: 1008, reason: event.code });
+    case 'draining':
+      return closeSoon(state, { code: 1012, reason: 'gateway_stopping' });
+    case 'idle':
+      return isAtRest(state) ? closeNow(state, { code: 1000, reason: 'idle' }) : stay(state);
+    case 'left':
+      return closed(state, []);
+  }
+}
+
+/** Nothing runs and nothing waits. */
+export function isAtRest({ running, line }: SessionState): boolean {
+  return running === null && line.length === 0;
+}
+
+/** After the close only the end of what was running still counts. */
+function ended(state: SessionState, event: SessionEvent): Step {
+  return event.kind === 'turn_ended' && event.number === state.running
+    ? stay({ ...state, running: null })
+    : stay(state);
+}
+
+function takeTurn(
+  state: SessionState,
+  { frame, turnId, limits }: { frame: Buffer; turnId: string | null; limits: SessionLimits },
+): Step {
+  if (state.closing) return stay(state);
+  if (turnId !== null && state.turnIds.includes(turnId))
+    return join(state, { kind: 'refusal', code: 'duplicate_turn' });
+  const isTooMuch = state.lineBytes > 0 && state.lineBytes + frame.length > limits.maxLineBytes;
+  if (isTooMuch || state.line.length >= maxLine) return full(state);
+  const number = state.turns + 1;
+  const turnIds = turnId === null ? state.turnIds : [...state.turnIds, turnId].slice(-maxTurnIds);
+  return join({ ...state, turns: number, turnIds }, { kind: 'turn', turn: { number, frame } });
+}
+
+function join(state: SessionState, due: Due): Step {
+  if (state.closing) return stay(state);
+  if (state.line.length >= maxLine) return full(state);
+  const bytes = due.kind === 'turn' ? due.turn.frame.length : 0;
+  return goOn({ ...state, line: [...state.line, due], lineBytes: state.lineBytes + bytes }, []);
+}
+
+/** Said at once: what has no place in the line cannot be answered in its turn. */
+function full(state: SessionState): Step {
+  return { state, commands: [{ do: 'refuse', code: 'websocket_queue_full' }] };
+}
+
+/** Answers what is due until a turn runs; then closes, if that is what remains. */
+function goOn(state: SessionState, commands: readonly Command[]): Step {
+  const [due, ...line] = state.line;
+  if (state.running !== null) return { state, commands };
+  if (!due) {
+    const { closing } = state;
+    return closing ? closed(state, [...commands, { do: 'close', ...closing }]) : { state, commands };
+  }
+  if (due.kind === 'turn') {
+    const { turn } = due;
+    const lineBytes = state.lineBytes - turn.frame.length;
+    return {
+      state: { ...state, line, lineBytes, running: turn.number },
+      commands: [...commands, { do: 'serve', turn }],
+    };
+  }
+  const { code, detail } = due.kind === 'refusal' ? due : {};
+  const answer: Command = code ? { do: 'refuse', code, detail } : { do: 'answer_warm_up' };
+  return goOn({ ...state, line }, [...commands, answer]);
+}
+
+/** What runs may finish; what waits is not begun. The first reason stands. */
+function closeSoon(state: SessionState, closing: Closing): Step {
+  return goOn({ ...state, line: [], lineBytes: 0, closing: state.closing ?? closing }, []);
+}
+
+function closeNow(state: SessionState, closing: Closing): Step {
+  return closed(state, [{ do: 'close', ...closing }]);
+}
+
+function closed(state: SessionState, commands: readonly Command[]): Step {
+  const isAbandoned = state.running !== null;
+  return {
+    state: { ...state, line: [], lineBytes: 0, isClosed: true },
+    commands: isAbandoned ? [...commands, { do: 'abandon' }] : commands,
+  };
+}
+
+function stay(state: SessionState): Step {
+  return { state, commands: [] };
+}

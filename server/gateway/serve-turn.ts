@@ -1,0 +1,80 @@
+/** The story of one turn of a websocket: from its frame to the last frame of its answer. */
+import type { IncomingMessage } from 'node:http';
+import type { Client } from '../api-keys/key-book.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import { errorFacts } from '../observe/log.ts';
+import { RefusedByProvider } from './answer-exchange.ts';
+import { applyKeyPolicy } from './apply-key-policy.ts';
+import type { ClientSocket } from './carriers/client-socket.ts';
+import { createKeepAlive, keepAliveFrame } from './carriers/keep-alive.ts';
+import { createWebsocketCarrier } from './carriers/websocket-carrier.ts';
+import { readCodexAsk } from './dialects/codex/read-ask.ts';
+import { readTurn } from './dialects/codex/read-frame.ts';
+import { renderErrorFrame, renderRefusalFrame } from './dialects/codex/render-error-frame.ts';
+import { faultRow } from './faults.ts';
+import { headerPairs, type GatewayParts } from './handle-request.ts';
+import { openExchange } from './open-exchange.ts';
+import { ClientLeft } from './running-exchanges.ts';
+import { refuse, serveExchange } from './serve-exchange.ts';
+
+/** What a socket brings to each of its turns. */
+export interface SocketFacts {
+  readonly socket: ClientSocket;
+  /** The handshake. */
+  readonly request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
+  readonly route: { readonly path: string };
+  readonly clientAddress: string | null;
+}
+
+export interface TurnStart extends SocketFacts {
+  readonly frame: Buffer;
+  readonly requestId: string;
+  readonly client: Client;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Never rejects: an error that is left becomes a frame.
+ *
+ * @returns the code of what the client was told instead of an answer; null when there was one, or nobody to tell.
+ */
+export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<string | null> {
+  const { socket, signal } = turn;
+  const settings = parts.settings();
+  const keepAlive = createKeepAlive({
+    clock: parts.clock,
+    everyMs: settings['gateway.keepalive_ms'],
+    write: () => {
+      if (socket.bufferedBytes === 0) void socket.send(keepAliveFrame);
+    },
+  });
+  try {
+    const asked = readCodexAsk(readTurn(turn.frame, { handshake: headerPairs(turn.request.rawHeaders) }));
+    const { policy, poolId } = turn.client;
+    const { ask, refusal } = applyKeyPolicy(asked, { policy, entries: parts.catalogOf(poolId).entries });
+    const exchange = openExchange({ ...turn, ask, settings, isTurn: true }, parts);
+    if (refusal) throw refuse(exchange, { parts, refusal });
+    // No account goes on from an answer that came over HTTP; the client heals itself by sending everything.
+    if (ask.previousResponseIds.length > 0) throw refuse(exchange, { parts, refusal: notHeld() });
+    const carrier = createWebsocketCarrier({ socket, exchange, clock: parts.clock, keepAlive });
+    await serveExchange(exchange, { carrier, parts });
+    return null;
+  } catch (error) {
+    if (signal.reason instanceof ClientLeft) return null;
+    if (error instanceof RefusedByProvider && error.fault.answer) {
+      const otherwise = new GatewayError(faultRow(error.fault.kind).errorCode);
+      void socket.send(renderRefusalFrame(error.fault.answer, otherwise));
+      return error.fault.code;
+    }
+    const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
+    if (known !== error) parts.log.error('internal_error', { requestId: turn.requestId, ...errorFacts(error) });
+    void socket.send(renderErrorFrame(known));
+    return known.code;
+  } finally {
+    keepAlive.stop();
+  }
+}
+
+function notHeld(): GatewayError {
+  return new GatewayError('previous_response_not_found', { param: 'previous_response_id' });
+}

@@ -1,0 +1,119 @@
+/**
+ * Who gets a websocket. Everything that can be refused is refused before, as an HTTP answer that its client reads; with
+ * 426 Codex uses HTTP for the rest of its session, without a word to its user (wire spec A7.3).
+ */
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { hasListOfItsOwn } from '../api-keys/key-policy.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import type { ClientSessions } from '../gateway/client-sessions.ts';
+import type { GatewayParts } from '../gateway/handle-request.ts';
+import { poolUsage } from '../gateway/pool-usage.ts';
+import { websocketPaths } from '../gateway/routes.ts';
+import { usageHeaders } from '../gateway/usage-headers.ts';
+import { errorFacts } from '../observe/log.ts';
+import type { Client } from '../api-keys/key-book.ts';
+import type { World } from '../world/world.ts';
+import type { Ingress } from './ingress.ts';
+import { renderHttpError } from './map-errors.ts';
+import { openWebsocket } from './websocket-door.ts';
+
+export interface UpgradeParts {
+  readonly engine: GatewayParts;
+  readonly sessions: ClientSessions;
+}
+
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly connection: Duplex;
+  readonly head: Buffer;
+}
+
+/** Answers one request for a websocket. */
+export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, requestId }: UpgradeContext): void {
+  const { request, connection } = upgrade;
+  const { clock, log } = world;
+  connection.on('error', () => connection.destroy());
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const route = websocketPaths.find((each) => each === path);
+  try {
+    ingress.check({ host: request.headers.host, origin: request.headers.origin, url: request.url ?? '/' });
+    if (!route || !parts) throw new GatewayError('not_found');
+    openClient(upgrade, { ...parts, route, requestId });
+    log.info('websocket_opened', { requestId, route });
+  } catch (error) {
+    const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
+    if (known !== error) log.error('internal_error', { requestId, ...errorFacts(error) });
+    const status = refuse(connection, { error: known, path, requestId, now: clock.now() });
+    log.info('upgrade_refused', { requestId, route: route ?? 'unknown', status, errorCode: known.code });
+  }
+}
+
+interface UpgradeContext {
+  readonly ingress: Ingress;
+  /** null where no clients are served. */
+  readonly parts: UpgradeParts | null;
+  readonly world: Pick<World, 'clock' | 'log'>;
+  readonly requestId: string;
+}
+
+function openClient(
+  { request, connection, head }: Upgrade,
+  { engine, sessions, route, requestId }: UpgradeParts & { route: string; requestId: string },
+): void {
+  const settings = engine.settings();
+  if (!settings['gateway.websockets_enabled']) throw new GatewayError('websocket_not_offered');
+  const clientAddress = request.socket.remoteAddress ?? null;
+  const client = engine.keys.authenticate({ authorization: request.headers.authorization, address: clientAddress });
+  if (!client.policy) throw new GatewayError('api_key_policy_malformed');
+  sessions.admit();
+  openWebsocket({
+    request,
+    connection,
+    head,
+    headers: { 'x-request-id': requestId, ...handshakeHeaders(request, { client, engine }) },
+    maxMessageBytes: settings['gateway.max_body_bytes'],
+    open: (socket) => sessions.open({ socket, request, route: { path: route }, clientAddress }),
+  });
+}
+
+/** What a client reads of its handshake: the model list it would get, its Pool's limits, and a name for its turns. */
+function handshakeHeaders(
+  request: IncomingMessage,
+  { client, engine }: { client: Client; engine: GatewayParts },
+): Record<string, string> {
+  const { poolId, policy } = client;
+  const etag = hasListOfItsOwn(policy) ? null : engine.poolEtag(poolId);
+  const rows = engine.book.inPool(poolId).map((account) => ({
+    account,
+    readings: engine.board.limits(account.id, null),
+  }));
+  return {
+    'x-codex-turn-state': turnStateOf(request) ?? engine.random.id(),
+    ...(etag !== null && { 'x-models-etag': etag }),
+    ...usageHeaders(poolUsage(rows, engine.clock.now())),
+  };
+}
+
+function turnStateOf({ headers }: IncomingMessage): string | null {
+  const value = headers['x-codex-turn-state'];
+  return typeof value === 'string' && /^[\x21-\x7e]{1,1024}$/.test(value) ? value : null;
+}
+
+function refuse(
+  connection: Duplex,
+  { error, path, requestId, now }: { error: GatewayError; path: string; requestId: string; now: Date },
+): number {
+  const { status, headers, body } = renderHttpError(error, { path, now });
+  const text = JSON.stringify(body);
+  const lines = Object.entries({
+    ...headers,
+    ...(status === 426 && { upgrade: 'HTTP/1.1' }),
+    connection: 'close',
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(text)),
+    'x-request-id': requestId,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`);
+  return status;
+}

@@ -1,0 +1,54 @@
+/** Where a connection becomes a websocket: the one place of the server that knows the library for it. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { ClientSocket } from '../gateway/carriers/client-socket.ts';
+import type { ClientSession } from '../gateway/client-sessions.ts';
+
+export interface Handshake {
+  readonly request: IncomingMessage;
+  readonly connection: Duplex;
+  /** What came behind the head already. */
+  readonly head: Buffer;
+  /** Of the answer to the handshake. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Larger messages close the socket with 1009. */
+  readonly maxMessageBytes: number;
+  /** The session of a socket that is open. */
+  readonly open: (socket: ClientSocket) => ClientSession;
+}
+
+/** Answers 101, or what the library says of a handshake that is none. */
+export function openWebsocket({ request, connection, head, headers, maxMessageBytes, open }: Handshake): void {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    // Packed frames would cost memory for each socket, and clients do without (wire spec A3.2).
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+  });
+  server.once('headers', (lines) => {
+    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  });
+  server.handleUpgrade(request, connection, head, (socket) => connect(socket, open));
+}
+
+function connect(socket: WebSocket, open: Handshake['open']): void {
+  const session = open({
+    send: (frame) => new Promise((resolve) => socket.send(frame, { binary: false }, () => resolve())),
+    get bufferedBytes() {
+      return socket.bufferedAmount;
+    },
+    close: (code, reason) => socket.close(code, reason),
+    terminate: () => socket.terminate(),
+  });
+  // After a protocol error the library closes the socket by itself with the fitting code, and `close` follows.
+  socket.on('error', () => undefined);
+  socket.on('message', (content, isBinary) => session.frame(bytesOf(content), { isBinary }));
+  socket.once('close', (code) => session.closed(code));
+}
+
+function bytesOf(content: Buffer | ArrayBuffer | Buffer[]): Buffer {
+  if (Buffer.isBuffer(content)) return content;
+  return Array.isArray(content) ? Buffer.concat(content) : Buffer.from(content);
+}
