@@ -20,6 +20,7 @@ import { mountOperations } from './http/operations.ts';
 import { mountPublic } from './http/public-routes.ts';
 import { createHttpServer, type MountRoutes } from './http/server.ts';
 import { startRepeating } from './jobs/repeating-work.ts';
+import { watchForWake, type Wake } from './jobs/wake-watch.ts';
 import { errorFacts } from './observe/log.ts';
 import { openStorage, type Storage } from './open-storage.ts';
 import type { World } from './world/world.ts';
@@ -68,6 +69,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   const dispatch = createAdministrator(storage, { world, books, provider, engine, housekeeping });
   const work: { stop(): Promise<void> }[] = [];
   let server: Server | null = null;
+  let watch: { stop(): void } | null = null;
   let isStopping = false;
 
   function mounts(): MountRoutes[] {
@@ -100,12 +102,21 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     work.push(
       startRepeating({ name: 'save_anchors', everyMs: saveAnchorsMs, run: () => engine.continuity.save() }, world),
     );
+    watch = watchForWake({ clock, log, onWake });
     if (config.mode !== 'web') housekeeping.runner.start();
     return address;
   }
 
+  /** What was learned before a sleep, and what was held open through it, is not to be trusted. */
+  function onWake({ sinceMs }: Wake): void {
+    books.health.forgiveSince(sinceMs);
+    world.network.dropIdle();
+    if (config.mode !== 'web') void housekeeping.runner.wake();
+  }
+
   async function close(): Promise<void> {
     isStopping = true;
+    watch?.stop();
     const closed = server ? closeServer(server) : Promise.resolve();
     sessions.drain();
     await engine.running.stop(config.drainLimitMs);

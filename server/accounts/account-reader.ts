@@ -14,6 +14,7 @@ import type { AccountBoard } from './account-board.ts';
 import { savePlan, saveWorkspace, selectAccountFacts } from './account-store.ts';
 import { saveCredits, saveQuotaReadings } from './quota-store.ts';
 import type { QuotaEvidence } from './read-quota.ts';
+import { saveProbe } from './probe-store.ts';
 import type { AskAccount, Found, ReadingAsk } from './ask-account.ts';
 
 export type Reading = z.input<typeof ReadingSchema>;
@@ -30,6 +31,8 @@ export interface AccountReader {
   read(accountId: string): Promise<{ quotaReading: Reading; modelsReading: Reading }>;
   /** Asks for its limits only. */
   readLimits(accountId: string): Promise<Reading>;
+  /** Asks for its workspace and model list only. Rejects as {@link AccountReader.readLimits} does. */
+  readModels(accountId: string): Promise<Reading>;
 }
 
 /** @example const reader = createAccountReader({ db, ask, board, clock, log, questions, onSavedResets }); */
@@ -57,10 +60,18 @@ export function createAccountReader(parts: {
       board.readings(account.id).map((reading) => ({ accountId: account.id, reading })),
     );
     if (credits) await saveCredits(db, { changed: [{ accountId: account.id, credits }], observedAt });
-    if (plan !== null) await savePlan(db, { id: account.id, plan });
+    // Readings are each process's own business; what a plan allows is everybody's.
+    if (plan !== null && (await savePlan(db, { id: account.id, plan }))) await announceChange(db, 'accounts');
     if (answer.found.savedResets !== undefined) await onSavedResets(account, answer.found.savedResets);
-    await announceChange(db, 'accounts');
     return succeeded;
+  }
+
+  /** Notes that it was asked, and how that went. */
+  async function readAndNoteQuota(account: ReadingAsk['account']): Promise<Reading> {
+    const askedAt = clock.now();
+    const reading = await readQuota(account).catch(reportedFault);
+    await saveProbe(db, { accountId: account.id, askedAt, problem: reading.problem });
+    return reading;
   }
 
   /** The workspace first: it decides where the model list is asked for. Without an answer the default stays. */
@@ -80,14 +91,18 @@ export function createAccountReader(parts: {
   }
 
   return {
+    async readModels(accountId) {
+      return readModels(await factsOf(accountId)).catch(reportedFault);
+    },
+
     async readLimits(accountId) {
-      return readQuota(await factsOf(accountId)).catch(reportedFault);
+      return readAndNoteQuota(await factsOf(accountId));
     },
 
     async read(accountId) {
       const account = await factsOf(accountId);
       const [quotaReading, modelsReading] = await Promise.all([
-        readQuota(account).catch(reportedFault),
+        readAndNoteQuota(account),
         readModels(account).catch(reportedFault),
       ]);
       const facts = { accountId, status: quotaReading.ok && modelsReading.ok ? 'complete' : 'incomplete' };

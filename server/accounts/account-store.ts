@@ -30,6 +30,9 @@ export interface AccountRow {
   readonly accessTokenExpiresAt: Date | null;
   readonly refreshedAt: Date | null;
   readonly createdAt: Date;
+  /** When its limits were last asked for, and why that brought nothing; null when it did. */
+  readonly limitsAskedAt: Date | null;
+  readonly limitsProblem: string | null;
   readonly pools: readonly string[];
 }
 
@@ -76,6 +79,7 @@ export async function selectAccountRows(db: Kysely<DB>, id?: string): Promise<Ac
     .selectFrom('accounts')
     .leftJoin('poolAccounts', 'poolAccounts.accountId', 'accounts.id')
     .leftJoin('pools', 'pools.id', 'poolAccounts.poolId')
+    .leftJoin('accountProbes', 'accountProbes.accountId', 'accounts.id')
     .select((eb) => [
       'accounts.id',
       'label',
@@ -88,11 +92,13 @@ export async function selectAccountRows(db: Kysely<DB>, id?: string): Promise<Ac
       'accessTokenExpiresAt',
       'refreshedAt',
       'accounts.createdAt',
+      'accountProbes.askedAt as limitsAskedAt',
+      'accountProbes.problem as limitsProblem',
       eb.fn.agg<(string | null)[]>('array_agg', ['pools.slug']).as('pools'),
     ])
     .where('deletedAt', 'is', null)
     .$if(id !== undefined, (query) => query.where('accounts.id', '=', id!))
-    .groupBy('accounts.id')
+    .groupBy(['accounts.id', 'accountProbes.accountId'])
     .orderBy('accounts.createdAt')
     .orderBy('accounts.id')
     .execute();

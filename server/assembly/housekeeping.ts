@@ -1,4 +1,5 @@
 /** Recurring work: every kind with what it does, and the runner that does it. */
+import { probeDueLimits } from '../accounts/probe-limits.ts';
 import { renewDueTokens } from '../accounts/refresh-ahead.ts';
 import { insertAuditEvent } from '../audit/audit-store.ts';
 import { forgetOldUse } from '../api-keys/limit-store.ts';
@@ -42,6 +43,7 @@ export function createHousekeeping(
     removeOld: (signal) => removeAs('age', signal),
     renewDueTokens: (signal) => renewDueTokens({ db, keeper: provider.tokens, clock }, signal),
     forgetKeyUse: () => forgetOldUse(db, clock.now()),
+    probeDueLimits: (signal) => probeDueLimits({ db, clock, log, reader: provider.reader }, signal),
     readOldModels: (signal) => provider.freshness.readOld(signal),
   });
   const roles = rolesOf(config.mode);

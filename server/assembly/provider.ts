@@ -54,7 +54,7 @@ export function createProvider(
     clock,
     log,
     accountIds: () => book.all().flatMap(({ id, status }) => (status === 'active' ? [id] : [])),
-    read: (accountId) => reader.read(accountId),
+    read: (accountId) => reader.readModels(accountId),
   });
   const codex = createCodexClient({ network, origin: upstreamUrl });
   return { codex, vault, tokens, reader, freshness, resets };

@@ -37,13 +37,13 @@ export function createCatalogFreshness({
   clock,
   log,
 }: CatalogFreshnessParts): CatalogFreshness {
-  const lastReadMs = new Map<string, number>();
+  /** When an ETag last caused a reading. */
+  const causedMs = new Map<string, number>();
   const readings = new Map<string, Promise<void>>();
 
   function readNow(accountId: string): Promise<void> {
     const running = readings.get(accountId);
     if (running) return running;
-    lastReadMs.set(accountId, clock.monotonicMs());
     const reading = read(accountId)
       .then(
         () => undefined,
@@ -61,9 +61,12 @@ export function createCatalogFreshness({
 
   return {
     noticed(accountId, etag) {
-      const last = lastReadMs.get(accountId);
-      if (last !== undefined && clock.monotonicMs() - last < restMs) return;
-      if (catalog.unionOf([accountId]).etag !== etag) void readNow(accountId);
+      const last = causedMs.get(accountId);
+      const nowMs = clock.monotonicMs();
+      if (last !== undefined && nowMs - last < restMs) return;
+      if (catalog.unionOf([accountId]).etag === etag) return;
+      causedMs.set(accountId, nowMs);
+      void readNow(accountId);
     },
     async readOld(signal) {
       let count = 0;

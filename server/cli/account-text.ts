@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Account, QuotaWindow, Reading as ReadingSchema } from '../contract/accounts.ts';
 import { accountStatuses } from '../contract/vocabulary.ts';
-import { counted, printable, renderDuration, renderTable } from './plain-text.ts';
+import { counted, printable, renderDuration, renderMoment, renderTable } from './plain-text.ts';
 
 type Reading = z.infer<typeof ReadingSchema>;
 
@@ -73,7 +73,7 @@ export function renderAccountTable(accounts: readonly Account[], now: Date): str
     const reset = window.resetAt ? ` (${renderDuration(window.resetAt.getTime() - now.getTime())})` : '';
     return `${Math.round(window.usedPercent)}%${reset}`;
   };
-  return renderTable([
+  const table = renderTable([
     ['ACCOUNT', 'PLAN', 'STATE', ...columns.map((name) => name.toUpperCase()), 'MODELS', 'POOLS', 'ID'],
     ...accounts.map((account) => [
       account.label,
@@ -85,6 +85,13 @@ export function renderAccountTable(accounts: readonly Account[], now: Date): str
       account.id,
     ]),
   ]);
+  return table + accounts.flatMap((account) => limitsProblemOf(account, now) ?? []).join('');
+}
+
+/** Limits that could not be read are old, and whoever looks at them should know why. */
+function limitsProblemOf({ label, limitsAskedAt, limitsProblem }: Account, now: Date): string | null {
+  if (limitsProblem === null) return null;
+  return `\nLimits of ${printable(label)} were asked for ${renderMoment(limitsAskedAt, now)}: ${printable(limitsProblem)}\n`;
 }
 
 /** The account's own limits before those of single models, short windows before long ones. */

@@ -52,6 +52,7 @@ describe('a command that finds a running server', () => {
 function listening(): { network: Network; calls: HttpCall[] } {
   const calls: HttpCall[] = [];
   const network: Network = {
+    dropIdle: () => undefined,
     async call(_purpose, call) {
       calls.push(call);
       const body = (async function* () {

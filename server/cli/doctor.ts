@@ -81,8 +81,20 @@ function tables({ accounts, changedSettings, rows, observedAt }: SystemReport): 
     account.accessTokenExpiresAt ? renderMoment(account.accessTokenExpiresAt, observedAt) : '-',
     renderMoment(account.refreshedAt, observedAt),
     renderMoment(account.quotaReadAt, observedAt),
+    `${renderMoment(account.limitsAskedAt, observedAt)}${account.limitsFailures > 0 ? `, ${counted(account.limitsFailures, 'failure')}` : ''}`,
   ]);
-  const accountHead = ['ACCOUNT', 'E-MAIL', 'PLAN', 'STATE', 'WHY', 'SINCE', 'TOKEN ENDS', 'RENEWED', 'LIMITS READ'];
+  const accountHead = [
+    'ACCOUNT',
+    'E-MAIL',
+    'PLAN',
+    'STATE',
+    'WHY',
+    'SINCE',
+    'TOKEN ENDS',
+    'RENEWED',
+    'LIMITS READ',
+    'ASKED',
+  ];
   const parts = [
     accounts.length > 0 ? renderTable([accountHead, ...accountRows]) : 'No account is linked.\n',
     changedSettings.length > 0

@@ -31,6 +31,10 @@ export const Account = z.object({
   refreshedAt: Instant.nullable(),
   pools: z.array(PoolSlug),
   quota: z.array(QuotaWindow),
+  /** When the provider was last asked for its limits; null when it never was. */
+  limitsAskedAt: Instant.nullable(),
+  /** Why that brought nothing, in a sentence; null when it did. */
+  limitsProblem: z.string().nullable(),
   /** What it may spend beyond its limits; null when the provider never said. */
   credits: z.object({ hasCredits: z.boolean(), unlimited: z.boolean(), balance: z.string().nullable() }).nullable(),
   models: z.array(z.string()),

@@ -22,6 +22,9 @@ export const AccountHealth = z.object({
   statusChangedAt: Instant,
   accessTokenExpiresAt: Instant.nullable(),
   refreshedAt: Instant.nullable(),
+  /** When the provider was last asked for its limits, and how often in a row that brought nothing. */
+  limitsAskedAt: Instant.nullable(),
+  limitsFailures: z.number().int(),
   /** The newest reading of its limits. */
   quotaReadAt: Instant.nullable(),
   modelsReadAt: Instant.nullable(),

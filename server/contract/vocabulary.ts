@@ -303,6 +303,7 @@ export type AccountSecretKind = keyof typeof accountSecretKinds;
 export const jobNames = {
   close_dead_requests: 'Close requests of ended processes',
   refresh_tokens: 'Renew tokens before they expire',
+  probe_limits: 'Read limits',
   read_models: 'Read model lists',
   remove_expired: 'Remove what has expired',
   remove_old: 'Remove what is older than it is to be kept',

@@ -41,6 +41,14 @@ export interface AccountCredits {
   unlimited: boolean;
 }
 
+export interface AccountProbes {
+  accountId: string;
+  askedAt: Timestamp;
+  failures: Generated<number>;
+  problem: string | null;
+  succeededAt: Timestamp | null;
+}
+
 export interface Accounts {
   accessTokenExpiresAt: Timestamp | null;
   backendOrigin: string | null;
@@ -358,6 +366,7 @@ export interface UsageHours {
 export interface DB {
   accountCatalogs: AccountCatalogs;
   accountCredits: AccountCredits;
+  accountProbes: AccountProbes;
   accounts: Accounts;
   accountSecrets: AccountSecrets;
   apiKeyLimits: ApiKeyLimits;

@@ -205,6 +205,7 @@ async function trying(
 ) {
   const calls: HttpCall[] = [];
   const network = {
+    dropIdle: () => undefined,
     async call(_purpose: string, call: HttpCall): Promise<HttpAnswer> {
       calls.push(call);
       const answer = answers.shift() ?? handFedAnswer();

@@ -2,6 +2,7 @@
 import { closeDeadRequests } from './close-dead-requests.ts';
 import { forgetKeyUse } from './forget-key-use.ts';
 import type { Job } from './job.ts';
+import { probeLimits } from './probe-limits.ts';
 import { readModels } from './read-models.ts';
 import { refreshTokens } from './refresh-tokens.ts';
 import { removeExpired, removeOld } from './remove-rows.ts';
@@ -11,6 +12,7 @@ export interface JobDeeds {
   readonly sweep: () => Promise<number>;
   readonly renewDueTokens: (signal: AbortSignal) => Promise<number>;
   readonly forgetKeyUse: () => Promise<number>;
+  readonly probeDueLimits: (signal: AbortSignal) => Promise<number>;
   readonly readOldModels: (signal: AbortSignal) => Promise<number>;
   readonly removeExpired: (signal: AbortSignal) => Promise<number>;
   readonly removeOld: (signal: AbortSignal) => Promise<number>;
@@ -20,6 +22,7 @@ export function listJobs(deeds: JobDeeds): readonly Job[] {
   return [
     closeDeadRequests(deeds.sweep),
     refreshTokens(deeds.renewDueTokens),
+    probeLimits(deeds.probeDueLimits),
     readModels(deeds.readOldModels),
     removeExpired(deeds.removeExpired),
     removeOld(deeds.removeOld),

@@ -4,6 +4,8 @@ import type { Clock } from '../world/world.ts';
 export interface MovableClock extends Clock {
   /** Sets the clock forward. Everything that comes due in that time happens at once. */
   advance(ms: number): void;
+  /** Moves the wall clock alone, as a sleep of the machine does, or a person who sets it; timers notice nothing. */
+  jumpWall(ms: number): void;
   /** Resolves when something waits for this clock; at once when something does already. */
   untilWaiting(): Promise<void>;
 }
@@ -18,6 +20,7 @@ interface Wait {
 
 export function createMovableClock(base: Clock): MovableClock {
   let offsetMs = 0;
+  let wallOffsetMs = 0;
   const waits = new Set<Wait>();
   const wake: (() => void)[] = [];
   const monotonicMs = () => base.monotonicMs() + offsetMs;
@@ -54,7 +57,7 @@ export function createMovableClock(base: Clock): MovableClock {
   }
 
   return {
-    now: () => new Date(base.now().getTime() + offsetMs),
+    now: () => new Date(base.now().getTime() + offsetMs + wallOffsetMs),
     monotonicMs,
     timer,
     sleep(ms, signal) {
@@ -72,6 +75,7 @@ export function createMovableClock(base: Clock): MovableClock {
       });
     },
     untilWaiting: () => (waits.size > 0 ? Promise.resolve() : new Promise((resolve) => void wake.push(resolve))),
+    jumpWall: (ms) => void (wallOffsetMs += ms),
     advance(ms) {
       offsetMs += ms;
       const inOrder = [...waits].toSorted((left, right) => left.dueMs - right.dueMs);

@@ -64,6 +64,7 @@ export async function selectAccountHealth(db: Kysely<DB>) {
   const rows = await db
     .selectFrom('accounts')
     .leftJoin('accountCatalogs', 'accountCatalogs.accountId', 'accounts.id')
+    .leftJoin('accountProbes', 'accountProbes.accountId', 'accounts.id')
     .select((eb) => [
       'id',
       'email',
@@ -74,6 +75,8 @@ export async function selectAccountHealth(db: Kysely<DB>) {
       'accessTokenExpiresAt',
       'refreshedAt',
       'accountCatalogs.fetchedAt as modelsReadAt',
+      'accountProbes.askedAt as limitsAskedAt',
+      eb.fn.coalesce('accountProbes.failures', sql<number>`0`).as('limitsFailures'),
       eb
         .selectFrom('quotaWindows')
         .whereRef('quotaWindows.accountId', '=', 'accounts.id')

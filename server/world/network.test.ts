@@ -177,6 +177,36 @@ describe('giving an answer up', () => {
   });
 });
 
+describe('letting go of idle connections', () => {
+  it('makes the next call connect anew and lets one under way go on', async () => {
+    const sockets = new Set<unknown>();
+    const ends: (() => void)[] = [];
+    handle = (request, response) => {
+      sockets.add(request.socket);
+      response.writeHead(200).write('half');
+      ends.push(() => void response.end('whole'));
+    };
+    const underWay = await call();
+    network.dropIdle();
+    const next = await call();
+    for (const end of ends) end();
+    expect(String(await wholeOf(underWay))).toBe('halfwhole');
+    expect(String(await wholeOf(next))).toBe('halfwhole');
+    expect(sockets.size).toBe(2);
+  });
+
+  it('ends those that nobody uses', async () => {
+    const closed = Promise.withResolvers<void>();
+    handle = (request, response) => {
+      request.socket.on('close', () => closed.resolve());
+      response.end('done');
+    };
+    await wholeOf(await call());
+    network.dropIdle();
+    await closed.promise;
+  });
+});
+
 function call(overrides: Partial<HttpCall> = {}): Promise<HttpAnswer> {
   const signal = new AbortController().signal;
   return network.call('inference', { method: 'POST', url, headers: [], signal, headersMs: 5_000, ...overrides });

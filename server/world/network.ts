@@ -24,18 +24,25 @@ const connections: Record<CallPurpose, number> = { inference: 4096, account: 16,
 /** The real network. `stop()` ends every connection that is left. */
 export function createNetwork(): Network & { stop(): Promise<void> } {
   const agents = new Map<CallPurpose, Agent>();
-  for (const purpose of Object.keys(connections) as CallPurpose[]) {
-    agents.set(
-      purpose,
-      new Agent({
-        connections: connections[purpose],
-        connect: { timeout: connectMs },
-        // Idle limits of a stream belong to the gateway, which can tell silence from a slow answer.
-        bodyTimeout: 0,
-        headersTimeout: 0,
-        keepAliveTimeout: 30_000,
-      }),
-    );
+  /** Agents that take no more calls; each is forgotten when its last call has ended. */
+  const retired = new Set<Agent>();
+  openAgents();
+
+  function openAgents(): void {
+    for (const purpose of Object.keys(connections) as CallPurpose[]) agents.set(purpose, createAgent(purpose));
+  }
+
+  function dropIdle(): void {
+    const old = [...agents.values()];
+    openAgents();
+    for (const agent of old) {
+      retired.add(agent);
+      // Idle connections end at once, the others with their call. A stop may destroy it first.
+      void agent
+        .close()
+        .catch(() => undefined)
+        .then(() => retired.delete(agent));
+    }
   }
 
   async function call(
@@ -70,7 +77,19 @@ export function createNetwork(): Network & { stop(): Promise<void> } {
     }
   }
 
-  return { call, stop: async () => void (await Promise.all([...agents.values()].map((agent) => agent.destroy()))) };
+  const stop = async () => void (await Promise.all([...agents.values(), ...retired].map((agent) => agent.destroy())));
+  return { call, dropIdle, stop };
+}
+
+function createAgent(purpose: CallPurpose): Agent {
+  return new Agent({
+    connections: connections[purpose],
+    connect: { timeout: connectMs },
+    // Idle limits of a stream belong to the gateway, which can tell silence from a slow answer.
+    bodyTimeout: 0,
+    headersTimeout: 0,
+    keepAliveTimeout: 30_000,
+  });
 }
 
 /** We never ask for an encoding, but an edge may apply one all the same (wire spec D2, F10). */

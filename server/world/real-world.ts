@@ -7,6 +7,8 @@ import type { Clock, Random } from './world.ts';
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
+  // Linux stops it in sleep; elsewhere that depends on the version of the system.
+  countsSleep: process.platform !== 'linux',
   sleep: (ms, signal) => sleepFor(ms, undefined, signal ? { signal } : undefined),
   timer(ms, fire) {
     const timeout = setTimeout(fire, ms);

@@ -16,6 +16,8 @@ export interface Clock {
   now(): Date;
   /** Milliseconds that never jump, for durations and deadlines. The zero point means nothing. */
   monotonicMs(): number;
+  /** True where `monotonicMs` goes on while the machine sleeps; absent where it stands still. */
+  readonly countsSleep?: boolean;
   /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Calls `fire` once after `ms`, unless stopped. Never keeps the process alive by itself. */
@@ -77,6 +79,8 @@ export interface Network {
    * Rejects with `NetworkFault` when no status line arrived.
    */
   call(purpose: CallPurpose, call: HttpCall): Promise<HttpAnswer>;
+  /** Lets go of idle connections, which may have died unnoticed. Calls under way go on. */
+  dropIdle(): void;
 }
 
 /** Why no answer came. `aborted` means our own signal ended the call, so nobody is to blame. */

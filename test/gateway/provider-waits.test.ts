@@ -52,9 +52,9 @@ describe('an account whose tokens are being renewed', () => {
     const renewing = gateway.call(accounts.refresh, { account: 'anna' }).catch(() => null);
     await arrived;
     expect((await ask()).status).toBe(200);
-    await gateway.clock.untilWaiting();
+    const askedAgain = gateway.sandbox.nextRequest({ path: '/oauth/token' });
     gateway.clock.advance(31_000);
-    await gateway.clock.untilWaiting();
+    await askedAgain;
     gateway.clock.advance(31_000);
     await renewing;
   });
