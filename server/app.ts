@@ -123,6 +123,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     await sessions.stop();
     server?.closeAllConnections();
     await closed;
+    provider.sockets.stop();
     await Promise.all([housekeeping.runner.stop(), ...work.map((each) => each.stop())]);
     await provider.freshness.stop();
     await provider.tokens.stop();

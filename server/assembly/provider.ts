@@ -11,6 +11,7 @@ import type { Storage } from '../open-storage.ts';
 import { createVault, type Vault } from '../security/vault.ts';
 import { createAccountCalls } from '../upstream/account-calls.ts';
 import { createCodexClient, type CodexClient } from '../upstream/codex-client.ts';
+import { createCodexSockets, type CodexSockets } from '../upstream/codex-sockets.ts';
 import { createUsageProbes } from '../upstream/probe-usage.ts';
 import { createResetCredits } from '../upstream/reset-credits.ts';
 import { createTokenRefresher } from '../upstream/refresh-token.ts';
@@ -21,6 +22,8 @@ import { createSavedResets, type SavedResets } from './saved-resets.ts';
 
 export interface Provider {
   readonly codex: CodexClient;
+  /** Websockets to the provider, kept between turns. */
+  readonly sockets: CodexSockets;
   readonly vault: Vault;
   readonly tokens: TokenKeeper;
   readonly reader: AccountReader;
@@ -56,6 +59,8 @@ export function createProvider(
     accountIds: () => book.all().flatMap(({ id, status }) => (status === 'active' ? [id] : [])),
     read: (accountId) => reader.readModels(accountId),
   });
-  const codex = createCodexClient({ network, origin: upstreamUrl });
-  return { codex, vault, tokens, reader, freshness, resets };
+  const idleMs = () => settings.current()['gateway.websocket_owner_idle_timeout_ms'];
+  const sockets = createCodexSockets({ network, clock, log, idleMs });
+  const codex = createCodexClient({ network, sockets, origin: upstreamUrl });
+  return { codex, sockets, vault, tokens, reader, freshness, resets };
 }

@@ -60,6 +60,7 @@ function listening(): { network: Network; calls: HttpCall[] } {
       })();
       return { status: 200, headers: new Map(), body, cancel: () => undefined };
     },
+    openWebsocket: () => Promise.reject(new Error('no command opens a websocket')),
   };
   return { network, calls };
 }

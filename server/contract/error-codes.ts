@@ -341,6 +341,12 @@ export const errorCodes = {
   stream_idle_timeout: { ...upstream, status: 504, retry: 'never', message: "The provider's stream went silent." },
 
   // Why a request ended that only logs and records show
+  upstream_websocket_pong_deadline: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: "The provider's websocket no longer answered.",
+  },
   client_disconnected: {
     ...gateway,
     status: 499,

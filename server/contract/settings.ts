@@ -94,6 +94,11 @@ export const settings = {
     label: 'Hold-back time',
     help: 'How long the first bookkeeping events of a stream wait, so that an early failure can still move to another account.',
   }),
+  'gateway.websocket_owner_idle_timeout_ms': setting(z.number().int().min(60_000).max(3_600_000), {
+    default: 1_800_000,
+    label: 'Provider websocket idle time',
+    help: "How long a conversation's websocket to the provider is kept without a turn, so that its next one, or a client that comes back, finds it.",
+  }),
   'gateway.websockets_enabled': setting(z.boolean(), {
     default: true,
     label: 'Websockets',

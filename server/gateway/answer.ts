@@ -7,6 +7,8 @@ export type Answer =
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
       readonly stream: UpstreamStream;
+      /** The client's next turn may go on from it instead of sending everything. */
+      readonly isContinuable: boolean;
     }
   | {
       readonly kind: 'whole';

@@ -230,7 +230,7 @@ async function trying(
     rememberFile: () => undefined,
   };
   const parts: AttemptParts = {
-    codex: createCodexClient({ network, origin: 'https://provider.example' }),
+    codex: createCodexClient({ network, sockets: { call: async () => null }, origin: 'https://provider.example' }),
     tokens,
     continuity,
     board: createAccountBoard(),

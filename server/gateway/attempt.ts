@@ -6,7 +6,7 @@ import { hasListOfItsOwn } from '../api-keys/key-policy.ts';
 import type { TokenKeeper } from '../accounts/token-keeper.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { readServedTier, readTokenUsage } from '../usage/usage.ts';
-import type { CodexClient } from '../upstream/codex-client.ts';
+import type { CodexAnswer, CodexClient } from '../upstream/codex-client.ts';
 import { NetworkFault, type Clock, type HttpAnswer, type Log } from '../world/world.ts';
 import { answerHeaders, upstreamRequestId } from './answer-headers.ts';
 import type { Answer } from './answer.ts';
@@ -107,7 +107,7 @@ async function credentialOf(
 async function call(
   question: AttemptQuestion,
   { parts, credential }: { parts: AttemptParts; credential: Credential },
-): Promise<HttpAnswer> {
+): Promise<CodexAnswer> {
   const { account, attempt, exchange, signal, headersMs } = question;
   const { ask } = exchange;
   const { turnState } = ask;
@@ -123,6 +123,7 @@ async function call(
       body: exchange.shed?.accountId === account.id ? exchange.shed.body : bodyToSend(exchange),
       identityHeaders: ask.identityHeaders,
       turnState: mayShowTurnState ? turnState : null,
+      socketOwner: exchange.socketOwner,
       signal,
       headersMs,
     });
@@ -151,7 +152,7 @@ async function refusalOf(
 
 async function readAnswer(
   question: AttemptQuestion,
-  { parts, answer }: { parts: AttemptParts; answer: HttpAnswer },
+  { parts, answer }: { parts: AttemptParts; answer: CodexAnswer },
 ): Promise<AttemptResult> {
   const { exchange, account } = question;
   const turnState = answer.headers.get('x-codex-turn-state');
@@ -170,7 +171,7 @@ async function readAnswer(
 
 interface Received {
   readonly parts: AttemptParts;
-  readonly answer: HttpAnswer;
+  readonly answer: CodexAnswer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -191,11 +192,12 @@ async function openStream(
     },
     onCompaction: (content) => continuity.rememberCompaction(content, account.id),
     onSealed: (content) => continuity.rememberSealed(content, account.id),
+    onTurnState: (turnState) => continuity.rememberTurnState(exchange, { turnState, accountId: account.id }),
     onAnswered: (responseId) => continuity.rememberResponse(exchange, { responseId, accountId: account.id }),
   });
   const committed: AttemptResult = {
     kind: 'answer',
-    answer: { kind: 'stream', status: answer.status, headers, stream },
+    answer: { kind: 'stream', status: answer.status, headers, stream, isContinuable: answer.isContinuable },
   };
   const held = await stream.open();
   if (held.kind === 'committed') return committed;

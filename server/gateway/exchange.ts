@@ -117,6 +117,8 @@ export interface Exchange {
   readonly endpoint: string;
   readonly routeClass: RouteClass;
   readonly transport: Transport;
+  /** Names what may keep a socket to the provider between its turns, hashed; null for calls over HTTP. */
+  readonly socketOwner: string | null;
   /** Frozen at the start: a change of settings does not reach a running request, nor its retries. */
   readonly settings: Settings;
   /** What its key's limits mean for it before it is reserved, frozen likewise. */

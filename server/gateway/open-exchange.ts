@@ -22,6 +22,8 @@ export interface ExchangeStart {
   readonly signal: AbortSignal;
   /** A turn of a websocket; else a request of HTTP. */
   readonly isTurn?: boolean;
+  /** By `socketOwnerOf`, where the call came over a websocket. */
+  readonly socketOwner?: string | null;
 }
 
 export function openExchange(
@@ -36,6 +38,7 @@ export function openExchange(
     endpoint: route.path,
     routeClass: isTurn ? 'proxy_websocket' : routeClassOf(ask),
     transport: isTurn ? 'websocket' : ask.wantsStream ? 'http_sse' : 'http_json',
+    socketOwner: start.socketOwner ?? null,
     settings,
     limits: parts.limits.of({ keyId: client.keyId, model: ask.model }),
     routing: parts.pools.routingOf(client.poolId),

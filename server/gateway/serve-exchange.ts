@@ -1,5 +1,6 @@
 /** Serves one exchange: a seat, an answer, the way to the client, and whatever happened, one settlement. */
 import { GatewayError } from '../contract/gateway-error.ts';
+import { pongDeadline } from '../upstream/codex-socket.ts';
 import { NetworkFault } from '../world/world.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
 import { noteReport } from './attempt.ts';
@@ -123,6 +124,7 @@ function failureCodeOf(error: unknown, exchange: Exchange): string {
   if (reason instanceof RefusedByProvider) return reason.fault.code;
   if (reason instanceof StreamIdle) return 'stream_idle_timeout';
   if (reason instanceof SseBlockTooLarge) return 'upstream_response_too_large';
+  if (reason instanceof NetworkFault && reason.systemCode === pongDeadline) return pongDeadline;
   if (reason === null || reason instanceof NetworkFault) return 'upstream_stream_error';
   return 'internal_error';
 }

@@ -73,6 +73,48 @@ export interface HttpAnswer {
   cancel(): void;
 }
 
+export interface WebsocketCall {
+  /** `http:` and `https:` name the same place as `ws:` and `wss:`. */
+  readonly url: string;
+  /** Sent as given, in this order, before those of the handshake itself. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Aborting ends the handshake; an open socket is ended by itself. */
+  readonly signal: AbortSignal;
+  /** Told of everything from the first frame on. */
+  readonly listener: WebsocketListener;
+}
+
+export interface WebsocketListener {
+  /** A whole text message. */
+  text(message: Buffer): void;
+  /** A whole message that is no text; what it holds is nobody's concern. */
+  binary(): void;
+  pong(payload: Buffer): void;
+  /** The last word: the other side's close code, or 1006 when the connection just ended. */
+  closed(code: number): void;
+}
+
+/** An open websocket. After `closed` was told, everything here does nothing. */
+export interface Websocket {
+  /** Headers of the answer to the handshake, names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Sends one text message. */
+  send(message: Buffer): void;
+  ping(payload: Buffer): void;
+  /** Reads nothing more, pongs included, until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Says goodbye with this code and leaves when the other side has answered. */
+  close(code: number): void;
+  /** Ends the connection at once. */
+  destroy(): void;
+}
+
+/** What a handshake led to: a socket, or an ordinary answer, which must be read to its end or cancelled. */
+export type WebsocketOpening =
+  | { readonly kind: 'open'; readonly socket: Websocket }
+  | { readonly kind: 'refused'; readonly answer: HttpAnswer };
+
 export interface Network {
   /**
    * One HTTP call. Redirects are not followed: credentials must never reach a host the provider's answer names.
@@ -81,6 +123,11 @@ export interface Network {
   call(purpose: CallPurpose, call: HttpCall): Promise<HttpAnswer>;
   /** Lets go of idle connections, which may have died unnoticed. Calls under way go on. */
   dropIdle(): void;
+  /**
+   * Opens a websocket, without compression. Redirects are not followed here either.
+   * Rejects with `NetworkFault` when neither a socket nor an answer came of it.
+   */
+  openWebsocket(call: WebsocketCall): Promise<WebsocketOpening>;
 }
 
 /** Why no answer came. `aborted` means our own signal ended the call, so nobody is to blame. */

@@ -21,7 +21,7 @@ export const rooms: readonly Room[] = [
   // floor 0: what knows nothing of the product's records
   { name: 'contract', places: ['server/contract/'], may: [], packages: ['zod'] },
   { name: 'lib', places: ['server/lib/'], may: [], packages: [] },
-  { name: 'world', places: ['server/world/'], may: [], packages: ['undici'] },
+  { name: 'world', places: ['server/world/'], may: [], packages: ['undici', 'ws'] },
   { name: 'version', places: ['server/version.ts'], may: [], packages: ['zod'] },
   { name: 'observe', places: ['server/observe/'], may: ['world'], packages: ['pino', 'pino-pretty'] },
   // The folder is claimed and checked before there is a database, and what is wrong is said in its words
@@ -273,6 +273,12 @@ export const reserves: readonly Reserve[] = [
     pattern: /(?:from|import)\s*\(?\s*['"]undici['"/]/,
     instead: 'call World.network',
     allowed: ['server/world/network.ts', 'scripts/', 'test/'],
+  },
+  {
+    what: 'a websocket of its own',
+    pattern: /\bnew WebSocket\s*\(/,
+    instead: 'call World.network',
+    allowed: ['server/world/websockets.ts', sandboxClient, 'scripts/', 'test/', 'renderer/'],
   },
   {
     what: 'process.env',

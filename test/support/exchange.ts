@@ -65,6 +65,7 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     endpoint: '/backend-api/codex/responses',
     routeClass: 'proxy_stream',
     transport: 'http_sse',
+    socketOwner: null,
     settings: defaultSettings,
     limits: unlimited,
     routing: defaultPoolRouting,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createMovableClock } from '../../sandbox/movable-clock.ts';
 import { systemClock } from '../../world/real-world.ts';
-import { dataOf, eventTypeOf } from '../stream/read-block.ts';
+import { eventTypeOf } from '../../lib/event-type.ts';
+import { dataOf } from '../stream/read-block.ts';
 import { createSseBlocks } from '../stream/sse-blocks.ts';
 import { codexKeepAlive, createKeepAlive } from './keep-alive.ts';
 

@@ -149,6 +149,7 @@ function hold(
       onRateLimits: () => undefined,
       onCompaction: () => undefined,
       onSealed: () => undefined,
+      onTurnState: () => undefined,
       onAnswered: () => undefined,
     }),
     holdMs,

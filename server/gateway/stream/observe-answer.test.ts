@@ -188,16 +188,31 @@ describe('the bytes', () => {
   });
 });
 
+describe('the state of a turn', () => {
+  it('is told where the provider gives it by an event, and only then', () => {
+    const { observer, turnStates } = observing();
+    observer.observe(
+      sse({ type: 'response.metadata', headers: { 'x-codex-turn-state': 'ts-1', 'openai-model': 'm' } }),
+    );
+    observer.observe(sse({ type: 'response.metadata', headers: { 'openai-model': 'm' } }));
+    observer.observe(sse({ type: 'response.metadata' }));
+    observer.observe(sse({ type: 'codex.response.metadata', headers: { 'x-codex-turn-state': 'ts-2' } }));
+    expect(turnStates).toEqual(['ts-1']);
+  });
+});
+
 function observing() {
   const limits: Record<string, unknown>[] = [];
   const compactions: string[] = [];
   const sealed: string[] = [];
+  const turnStates: string[] = [];
   const answered: string[] = [];
   const observer = createAnswerObserver({
     onRateLimits: (event) => void limits.push(event),
     onCompaction: (content) => void compactions.push(content),
     onSealed: (content) => void sealed.push(content),
+    onTurnState: (turnState) => void turnStates.push(turnState),
     onAnswered: (id) => void answered.push(id),
   });
-  return { observer, limits, compactions, sealed, answered };
+  return { observer, limits, compactions, sealed, turnStates, answered };
 }

@@ -6,7 +6,8 @@
 import { readServedTier, readTokenUsage, type Usage, type UsageReport } from '../../usage/usage.ts';
 import { readResponseId } from '../read-response-id.ts';
 import { readSealed } from '../read-sealed.ts';
-import { dataOf, eventTypeOf, parseEvent } from './read-block.ts';
+import { eventTypeOf } from '../../lib/event-type.ts';
+import { dataOf, parseEvent } from './read-block.ts';
 
 export type Terminal = 'completed' | 'incomplete' | 'failed';
 
@@ -40,6 +41,8 @@ export interface AnswerListeners {
   onCompaction(encryptedContent: string): void;
   /** The same of anything else, reasoning above all. */
   onSealed(encryptedContent: string): void;
+  /** State of the turn that only this account understands, where it comes as an event (wire spec A7.4). */
+  onTurnState(turnState: string): void;
   /** The answer is complete, and this is its id. */
   onAnswered(responseId: string): void;
 }
@@ -57,6 +60,7 @@ export function createAnswerObserver({
   onRateLimits,
   onCompaction,
   onSealed,
+  onTurnState,
   onAnswered,
 }: AnswerListeners): AnswerObserver {
   let terminal: Terminal | null = null;
@@ -77,6 +81,7 @@ export function createAnswerObserver({
       if (event) onRateLimits(event);
       return { type, bytes: block, event };
     }
+    if (type === 'response.metadata') noteTurnState(parseEvent(data));
     if (type === 'response.output_item.done' && data.includes(sealedMark)) noteSealed(parseEvent(data)?.['item']);
     return { type, bytes: block, event: type === 'error' ? parseEvent(data) : null };
   }
@@ -109,6 +114,11 @@ export function createAnswerObserver({
       if (responseId !== null) onAnswered(responseId);
     }
     return { type, bytes: type === 'response.done' ? renamed(block) : block, event };
+  }
+
+  function noteTurnState(event: Record<string, unknown> | null): void {
+    const turnState = recordOf(event?.['headers'])['x-codex-turn-state'];
+    if (typeof turnState === 'string' && turnState !== '') onTurnState(turnState);
   }
 
   function noteSealed(item: unknown): void {

@@ -1,5 +1,4 @@
-/** Reads one SSE block: its data and the type of the event in it, building as little as possible. */
-import { readSpan, scanObject } from '../../lib/json-spans.ts';
+/** Reads one SSE block: its data and the event in it. */
 
 /**
  * The data of a block: the values of its `data` lines, joined by LF. null when it has none (comments, `retry:` …).
@@ -35,38 +34,6 @@ function lineEnd(block: Buffer, start: number): number {
     if (block[position] === 0x0a || block[position] === 0x0d) return position;
   }
   return block.length;
-}
-
-/** The provider writes `type` first; then a short look is enough. */
-const leadingType = /^\s*\{\s*"type"\s*:\s*"([\w.-]{1,80})"/;
-const lookBytes = 120;
-
-/**
- * The `type` of the event that a block carries; null for comments, `[DONE]` and data that is no JSON object. The JSON
- * decides, not the `event:` line: that is what clients go by.
- */
-export function eventTypeOf(data: Buffer | null): string | null {
-  if (!data || !mayBeObject(data)) return null;
-  const match = leadingType.exec(data.toString('latin1', 0, Math.min(lookBytes, data.length)));
-  if (match) return match[1] ?? null;
-  return typeAnywhere(data);
-}
-
-/** Spaces may stand before the brace: only one of those after `data:` belongs to SSE. */
-function mayBeObject(data: Buffer): boolean {
-  let start = 0;
-  while (data[start] === 0x20 || data[start] === 0x09 || data[start] === 0x0a) start += 1;
-  return data[start] === 0x7b;
-}
-
-function typeAnywhere(data: Buffer): string | null {
-  try {
-    const member = scanObject(data).find(({ key }) => key === 'type');
-    const type = member && member.end - member.start <= 100 ? readSpan(data, member) : null;
-    return typeof type === 'string' ? type : null;
-  } catch {
-    return null; // Junk between good events is the client's to ignore (wire spec C1), and carries no fact for us.
-  }
 }
 
 /** The event as an object, or null when it is no JSON object. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dataOf, eventTypeOf } from './read-block.ts';
+import { eventTypeOf } from '../../lib/event-type.ts';
+import { dataOf } from './read-block.ts';
 import { createSseBlocks, SseBlockTooLarge } from './sse-blocks.ts';
 
 const lineEnds = fc.constantFrom('\n', '\r\n', '\r');

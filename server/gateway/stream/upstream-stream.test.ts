@@ -207,6 +207,7 @@ function streamOf(
     onRateLimits: () => undefined,
     onCompaction: () => undefined,
     onSealed: () => undefined,
+    onTurnState: () => undefined,
     onAnswered: () => undefined,
   });
   return { stream };

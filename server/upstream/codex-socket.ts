@@ -1,0 +1,219 @@
+/** One websocket to the provider: one turn at a time, watched while it lives, and gone before the provider ends it. */
+import type { ErrorCode } from '../contract/error-codes.ts';
+import {
+  NetworkFault,
+  type Clock,
+  type HttpAnswer,
+  type Network,
+  type Timer,
+  type Websocket,
+  type WebsocketListener,
+} from '../world/world.ts';
+import { readFrame } from './read-frame.ts';
+import { createSocketTurn, type SocketTurn, type TurnEnd } from './socket-turn.ts';
+
+/** A socket is pinged this often, and its pong must have come by then (gateway spec 9.6). */
+export const pingMs = 25_000;
+/** The provider ends a socket after 60 minutes (wire spec B13); ours go before, between turns. */
+export const lifeMs = 55 * 60_000;
+/** What a turn that a silent connection ended is recorded with. */
+export const pongDeadline = 'upstream_websocket_pong_deadline' satisfies ErrorCode;
+
+/** Answers a socket remembers for being gone on from; a client goes on from its last. */
+const maxKnownAnswers = 16;
+
+export interface CodexSocket {
+  readonly state: 'idle' | 'busy' | 'closed';
+  /** Asks the next turn; only while idle. */
+  ask(frame: Buffer, signal: AbortSignal): SocketTurn;
+  /** The answer was made on this socket, so a turn on it may go on from there. */
+  holds(responseId: string): boolean;
+  /** Ends it now, or after the turn that runs. */
+  retire(reason: string): void;
+  /** Ends it unless a pong comes within this time. */
+  check(withinMs: number): void;
+}
+
+export interface CodexSocketEvents {
+  onIdle(): void;
+  onClosed(facts: { readonly reason: string; readonly ageMs: number }): void;
+}
+
+export type CodexSocketOpening =
+  | { readonly kind: 'open'; readonly socket: CodexSocket }
+  | { readonly kind: 'refused'; readonly answer: HttpAnswer };
+
+export interface CodexSocketCall {
+  readonly url: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Ends the handshake. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws {NetworkFault} when the handshake led to nothing. */
+export async function openCodexSocket(
+  call: CodexSocketCall,
+  { network, clock, ...events }: { network: Pick<Network, 'openWebsocket'>; clock: Clock } & CodexSocketEvents,
+): Promise<CodexSocketOpening> {
+  const life = createSocketLife({ clock, events });
+  const opening = await network.openWebsocket({ ...call, listener: life.listener });
+  if (opening.kind === 'refused') return opening;
+  life.begin(opening.socket);
+  // It may have been closed in the same breath in which it opened.
+  if (life.socket.state === 'closed') throw new NetworkFault('reset', { systemCode: 'websocket_closed_at_once' });
+  return { kind: 'open', socket: life.socket };
+}
+
+function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocketEvents }) {
+  const known = new Set<string>();
+  let wire: Websocket | null = null;
+  let turn: SocketTurn | null = null;
+  let before: { readonly responseId: string } | null = null;
+  let isFirst = true;
+  let isClosed = false;
+  let retiring: string | null = null;
+  let openedMs = 0;
+  let pulse: Pulse | null = null;
+  let age: Timer | null = null;
+
+  /** @param options.code - Of a goodbye; without one the connection just ends. */
+  function end(reason: string, { code }: { code?: number } = {}): void {
+    if (isClosed) return;
+    isClosed = true;
+    pulse?.stop();
+    age?.stop();
+    turn?.lose(new NetworkFault('reset', { systemCode: reason }));
+    if (code === undefined) wire?.destroy();
+    else wire?.close(code);
+    events.onClosed({ reason, ageMs: clock.monotonicMs() - openedMs });
+  }
+
+  function retire(reason: string): void {
+    if (turn) retiring ??= reason;
+    else end(reason, { code: 1000 });
+  }
+
+  function ask(frame: Buffer, signal: AbortSignal): SocketTurn {
+    if (!wire || turn || isClosed) throw new TypeError('the socket is not idle');
+    const socket = wire;
+    const asked = createSocketTurn({
+      clock,
+      signal,
+      headers: isFirst ? socket.headers : new Map(),
+      before,
+      pause: () => {
+        pulse?.pause();
+        socket.pause();
+      },
+      resume: () => {
+        pulse?.resume();
+        socket.resume();
+      },
+      onOver: (how) => leave(asked, how),
+    });
+    turn = asked;
+    isFirst = false;
+    socket.send(frame);
+    return asked;
+  }
+
+  function leave({ responseId, isNamedAtOpening }: SocketTurn, how: TurnEnd): void {
+    turn = null;
+    if (isClosed) return;
+    // A turn that is given up still runs at the provider, and a refused one may have left anything behind.
+    if (how !== 'answered') return end(how);
+    pulse?.resume();
+    wire?.resume();
+    if (responseId !== null) remember(responseId);
+    before = responseId !== null && isNamedAtOpening ? { responseId } : null;
+    if (retiring !== null) end(retiring, { code: 1000 });
+    else events.onIdle();
+  }
+
+  function remember(responseId: string): void {
+    known.add(responseId);
+    if (known.size > maxKnownAnswers) for (const oldest of known) return void known.delete(oldest);
+  }
+
+  const listener: WebsocketListener = {
+    text(message) {
+      const frame = turn && readFrame(message);
+      if (frame) turn?.receive(frame);
+    },
+    binary: () => end('websocket_binary_frame', { code: 1003 }),
+    pong: (payload) => pulse?.answered(payload),
+    closed: (code) => end(`websocket_closed_${code}`),
+  };
+
+  const socket: CodexSocket = {
+    get state() {
+      return isClosed ? 'closed' : turn ? 'busy' : 'idle';
+    },
+    ask,
+    holds: (responseId) => !isClosed && known.has(responseId),
+    retire,
+    check: (withinMs) => pulse?.check(withinMs),
+  };
+
+  function begin(opened: Websocket): void {
+    if (isClosed) return;
+    wire = opened;
+    openedMs = clock.monotonicMs();
+    pulse = createPulse({ clock, ping: (payload) => opened.ping(payload), onSilent: () => end(pongDeadline) });
+    age = clock.timer(lifeMs, () => retire('rotated'));
+  }
+
+  return { listener, socket, begin };
+}
+
+type Pulse = ReturnType<typeof createPulse>;
+
+/** Pings and listens for the pong that belongs to the last one. */
+function createPulse({
+  clock,
+  ping,
+  onSilent,
+}: {
+  clock: Clock;
+  ping: (payload: Buffer) => void;
+  onSilent: () => void;
+}) {
+  let count = 0;
+  let awaited: string | null = null;
+  let isPaused = false;
+  const send = () => {
+    count += 1;
+    awaited = String(count);
+    ping(Buffer.from(awaited));
+  };
+  const beat = clock.timer(pingMs, () => {
+    if (awaited !== null && !isPaused) return onSilent();
+    send();
+    beat.restart();
+  });
+  let urgent: { stop(): void } | null = null;
+  return {
+    answered(payload: Buffer) {
+      if (payload.toString('latin1') !== awaited) return;
+      awaited = null;
+      urgent?.stop();
+    },
+    check(withinMs: number) {
+      send();
+      urgent?.stop();
+      urgent = clock.timer(withinMs, () => {
+        if (awaited !== null && !isPaused) onSilent();
+      });
+    },
+    /** Nothing is read meanwhile, so no pong is missed. */
+    pause: () => void (isPaused = true),
+    resume() {
+      if (isPaused) awaited = null;
+      isPaused = false;
+    },
+    stop() {
+      beat.stop();
+      urgent?.stop();
+    },
+  };
+}
