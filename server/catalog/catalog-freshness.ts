@@ -30,6 +30,13 @@ const oldAfterMs = 30 * 60_000;
 /** An ETag that keeps differing must not cause a reading per answer. */
 const restMs = 60_000;
 
+/** The last reading that an answer caused. */
+interface Noticed {
+  readonly atMs: number;
+  /** False when the account had no list yet: reading the first one says nothing of whether it changed since. */
+  readonly hadList: boolean;
+}
+
 export function createCatalogFreshness({
   catalog,
   accountIds,
@@ -37,8 +44,7 @@ export function createCatalogFreshness({
   clock,
   log,
 }: CatalogFreshnessParts): CatalogFreshness {
-  /** When an ETag last caused a reading. */
-  const causedMs = new Map<string, number>();
+  const lastNoticed = new Map<string, Noticed>();
   const readings = new Map<string, Promise<void>>();
 
   function readNow(accountId: string): Promise<void> {
@@ -54,6 +60,11 @@ export function createCatalogFreshness({
     return reading;
   }
 
+  function isResting(accountId: string, { atMs, hadList }: Noticed): boolean {
+    const last = lastNoticed.get(accountId);
+    return last !== undefined && last.hadList === hadList && atMs - last.atMs < restMs;
+  }
+
   function isOld(accountId: string): boolean {
     const fetchedAt = catalog.fetchedAt(accountId);
     return fetchedAt === null || clock.now().getTime() - fetchedAt.getTime() > oldAfterMs;
@@ -61,11 +72,11 @@ export function createCatalogFreshness({
 
   return {
     noticed(accountId, etag) {
-      const last = causedMs.get(accountId);
-      const nowMs = clock.monotonicMs();
-      if (last !== undefined && nowMs - last < restMs) return;
-      if (catalog.unionOf([accountId]).etag === etag) return;
-      causedMs.set(accountId, nowMs);
+      // A reading under way may have been answered before the change: the next answer tells.
+      if (readings.has(accountId) || catalog.unionOf([accountId]).etag === etag) return;
+      const now = { atMs: clock.monotonicMs(), hadList: catalog.fetchedAt(accountId) !== null };
+      if (isResting(accountId, now)) return;
+      lastNoticed.set(accountId, now);
       void readNow(accountId);
     },
     async readOld(signal) {
