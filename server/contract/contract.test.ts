@@ -66,12 +66,6 @@ describe('the errors', () => {
     if (row.type === 'server_error') expect(row.status).toBeGreaterThanOrEqual(499);
   });
 
-  it('that cost a Codex client six requests are answered 400 on its routes', () => {
-    // The admin's own errors never reach a Codex client.
-    for (const code of codes.filter((each) => [403, 408, 413, 415, 422].includes(errorRow(each).status)))
-      expect(errorRow(code).nativeStatus, code).toBe(400);
-  });
-
   it('say row and detail, and nothing of their cause', () => {
     const error = new GatewayError('invalid_request', { detail: 'Byte 7.', cause: new Error('canary') });
     expect(error.sentence).toBe('The request is not valid. Byte 7.');

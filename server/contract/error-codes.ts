@@ -67,8 +67,9 @@ export const errorCodes = {
     message: 'This API key was replaced by a new one. Configure the new key in your client.',
   },
   api_key_moved: {
-    ...client,
+    ...gateway,
     status: 503,
+    blame: 'nobody',
     message: 'This API key was moved to another Pool in the meantime. Try again.',
   },
   address_not_allowed: {
