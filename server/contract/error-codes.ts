@@ -123,7 +123,7 @@ export const errorCodes = {
     message: 'This address takes POST requests and websockets. Ask for one with "Upgrade: websocket".',
   },
   websocket_queue_full: {
-    ...client,
+    ...gateway,
     status: 503,
     message: 'Too many turns wait on this websocket. Send the next one when an answer is complete.',
   },
