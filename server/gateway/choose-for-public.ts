@@ -9,6 +9,8 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import type { KeyPolicy } from '../contract/key-policy.ts';
 import type { ServingMode } from '../contract/vocabulary.ts';
 import { modelFactsOf, policyRefusal } from './apply-key-policy.ts';
+import { badValue, unsupported } from './dialects/openai/bad-request.ts';
+import { isRecord, listOf, recordOf, textOf, type JsonRecord } from './dialects/openai/json-record.ts';
 import { readModelName } from './dialects/openai/model-names.ts';
 import type { PublicRequest } from './dialects/openai/public-request.ts';
 import type { CodexChoices } from './dialects/openai/to-codex-body.ts';
@@ -26,7 +28,7 @@ export interface PublicScene {
 export interface PublicChoice {
   /** Refused or not, records name its model. */
   readonly choices: CodexChoices;
-  /** `invalid_model`, or what the key's policy forbids. */
+  /** `invalid_model`, what the key's policy forbids, or what the model does not know. */
   readonly refusal: GatewayError | null;
 }
 
@@ -36,7 +38,13 @@ export function chooseForPublic(request: PublicRequest, scene: PublicScene): Pub
   const named = readModelName(request.model, [...entries.map(({ slug }) => slug), ...aliases]);
   const isForced = policy !== null && policy.enforcedModel !== null;
   const effort = request.effort ?? named.effort;
-  const asked = { model: named.model ?? request.model, effort, tier: request.tier ?? named.tier, isLite: false };
+  const asked = {
+    model: named.model ?? request.model,
+    effort,
+    tier: request.tier ?? named.tier,
+    isLite: false,
+    takesSummary: true,
+  };
   if (named.model === null && !isForced)
     return { choices: asked, refusal: new GatewayError('invalid_model', { param: 'model' }) };
   const verdict = decideKeyPolicy({
@@ -49,22 +57,54 @@ export function chooseForPublic(request: PublicRequest, scene: PublicScene): Pub
   if (verdict.kind === 'refused')
     return { choices: { ...asked, model: verdict.model }, refusal: policyRefusal(verdict, scene.effortField) };
   const { model, changes } = verdict;
+  const facts = servingFacts(entries, model);
+  const mode = scene.servingModeOf(model);
   const choices = {
     model,
     effort: changes.effort ?? effort,
     tier: changes.serviceTier === undefined ? asked.tier : changes.serviceTier,
-    isLite: isLite(model, scene),
+    // The Pool's word counts over the list's (gateway spec 2.7).
+    isLite: mode === 'auto' ? facts.isLite : mode === 'lite',
+    takesSummary: facts.takesSummary,
   };
-  return { choices, refusal: null };
+  return { choices, refusal: whatModelCannot(request, { choices, tiers: facts.tiers }) };
 }
 
-/** The Pool's word counts over the list's (gateway spec 2.7). */
-function isLite(model: string, { entries, servingModeOf }: PublicScene): boolean {
-  const mode = servingModeOf(model);
-  if (mode !== 'auto') return mode === 'lite';
+/** What was asked in terms that only some models know. */
+function whatModelCannot(
+  { toolChoice }: PublicRequest,
+  { choices, tiers }: { choices: CodexChoices; tiers: ReadonlySet<string> },
+): GatewayError | null {
+  if (choices.tier === 'ultrafast' && !tiers.has('ultrafast'))
+    return badValue('service_tier', 'must be one that this model offers');
+  if (choices.isLite && isRecord(toolChoice))
+    return unsupported('tool_choice', 'This model takes only auto, none or required.');
+  return null;
+}
+
+interface ServingFacts {
+  readonly isLite: boolean;
+  readonly takesSummary: boolean;
+  readonly tiers: ReadonlySet<string>;
+}
+
+/** Entries live as long as their list; what was read of one is kept beside it. */
+const known = new WeakMap<CatalogEntry, ServingFacts>();
+
+function servingFacts(entries: readonly CatalogEntry[], model: string): ServingFacts {
   const entry = entryOf(entries, model);
-  return (
-    entry !== undefined &&
-    (JSON.parse(entry.bytes.toString('utf8')) as Record<string, unknown>)['use_responses_lite'] === true
-  );
+  if (!entry) return { isLite: false, takesSummary: true, tiers: new Set() };
+  const kept = known.get(entry);
+  if (kept) return kept;
+  const read = JSON.parse(entry.bytes.toString('utf8')) as JsonRecord;
+  const facts = {
+    isLite: read['use_responses_lite'] === true,
+    takesSummary: read['supports_reasoning_summaries'] !== false,
+    tiers: new Set([
+      ...listOf(read['service_tiers']).map((tier) => textOf(recordOf(tier)['id'])),
+      ...listOf(read['additional_speed_tiers']).map(textOf),
+    ]),
+  };
+  known.set(entry, facts);
+  return facts;
 }

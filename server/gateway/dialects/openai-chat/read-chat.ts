@@ -1,12 +1,12 @@
 /** Reads a request of `/v1/chat/completions` (v1 spec 3.1). What is supported stands in one table. Pure. */
-import { GatewayError } from '../../../contract/gateway-error.ts';
-import { badValue, unsupported } from '../openai/bad-request.ts';
+import { badValue } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isNumber, isObject, isText, isTextMap, isWord } from '../openai/checks.ts';
-import { forward, reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
+import { forward, reader, readFields, refuse, reject, strip, type FieldTable } from '../openai/fields.ts';
 import { isRecord, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
 import { liftInstructions, type PublicRequest } from '../openai/public-request.ts';
 import { readInput } from '../openai/read-input.ts';
-import { effortOfAliases } from '../openai/read-reasoning.ts';
+import { checkCacheOptions, isModeration, readStreamOptions } from '../openai/read-options.ts';
+import { effortOfAliases, readReasoning } from '../openai/read-reasoning.ts';
 import { readResponseFormat, readTextFormat } from '../openai/read-text-format.ts';
 import { readTier } from '../openai/read-tier.ts';
 import { readToolChoice } from '../openai/read-tool-choice.ts';
@@ -18,6 +18,8 @@ export interface ChatRequest extends PublicRequest {
   readonly includesUsage: boolean;
 }
 
+const streamOptions = ['include_usage', 'include_obfuscation'];
+
 /** THE table of fields, in the order in which they are checked. */
 const fields: FieldTable = {
   // Would change the answer in a way that cannot be had.
@@ -28,8 +30,8 @@ const fields: FieldTable = {
   logit_bias: reject({}),
   modalities: reject(['text']),
   audio: reject(),
-  functions: { ...reject(), hint: 'Use tools.' } as FieldTable[string],
-  function_call: { ...reject('none'), hint: 'Use tool_choice.' } as FieldTable[string],
+  functions: refuse({ neutral: [], hint: 'Use tools.' }),
+  function_call: refuse({ neutral: ['none'], hint: 'Use tool_choice.' }),
   model: reader(isText()),
   messages: reader(isAnything),
   input: reader(isAnything),
@@ -63,10 +65,21 @@ const fields: FieldTable = {
   promptCacheKey: reader(isText({ maxLength: 512 })),
   prompt_cache_retention: strip(isWord('in_memory', 'in-memory', '24h')),
   promptCacheRetention: strip(isAnything),
-  prompt_cache_options: strip(isObject),
+  prompt_cache_options: reader(isObject),
   service_tier: reader(isText()),
   web_search_options: reader(isObject),
-  moderation: forward(isObject),
+  moderation: forward(isModeration),
+};
+
+/** What a Responses-shaped conversation on the chat address may bring along. */
+const fieldsBesideInput: FieldTable = {
+  top_logprobs: reject(0),
+  conversation: reject(),
+  prompt: reject(),
+  background: reject(false),
+  max_output_tokens: strip(isInteger({ min: 1 })),
+  truncation: strip(isWord('auto', 'disabled')),
+  include: strip(isAnything),
 };
 
 /**
@@ -74,9 +87,10 @@ const fields: FieldTable = {
  * @throws {GatewayError} naming the field at fault.
  */
 export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
-  const { given, forwarded } = readFields(request, fields);
-  const model = textOf(given['model']).trim();
-  if (model === '') throw new GatewayError('missing_required_parameter', { param: 'model' });
+  const { given, forwarded } = readFields(
+    request,
+    isInputShaped(request) ? { ...fields, ...fieldsBesideInput } : fields,
+  );
   const tools = readTools(body, { tools: given['tools'], surface: 'chat' });
   const format = formatOf(given);
   const items = readConversation(given, tools.names);
@@ -84,24 +98,23 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
   if (tier === 'ultrafast') throw badValue('service_tier', 'must not be ultrafast on this surface');
   const verbosity = given['verbosity'] ?? recordOf(given['text'])['verbosity'];
   const search = searchOf(given['web_search_options'], tools.declared);
-  const cap = given['max_completion_tokens'] ?? given['max_tokens'];
+  const cap = given['max_completion_tokens'] ?? given['max_tokens'] ?? given['max_output_tokens'];
   const keepsLeading = format?.['type'] === 'json_object';
+  const { effort, rest: reasoning } = readReasoning(given['reasoning']);
+  checkCacheOptions(given['prompt_cache_options']);
   return {
-    model,
-    effort: effortOfAliases({
-      ...given,
-      reasoning_effort: recordOf(given['reasoning'])['effort'] ?? given['reasoning_effort'],
-    }),
+    model: textOf(given['model']).trim(),
+    effort: effort ?? effortOfAliases(given),
     tier,
     wantsStream: given['stream'] === true,
-    includesUsage: readStreamOptions(given['stream_options']),
+    includesUsage: readStreamOptions(given['stream_options'], streamOptions).has('include_usage'),
     outputCap: typeof cap === 'number' ? cap : null,
     ...liftInstructions(items, { instructions: textOf(given['instructions']), keepsLeading }),
     tools: search ? [...(tools.tools ?? []), search] : tools.tools,
     toolChoice: readToolChoice(given['tool_choice'], { tools, surface: 'chat' }),
     parallelToolCalls: given['parallel_tool_calls'] as boolean | undefined,
-    // Chat shows summaries only to those who read them; to ask for none costs nothing.
-    reasoning: {},
+    // A summary is asked for only by those who read it: to ask for none costs nothing.
+    reasoning,
     text: { ...(verbosity ? { verbosity } : {}), ...(format ? { format } : {}) },
     include: [],
     promptCacheKey: (given['prompt_cache_key'] ?? given['promptCacheKey']) as string | undefined,
@@ -115,8 +128,12 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
 /** Some tools send a Responses-shaped input to the chat address (v1 spec 3.1). */
 function readConversation(given: JsonRecord, names: ChatRequest['names']): JsonRecord[] {
   const { messages, input } = given;
-  const isEmpty = messages === undefined || (Array.isArray(messages) && messages.length === 0);
-  return isEmpty && input !== undefined ? readInput(input, { names }) : readMessages(messages, { names });
+  return isInputShaped(given) ? readInput(input, { names }) : readMessages(messages, { names });
+}
+
+function isInputShaped({ messages, input }: JsonRecord): boolean {
+  const isEmpty = messages === undefined || messages === null || (Array.isArray(messages) && messages.length === 0);
+  return isEmpty && input !== undefined && input !== null;
 }
 
 function formatOf(given: JsonRecord): JsonRecord | undefined {
@@ -124,15 +141,6 @@ function formatOf(given: JsonRecord): JsonRecord | undefined {
   const format = readResponseFormat(given['response_format']);
   if (own && format) throw badValue('response_format', 'must not be given beside text.format');
   return format ?? own;
-}
-
-function readStreamOptions(options: unknown): boolean {
-  for (const [name, value] of Object.entries(recordOf(options))) {
-    const isKnown = name === 'include_usage' || name === 'include_obfuscation';
-    if (!isKnown) throw unsupported('stream_options', 'It holds only include_usage and include_obfuscation.');
-    if (typeof value !== 'boolean') throw badValue(`stream_options.${name}`, 'must be true or false');
-  }
-  return recordOf(options)['include_usage'] === true;
 }
 
 function searchOf(options: unknown, declared: ReadonlySet<string>): JsonRecord | null {

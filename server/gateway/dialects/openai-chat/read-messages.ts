@@ -1,7 +1,7 @@
 /** Chat messages as input items (v1 spec 3.2). Pure. */
 import { badValue } from '../openai/bad-request.ts';
 import { isRecord, listOf, textOf, type JsonRecord } from '../openai/json-record.ts';
-import { readContent } from '../openai/read-content.ts';
+import { readContent, readPart } from '../openai/read-content.ts';
 import { readOutput, readToolCall } from '../openai/read-input.ts';
 import type { ToolNames } from '../openai/tool-names.ts';
 
@@ -14,6 +14,7 @@ export function readMessages(messages: unknown, { names }: { names: ToolNames })
     if (!isRecord(message)) throw badValue(at, 'must be an object');
     items.push(...readMessage(message, { at, names, before: items }));
   }
+  if (items.length === 0) throw badValue('messages', 'must hold something to answer');
   return items;
 }
 
@@ -28,18 +29,26 @@ function readMessage(message: JsonRecord, place: Place): JsonRecord[] {
   switch (message['role']) {
     case 'system':
     case 'developer':
-      return [itemOf('developer', instructionsOf(message['content'], at))];
+      return itemsOf('developer', instructionsOf(message['content'], at));
     case 'user':
       return readParts(message['content'], { ...place, role: 'user' });
     case 'assistant':
       return readAssistant(message, place);
     case 'tool':
-      return [readOutput({ ...message, output: message['content'] ?? '' }, { ...place, type: 'function_call_output' })];
+      return [readToolMessage(message, place)];
     case 'function':
       throw badValue(`${at}.role`, 'must not be function: answer tool calls with the role tool');
     default:
       throw badValue(`${at}.role`, 'must be system, developer, user, assistant or tool');
   }
+}
+
+/** Of other keys of a message the provider knows nothing; an answer must name its call here. */
+function readToolMessage(message: JsonRecord, place: Place): JsonRecord {
+  const callId = textOf(message['tool_call_id']) || textOf(message['toolCallId']) || textOf(message['call_id']);
+  if (callId.trim() === '') throw badValue(`${place.at}.tool_call_id`, 'must name the call it answers');
+  const output = message['content'] ?? '';
+  return readOutput({ call_id: callId, output }, { ...place, type: 'function_call_output', outputAt: 'content' });
 }
 
 function instructionsOf(content: unknown, at: string): JsonRecord[] {
@@ -92,7 +101,7 @@ function readParts(content: unknown, { at, names, before, role }: Place & { read
       const seen = [...before, ...items];
       items.push(readOutput(part, { at: place, names, before: seen, type: 'function_call_output' }));
     } else {
-      parts.push(...readContent([part], { at: `${at}.content`, role }));
+      parts.push(...readPart(part, { at: place, role }));
     }
   }
   close();

@@ -1,7 +1,7 @@
 /** Answers of `/v1/chat/completions`: chunks as SSE, or one completion. Pure. */
 import type { AnswerRendering } from '../dialect.ts';
 import { recordOf } from '../openai/json-record.ts';
-import { createPublicResponse, type PublicResponseOptions } from '../openai/public-response.ts';
+import { createPublicResponse, type PublicEvent, type PublicResponseOptions } from '../openai/public-response.ts';
 import { createChatChunks, type ChatData } from './chat-chunks.ts';
 import type { ChatFrame } from './chat-parts.ts';
 import { collectChat } from './collect-chat.ts';
@@ -9,7 +9,7 @@ import { collectChat } from './collect-chat.ts';
 export function renderChat(options: PublicResponseOptions, frame: ChatFrame): AnswerRendering {
   const stage = createPublicResponse(options);
   const chunks = createChatChunks(frame);
-  const told = (events: ReturnType<typeof stage.push>) => events.flatMap(chunks.push).map(lineOf).join('');
+  const told = (events: readonly PublicEvent[]) => withoutEmptyStart(events).flatMap(chunks.push).map(lineOf).join('');
   return {
     push: (event) => told(stage.push(event)),
     breakOff: (failure) => told(stage.end(failure)),
@@ -18,6 +18,11 @@ export function renderChat(options: PublicResponseOptions, frame: ChatFrame): An
       return stage.ending?.kind ?? null;
     },
   };
+}
+
+/** An answer that begins with its failure says only that here (v1 spec 4.4). */
+function withoutEmptyStart(events: readonly PublicEvent[]): readonly PublicEvent[] {
+  return events.at(-1)?.type === 'response.failed' ? events.slice(-1) : events;
 }
 
 function lineOf(data: ChatData): string {

@@ -2,10 +2,11 @@
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { badValue, unsupported } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isNumber, isObject, isText, isTextMap, isWord } from '../openai/checks.ts';
-import { forward, reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
+import { forward, plainName, reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
 import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
 import { encryptedReasoning, liftInstructions, type PublicRequest } from '../openai/public-request.ts';
 import { readInput } from '../openai/read-input.ts';
+import { checkCacheOptions, isModeration, readStreamOptions } from '../openai/read-options.ts';
 import { effortOfAliases, readReasoning } from '../openai/read-reasoning.ts';
 import { readTextFormat } from '../openai/read-text-format.ts';
 import { readTier } from '../openai/read-tier.ts';
@@ -45,7 +46,7 @@ const fields: FieldTable = {
   prompt: reject(),
   background: reject(false),
   context_management: reject(),
-  moderation: forward(isObject),
+  moderation: forward(isModeration),
   client_metadata: reader(isObject),
   // Other spellings, folded below (v1 spec 2).
   reasoning_effort: reader(isAnything),
@@ -77,8 +78,6 @@ const includable = new Set([
  */
 export function readResponses(body: Buffer, request: JsonRecord): PublicRequest {
   const { given, forwarded } = readFields(request, fields);
-  const model = textOf(given['model']).trim();
-  if (model === '') throw new GatewayError('missing_required_parameter', { param: 'model' });
   if (given['previous_response_id'] !== undefined && textOf(given['previous_response_id']) !== '')
     throw new GatewayError('previous_response_not_found', { param: 'previous_response_id' });
   const { effort, rest: reasoning } = readReasoning(given['reasoning']);
@@ -88,9 +87,10 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
   const items = readInput(given['input'], { names: tools.names });
   const keepsLeading = recordOf(text['format'])['type'] === 'json_object';
   const include = readInclude(given['include']);
-  checkOptions(given);
+  readStreamOptions(given['stream_options'], ['include_obfuscation']);
+  checkCacheOptions(given['prompt_cache_options']);
   return {
-    model,
+    model: textOf(given['model']).trim(),
     effort: effort ?? effortOfAliases(given),
     tier: readTier(given['service_tier']),
     wantsStream: given['stream'] === true,
@@ -114,7 +114,7 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
 function readText(given: JsonRecord): JsonRecord {
   const { format, verbosity, ...unknown } = recordOf(given['text']);
   const [extra] = Object.keys(unknown);
-  if (extra !== undefined) throw badValue('text', 'must hold only format and verbosity');
+  if (extra !== undefined) throw unsupported(`text.${plainName(extra)}`);
   const wanted = verbosity ?? given['verbosity'] ?? given['textVerbosity'];
   if (wanted !== undefined && wanted !== null) {
     const wrong = isWord('low', 'medium', 'high')(wanted);
@@ -130,23 +130,6 @@ function readInclude(include: unknown): string[] {
   const wrong = listOf(include).some((each) => !includable.has(textOf(each)));
   if (wrong) throw badValue('include', `must hold only ${[...includable].join(', ')}`);
   return [...new Set(include as string[])];
-}
-
-/** Options that change nothing here, checked all the same: a typo should be told, not swallowed. */
-function checkOptions(given: JsonRecord): void {
-  for (const [name, value] of Object.entries(recordOf(given['stream_options'])))
-    if (name !== 'include_obfuscation' || typeof value !== 'boolean')
-      throw unsupported(`stream_options.${plain(name)}`);
-  for (const [name, value] of Object.entries(recordOf(given['prompt_cache_options']))) {
-    const isKnown =
-      (name === 'mode' && (value === 'implicit' || value === 'explicit')) || (name === 'ttl' && value === '30m');
-    if (!isKnown) throw badValue(`prompt_cache_options.${plain(name)}`, 'is not an option this gateway knows');
-  }
-}
-
-/** An option's name that looks like one; anything else is the client's text and is not repeated. */
-function plain(name: string): string {
-  return /^[A-Za-z0-9_.-]{1,64}$/.test(name) ? name : '(unnamed)';
 }
 
 /** What is meant for a gateway in front stays here; only texts go on. */

@@ -2,6 +2,7 @@
  * Tables of request fields: what each may hold and what becomes of it. A public request is read by going down its
  * table, so what is supported can be read there (v1 spec 2.1, 3.1).
  */
+import { GatewayError } from '../../../contract/gateway-error.ts';
 import { badValue, unsupported } from './bad-request.ts';
 import type { Check } from './checks.ts';
 import type { JsonRecord } from './json-record.ts';
@@ -19,30 +20,38 @@ export type FieldTable = Readonly<Record<string, FieldRule>>;
 export const forward = (check: Check): FieldRule => ({ as: 'forward', check });
 export const strip = (check: Check): FieldRule => ({ as: 'strip', check });
 export const reader = (check: Check): FieldRule => ({ as: 'reader', check });
-export const reject = (...neutral: readonly unknown[]): FieldRule => ({
-  as: 'reject',
-  neutral: (value) => neutral.some((each) => JSON.stringify(each) === JSON.stringify(value)),
-});
+export const reject = (...neutral: readonly unknown[]): FieldRule => refuse({ neutral });
+
+/** @param options.hint - What to do instead. @param options.neutral - Values that change nothing. */
+export function refuse({ neutral, hint }: { neutral: readonly unknown[]; hint?: string }): FieldRule {
+  const isNeutral = (value: unknown) => neutral.some((each) => JSON.stringify(each) === JSON.stringify(value));
+  return { as: 'reject', neutral: isNeutral, ...(hint !== undefined && { hint }) };
+}
 
 /**
- * Checks every field of a request in the table's order; null counts as absent, because client libraries send it so.
+ * Checks every field of a request; null counts as absent, because client libraries send it so. The first that is wrong
+ * is told: a field that would change the answer in a way that cannot be had, an unknown one (the first by the
+ * alphabet), a missing model, then values in the table's order (v1 spec 2).
  *
  * @returns the present fields, and those among them that go on as they are.
- * @throws {GatewayError} for an unknown field (the first by the alphabet), an unsupported one, a wrong value.
+ * @throws {GatewayError} naming the field at fault.
  */
 export function readFields(request: JsonRecord, table: FieldTable): { given: JsonRecord; forwarded: JsonRecord } {
   const given = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== null));
-  const unknown = Object.keys(given).filter((name) => !Object.hasOwn(table, name));
-  const [first] = unknown.toSorted();
-  if (first !== undefined) throw unsupported(plainName(first));
+  const rules = Object.entries(table).filter(([name]) => Object.hasOwn(given, name));
+  for (const [name, rule] of rules)
+    if (rule.as === 'reject' && !rule.neutral(given[name])) throw unsupported(name, rule.hint);
+  const [unknown] = Object.keys(given)
+    .filter((name) => !Object.hasOwn(table, name))
+    .toSorted();
+  if (unknown !== undefined) throw unsupported(plainName(unknown));
+  const { model = '' } = given;
+  if (typeof model === 'string' && model.trim() === '')
+    throw new GatewayError('missing_required_parameter', { param: 'model' });
   const forwarded: JsonRecord = {};
-  for (const [name, rule] of Object.entries(table)) {
+  for (const [name, rule] of rules) {
+    if (rule.as === 'reject') continue;
     const { [name]: value } = given;
-    if (value === undefined) continue;
-    if (rule.as === 'reject') {
-      if (!rule.neutral(value)) throw unsupported(name, rule.hint);
-      continue;
-    }
     const wrong = rule.check(value);
     if (wrong !== null) throw badValue(name, wrong);
     if (rule.as === 'forward') forwarded[name] = value;
@@ -51,6 +60,6 @@ export function readFields(request: JsonRecord, table: FieldTable): { given: Jso
 }
 
 /** A field name that looks like one; anything else is the client's text and is not repeated. */
-function plainName(name: string): string {
+export function plainName(name: string): string {
   return /^[A-Za-z0-9_.-]{1,64}$/.test(name) ? name : '(unnamed)';
 }

@@ -25,8 +25,10 @@ const shelves = new Set(['properties', '$defs', 'definitions']);
 /** @returns a schema whose root is an object, with the client's descriptions and its order of keys. */
 export function lowerSchema(schema: unknown): JsonRecord {
   const root = lowerNode(schema);
-  const { type: _type, properties, ...rest } = root;
-  return { type: 'object', properties: isRecord(properties) ? properties : {}, ...rest };
+  // Set in place where they stand already, so that the order stays.
+  root['type'] = 'object';
+  root['properties'] = isRecord(root['properties']) ? root['properties'] : {};
+  return root;
 }
 
 function lowerNode(node: unknown): JsonRecord {

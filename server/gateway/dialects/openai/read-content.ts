@@ -34,7 +34,8 @@ export function readContent(content: unknown, { at, role }: { at: string; role: 
   return content.flatMap((part: unknown, index) => readPart(part, { at: `${at}[${index}]`, role }));
 }
 
-function readPart(part: unknown, { at, role }: { at: string; role: string }): JsonRecord[] {
+/** @param options.at - The part's own place. @returns nothing for what an earlier answer only thought. */
+export function readPart(part: unknown, { at, role }: { at: string; role: string }): JsonRecord[] {
   if (typeof part === 'string') return [textPart(part, role)];
   if (!isRecord(part)) throw badValue(at, 'must be an object');
   switch (part['type']) {

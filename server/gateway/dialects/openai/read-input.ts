@@ -18,9 +18,9 @@ const replayed = new Set([
   'tool_search_call',
   'tool_search_call_output',
   'image_generation_call',
-  'compaction',
-  'compaction_trigger',
 ]);
+/** Items of tools that nobody runs here: the whole input is at fault, not the place (v1 spec 2.2). */
+const withoutBackend = /^(?:mcp_\w+|computer_call\w*|file_search_call|code_interpreter_call)$/;
 
 interface Place {
   readonly at: string;
@@ -36,6 +36,7 @@ export function readInput(input: unknown, { names }: { names: ToolNames }): Json
   const items: JsonRecord[] = [];
   for (const [index, item] of (input as unknown[]).entries())
     items.push(...readItem(item, { at: `input[${index}]`, names, before: items }));
+  if (items.length === 0) throw badValue('input', 'must hold something to answer');
   const trigger = items.findIndex(({ type }) => type === 'compaction_trigger');
   if (trigger !== -1 && (trigger !== items.length - 1 || items.length === 1))
     throw badValue('input', 'must have its compaction trigger last, after what is to be compacted');
@@ -58,12 +59,21 @@ function readItem(item: unknown, place: Place): JsonRecord[] {
       return [readOutput(item, { ...place, type: textOf(type) })];
     case 'reasoning':
       return readReasoningItem(item);
+    case 'compaction':
+      if (textOf(item['encrypted_content']).trim() === '')
+        throw badValue(`${place.at}.encrypted_content`, 'must be what an earlier answer gave');
+      return [withOwnId(item)];
+    case 'compaction_trigger':
+      if (Object.keys(item).length > 1)
+        throw badValue('input', 'must have a compaction trigger of nothing but its type');
+      return [item];
     case 'additional_tools':
       return [readAdditionalTools(item, place)];
     case 'item_reference':
       throw badValue(place.at, 'must not refer to a stored item: none is kept, send the whole conversation');
     default:
       if (replayed.has(textOf(type))) return [withOwnId(item)];
+      if (withoutBackend.test(textOf(type))) throw badValue('input', 'holds calls of tools that this gateway has not');
       throw badValue(`${place.at}.type`, 'must be an item this gateway supports');
   }
 }
@@ -141,7 +151,11 @@ function argumentsOf(given: unknown): string {
   return typeof given === 'string' ? given : given === undefined || given === null ? '' : JSON.stringify(given);
 }
 
-export function readOutput(item: JsonRecord, { at, before, type }: Place & { readonly type: string }): JsonRecord {
+/** @param place.outputAt - What the surface calls the field with the output. */
+export function readOutput(
+  item: JsonRecord,
+  { at, before, type, outputAt = 'output' }: Place & { readonly type: string; readonly outputAt?: string },
+): JsonRecord {
   const given = textOf(item['call_id']) || textOf(item['tool_call_id']) || textOf(item['toolCallId']);
   const callId = given.trim() === '' ? callBefore(before) : given;
   if (callId === null) throw badValue(`${at}.call_id`, 'must name the call it answers');
@@ -153,7 +167,7 @@ export function readOutput(item: JsonRecord, { at, before, type }: Place & { rea
     type: isCustom ? 'custom_tool_call_output' : 'function_call_output',
     ...idOf(item),
     call_id: callId,
-    output: outputOf(output, `${at}.output`),
+    output: outputOf(output, `${at}.${outputAt}`),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Reasoning of a public request (v1 spec 2.5): the many spellings of an effort become one. Pure. */
-import { badValue } from './bad-request.ts';
+import { badValue, unsupported } from './bad-request.ts';
+import { plainName } from './fields.ts';
 import { isRecord, textOf, type JsonRecord } from './json-record.ts';
 
 const effortWord = /^[a-z0-9](?:[a-z0-9]|[_-](?![_-])){0,31}$/;
@@ -10,7 +11,7 @@ const summaries = ['auto', 'concise', 'detailed'];
 
 /** @param at - Where the client wrote it. @returns the effort in lower case, or null when there is none. */
 export function readEffort(value: unknown, at: string): string | null {
-  if (value === undefined || value === null || value === '') return null;
+  if (value === undefined || value === null || (typeof value === 'string' && value.trim() === '')) return null;
   const effort = textOf(value).trim().toLowerCase();
   if (!effortWord.test(effort)) throw badValue(at, 'must be a word such as low, medium or high');
   return effort;
@@ -27,7 +28,7 @@ export function readReasoning(reasoning: unknown): { effort: string | null; rest
   if (!isRecord(reasoning)) throw badValue('reasoning', 'must be an object');
   const { effort, summary, generate_summary: generated, context, ...unknown } = reasoning;
   const [extra] = Object.keys(unknown);
-  if (extra !== undefined) throw badValue('reasoning', 'must hold only effort, summary and context');
+  if (extra !== undefined) throw unsupported(`reasoning.${plainName(extra)}`);
   const told = summary ?? generated;
   expectWord(told, { at: 'reasoning.summary', words: summaries });
   expectWord(context, { at: 'reasoning.context', words: contexts });
@@ -45,9 +46,12 @@ function expectWord(value: unknown, { at, words }: { at: string; words: readonly
  * spellings say nothing: they cannot switch reasoning off.
  */
 export function effortOfAliases(request: JsonRecord): string | null {
-  const named = request['reasoning_effort'] ?? request['reasoningEffort'];
-  if (named !== undefined && named !== null) return readEffort(named, 'reasoning_effort');
-  return effortOfThinking(request['thinking']) ?? (request['enable_thinking'] === true ? 'medium' : null);
+  return (
+    readEffort(request['reasoning_effort'], 'reasoning_effort') ??
+    readEffort(request['reasoningEffort'], 'reasoningEffort') ??
+    effortOfThinking(request['thinking']) ??
+    (request['enable_thinking'] === true ? 'medium' : null)
+  );
 }
 
 function effortOfThinking(thinking: unknown): string | null {

@@ -5,7 +5,8 @@
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { scanArray, scanObject } from '../../../lib/json-spans.ts';
 import { badValue } from './bad-request.ts';
-import { isRecord, listOf, textOf, type JsonRecord } from './json-record.ts';
+import { plainName } from './fields.ts';
+import { isRecord, listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
 import { lowerSchema } from './lower-schema.ts';
 import { RawJson } from './raw-json.ts';
 import { strictSchemaProblem } from './strict-schema.ts';
@@ -31,6 +32,18 @@ interface ToolPlace {
 }
 
 const webSearchTypes = new Set(['web_search', 'web_search_preview', 'web_search_preview_2025_03_11']);
+/** Hosts in one filter of a search. */
+const maxDomains = 100;
+const functionFields = new Set([
+  'type',
+  'name',
+  'description',
+  'parameters',
+  'strict',
+  'defer_loading',
+  'allowed_callers',
+  'output_schema',
+]);
 const webSearchFields = ['filters', 'search_context_size', 'user_location', 'external_web_access'] as const;
 /** Tools that only the Responses surface has and the provider takes as they are. */
 const passedTypes = new Set(['local_shell', 'shell', 'apply_patch', 'programmatic_tool_calling', 'tool_search']);
@@ -62,7 +75,7 @@ function readTool(tool: JsonRecord, place: ToolPlace): unknown {
   if (type === 'function') return readFunction(tool, place);
   if (type === 'custom') return readCustom(tool, place);
   if (type === 'namespace') return readNamespace(tool, place);
-  if (webSearchTypes.has(type)) return readWebSearch(tool);
+  if (webSearchTypes.has(type)) return readWebSearch(tool, place.at);
   if (type === 'image_generation') return new RawJson(place.raw.toString('utf8'));
   if (passedTypes.has(type) && place.surface === 'responses') return new RawJson(place.raw.toString('utf8'));
   if (type === 'mcp') throw badValue('tools', 'must not hold remote MCP servers: this gateway does not call them');
@@ -81,17 +94,16 @@ function readFunction(tool: JsonRecord, place: ToolPlace): unknown {
     const isAsWritten = !isNested && shortened === name && !Object.values(inner).includes(null);
     if (isAsWritten) return new RawJson(raw.toString('utf8'));
     const parameters = new RawJson(memberBytes(raw, 'parameters').toString('utf8'));
-    return { ...flat(inner), name: shortened, parameters };
+    return flat(inner, { name: shortened, parameters });
   }
-  return { ...flat(inner), name: shortened, parameters: lowerSchema(inner['parameters']) };
+  return flat(inner, { name: shortened, parameters: lowerSchema(inner['parameters']) });
 }
 
-/** The fields of a function tool that the provider knows, the empty ones left out. */
-function flat(inner: JsonRecord): JsonRecord {
-  const { description, strict, defer_loading, allowed_callers, output_schema } = inner;
-  const given = { description, strict, defer_loading, allowed_callers, output_schema };
-  const present = Object.entries(given).filter(([, value]) => value !== null && value !== undefined);
-  return { type: 'function', name: '', ...Object.fromEntries(present) };
+/** The fields of a function tool that the provider knows, in the client's order, the empty ones left out. */
+function flat(inner: JsonRecord, read: { name: string; parameters: unknown }): JsonRecord {
+  const given = Object.entries(inner).filter(([name, value]) => functionFields.has(name) && value !== null);
+  const typed = { type: 'function' };
+  return { ...('type' in inner ? {} : typed), ...Object.fromEntries(given), ...read, ...typed };
 }
 
 function readCustom(tool: JsonRecord, place: ToolPlace): unknown {
@@ -122,7 +134,13 @@ function readNamespace(tool: JsonRecord, place: ToolPlace): unknown {
   return { type: 'namespace', name: nameOf(tool, place.at), ...present({ description }), tools: inner };
 }
 
-function readWebSearch(tool: JsonRecord): unknown {
+function readWebSearch(tool: JsonRecord, at: string): unknown {
+  for (const [name, domains] of Object.entries(recordOf(tool['filters']))) {
+    if (domains === null) continue;
+    const isList = Array.isArray(domains) && domains.length > 0 && domains.length <= maxDomains;
+    if (!isList || !domains.every((each) => /^[^\s:/]+$/.test(textOf(each))))
+      throw badValue(`${at}.filters.${plainName(name)}`, `must list 1 to ${maxDomains} hosts without their scheme`);
+  }
   return { type: 'web_search', ...present(Object.fromEntries(webSearchFields.map((field) => [field, tool[field]]))) };
 }
 
@@ -136,7 +154,7 @@ function checkStrict(schema: unknown, at: string): void {
 
 function nameOf(inner: JsonRecord, at: string): string {
   const name = textOf(inner['name']);
-  if (!/^[A-Za-z0-9_.-]{1,256}$/.test(name))
+  if (!/^[A-Za-z0-9_-]{1,256}$/.test(name))
     throw badValue(`${at}.name`, 'must be a name of letters, digits, underscores and hyphens');
   return name;
 }

@@ -26,7 +26,7 @@ export function renderOpenAiError(error: GatewayError, now: Date): RenderedError
   return {
     status,
     headers: {
-      ...retryHeaders({ status, seconds }),
+      ...retryHeaders({ status, seconds, isFinal: recovery?.fields['retryable'] === false }),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...recovery?.headers,
     },
@@ -69,8 +69,17 @@ function waitSeconds({ code, retryAfterMs, resetsAt }: GatewayError, now: Date):
   return resetsAt ? Math.max(1, Math.ceil((resetsAt.getTime() - now.getTime()) / 1000)) : null;
 }
 
-function retryHeaders({ status, seconds }: { status: number; seconds: number | null }): Record<string, string> {
-  const mayHelp = status === 408 || status === 409 || status === 429 || status >= 500;
+function retryHeaders({
+  status,
+  seconds,
+  isFinal = false,
+}: {
+  status: number;
+  seconds: number | null;
+  /** The same request can never succeed, whatever the status says of others. */
+  isFinal?: boolean;
+}): Record<string, string> {
+  const mayHelp = !isFinal && (status === 408 || status === 409 || status === 429 || status >= 500);
   const isTooLong = seconds !== null && seconds > longestHonouredSeconds;
   return {
     ...(seconds === null ? {} : { 'retry-after': String(seconds) }),

@@ -2,7 +2,6 @@
  * The provider's request for a public one (v1 spec rules 1, 4, 5; gateway spec 2.7). The order of members never changes,
  * so a conversation sent again begins with the same bytes and the provider's prompt cache finds it. Pure.
  */
-import { unsupported } from './bad-request.ts';
 import { isRecord, listOf, type JsonRecord } from './json-record.ts';
 import { encryptedReasoning, type PublicRequest } from './public-request.ts';
 import { renderJson } from './raw-json.ts';
@@ -15,12 +14,16 @@ export interface CodexChoices {
   readonly tier: string | null;
   /** The model is served in its lite form. */
   readonly isLite: boolean;
+  /** The model makes summaries of its reasoning, as far as is known. */
+  readonly takesSummary: boolean;
 }
 
 export function toCodexBody(request: PublicRequest, choices: CodexChoices): Buffer {
   const body = choices.isLite ? liteForm(request) : fullForm(request);
   const effort = choices.effort === null ? {} : { effort: upstreamEffort(choices.effort) };
-  const reasoning = { ...effort, ...request.reasoning, ...(choices.isLite ? { context: 'all_turns' } : {}) };
+  const { summary, ...asked } = request.reasoning;
+  const told = choices.takesSummary && summary !== undefined ? { summary } : {};
+  const reasoning = { ...effort, ...told, ...asked, ...(choices.isLite ? { context: 'all_turns' } : {}) };
   const { promptCacheKey, include } = request;
   return Buffer.from(
     renderJson({
@@ -50,7 +53,6 @@ function fullForm({ instructions, input, tools, toolChoice, parallelToolCalls }:
 
 /** Tools and instructions travel as input items, one call at a time (wire spec A4.3). */
 function liteForm({ instructions, input, tools, toolChoice }: PublicRequest): JsonRecord {
-  if (isRecord(toolChoice)) throw unsupported('tool_choice', 'This model takes only auto, none or required.');
   const leading = input[0]?.['type'] === 'additional_tools' && tools === null ? input[0] : null;
   const rest = leading ? input.slice(1) : input;
   const { id: _id, ...named } = leading ?? {};
