@@ -100,7 +100,12 @@ export const errorCodes = {
 
   // What is asked
   invalid_request: { ...client, status: 400, message: 'The request is not valid.' },
-  invalid_path: { ...client, status: 400, message: 'The path contains an encoded slash, backslash or NUL.' },
+  invalid_path: {
+    ...client,
+    status: 400,
+    openai: { code: 'invalid_request' },
+    message: 'The path contains an encoded slash, backslash or NUL.',
+  },
   unsupported_endpoint: { ...client, status: 404, message: 'This endpoint is not supported by this gateway.' },
   v1_compatibility_disabled: {
     ...client,

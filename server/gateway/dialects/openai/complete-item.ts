@@ -1,5 +1,5 @@
 /** Output items as strict clients require them: fields the provider leaves out or sends as null are filled. Pure. */
-import { isRecord, listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, listOf, recordOf, rowOf, textOf, type JsonRecord } from './json-record.ts';
 
 /** Ids the provider leaves out are made with the prefix its own would have. */
 const idPrefixes: Readonly<Record<string, string>> = {
@@ -13,7 +13,7 @@ const idPrefixes: Readonly<Record<string, string>> = {
 };
 
 export function idPrefixOf(type: string): string {
-  return idPrefixes[type] ?? 'item';
+  return rowOf(idPrefixes, type) ?? 'item';
 }
 
 export interface ItemIdentity {

@@ -2,6 +2,7 @@
  * The names under which a model may be asked for (v1 spec 5.3): its id in any case, with a prefix as other tools write
  * it, with an effort or a tier at its end. What is found is data of the Pool's list; no id is known here. Pure.
  */
+import { rowOf } from './json-record.ts';
 
 export interface ModelName {
   /** As the list spells it; null when nothing in the list is meant. */
@@ -69,8 +70,8 @@ function withEndings(name: string, ids: readonly string[]): ModelName | null {
     .toSorted((left, right) => right.length - left.length)[0];
   if (model === undefined) return null;
   const words = wanted.slice(model.length + 1).split('-');
-  if (!words.every((word) => word in efforts || word in tiers || silent.has(word))) return null;
-  const named = words.flatMap((word) => efforts[word] ?? []);
+  if (!words.every((word) => rowOf(efforts, word) || rowOf(tiers, word) || silent.has(word))) return null;
+  const named = words.flatMap((word) => rowOf(efforts, word) ?? []);
   const effort = named.toSorted((left, right) => ladder.indexOf(right) - ladder.indexOf(left))[0] ?? null;
-  return { model, effort, tier: words.flatMap((word) => tiers[word] ?? [])[0] ?? null };
+  return { model, effort, tier: words.flatMap((word) => rowOf(tiers, word) ?? [])[0] ?? null };
 }

@@ -2,7 +2,7 @@
  * What a client of the OpenAI surface is told of the provider's own failures (v1 spec 4.1). Client libraries decide by
  * status, type and code, and some tools by the words of a context overflow, so these are a closed table. Pure.
  */
-import { isRecord, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, rowOf, textOf, type JsonRecord } from './json-record.ts';
 
 export interface ProviderFailure {
   readonly status: number;
@@ -98,7 +98,7 @@ export function providerFailure(error: JsonRecord, status: number | null): Provi
   const inner = isRecord(error['error']) ? error['error'] : isRecord(error['detail']) ? error['detail'] : error;
   const ownCode = wordOf(textOf(inner['code']) || textOf(inner['type']));
   const words = textOf(inner['message']) || textOf(error['detail']);
-  const row = rowOf({ code: ownCode, words, status });
+  const row = failureRow({ code: ownCode, words, status });
   const isOfRequest = row.type === 'invalid_request_error';
   return {
     status: row.status,
@@ -109,8 +109,16 @@ export function providerFailure(error: JsonRecord, status: number | null): Provi
   };
 }
 
-function rowOf({ code, words, status }: { code: string | null; words: string; status: number | null }): FailureRow {
-  const named = code === null ? undefined : byCode[code];
+function failureRow({
+  code,
+  words,
+  status,
+}: {
+  code: string | null;
+  words: string;
+  status: number | null;
+}): FailureRow {
+  const named = code === null ? undefined : rowOf(byCode, code);
   if (status === 413 || ((named === undefined || named === request) && overflow.test(words))) return tooLong;
   if (modelRefused.test(words)) return noModel;
   if (named) return named;

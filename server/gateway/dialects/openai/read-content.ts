@@ -1,7 +1,7 @@
 /** Content parts of public messages and tool outputs as the provider takes them (v1 spec 2.7, 3.2). Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { badValue } from './bad-request.ts';
-import { isRecord, listOf, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, listOf, rowOf, textOf, type JsonRecord } from './json-record.ts';
 
 /** Decoded audio may be this large; longer base64 is refused before it is looked at (v1 spec 1.3). */
 const maxAudioBytes = 52_428_800;
@@ -111,7 +111,7 @@ function fileAddress(data: string): string | null {
 
 function readAudio(part: JsonRecord): JsonRecord {
   const { data, format } = isRecord(part['input_audio']) ? part['input_audio'] : part;
-  const type = audioTypes[textOf(format)];
+  const type = rowOf(audioTypes, textOf(format));
   const wrong = (what: string) => badValue('input', what);
   if (type === undefined) throw wrong('must hold audio as wav, mp3, m4a, webm or ogg');
   if (textOf(data).length > maxAudioCharacters * 2) throw wrong('must hold at most 50 MiB of audio');

@@ -1,7 +1,7 @@
 /** Reasoning of a public request (v1 spec 2.5): the many spellings of an effort become one. Pure. */
 import { badValue, unsupported } from './bad-request.ts';
 import { plainName } from './fields.ts';
-import { isRecord, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, rowOf, textOf, type JsonRecord } from './json-record.ts';
 
 const effortWord = /^[a-z0-9](?:[a-z0-9]|[_-](?![_-])){0,31}$/;
 /** The provider hangs on the first and knows the second by another name (wire spec B12). */
@@ -19,7 +19,7 @@ export function readEffort(value: unknown, at: string): string | null {
 
 /** The word the provider understands. */
 export function upstreamEffort(effort: string): string {
-  return rewritten[effort] ?? effort;
+  return rowOf(rewritten, effort) ?? effort;
 }
 
 /** The `reasoning` object of the Responses surface, its effort apart. */

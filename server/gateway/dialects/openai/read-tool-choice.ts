@@ -1,6 +1,6 @@
 /** The tool choice of a public request (v1 spec 2.4): only what names a declared tool goes on. Pure. */
 import { badValue } from './bad-request.ts';
-import { isRecord, listOf, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, listOf, rowOf, textOf, type JsonRecord } from './json-record.ts';
 import type { Surface, ToolSet } from './read-tools.ts';
 
 const words = ['auto', 'none', 'required'] as const;
@@ -38,7 +38,7 @@ function readNamed(choice: JsonRecord, { tools, surface }: { tools: ToolSet; sur
     expectOnly(choice, allowed);
     return { type, name: tools.names.shorten(name) };
   }
-  const known = hosted[type];
+  const known = rowOf(hosted, type);
   if (known === undefined) throw wrong();
   expectOnly(choice, ['type']);
   if (!tools.declared.has(known)) throw badValue('tool_choice', 'must name a tool of this request');
@@ -56,7 +56,7 @@ function readAllowed(choice: JsonRecord, { tools, surface }: { tools: ToolSet; s
   return {
     type: 'allowed_tools',
     mode,
-    tools: members.map((each) => readNamed(each, { tools, surface })),
+    tools: members.map((each) => readNamed(each, { tools: { ...tools, declared: tools.atTop }, surface })),
   };
 }
 

@@ -20,6 +20,8 @@ export interface ToolSet {
   readonly names: ToolNames;
   /** What a tool choice may name: `function:<name>`, `custom:<name>`, or a type without name. */
   readonly declared: ReadonlySet<string>;
+  /** Those among them that no namespace holds. */
+  readonly atTop: ReadonlySet<string>;
 }
 
 interface ToolPlace {
@@ -54,7 +56,7 @@ const passedTypes = new Set(['local_shell', 'shell', 'apply_patch', 'programmati
  */
 export function readTools(body: Buffer, { tools, surface }: { tools: unknown; surface: Surface }): ToolSet {
   const names = createToolNames(listOf(tools).flatMap((tool) => namesOf(tool)));
-  if (tools === undefined) return { tools: null, names, declared: new Set() };
+  if (tools === undefined) return { tools: null, names, declared: new Set(), atTop: new Set() };
   if (!Array.isArray(tools)) throw badValue('tools', 'must be a list');
   const raws = rawElements(body, 'tools');
   const declared = new Set<string>();
@@ -67,7 +69,10 @@ export function readTools(body: Buffer, { tools, surface }: { tools: unknown; su
     }
     return readTool(tool, place);
   });
-  return { tools: read, names, declared };
+  const atTop = tools
+    .filter((tool) => recordOf(tool)['type'] !== 'namespace')
+    .flatMap((tool) => keysOf(recordOf(tool)));
+  return { tools: read, names, declared, atTop: new Set(atTop) };
 }
 
 function readTool(tool: JsonRecord, place: ToolPlace): unknown {
