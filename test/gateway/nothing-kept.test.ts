@@ -9,8 +9,9 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routing } from '../../server/contract/pools.ts';
 import { createLog } from '../../server/observe/log.ts';
-import { askCodex, codexBody } from '../support/codex-request.ts';
+import { askCodex, codexBody, type CodexAsk } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { openSocket } from '../support/socket-client.ts';
 
 const planted = {
   prompt: 'canary-prompt-5b1f',
@@ -126,6 +127,7 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
       gateway.clock.advance(120_000);
     }
   }
+  await driveWebsocket({ anna, ben, key, narrow }, ask);
   const leaver = new AbortController();
   anna.answers({ behaviour: 'F8', at: 'created' });
   ben.answers({ behaviour: 'F8', at: 'created' });
@@ -189,6 +191,48 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
   // Last, because it signs the accounts out.
   for (const account of [anna, ben]) account.answers({ behaviour: 'F2', kind: 'deactivated_workspace' });
   await own(await askCodex(gateway, key, ask));
+}
+
+/** The same in frames: what is said, what is refused, what breaks, and a client that leaves. */
+async function driveWebsocket({ anna, ben, key }: Players, ask: CodexAsk): Promise<void> {
+  const client = await openSocket(gateway, key, { thread: planted.thread, headers: ask.headers ?? {} });
+  const client_metadata = {
+    thread_id: planted.thread,
+    'x-codex-turn-metadata': planted.turnMetadata,
+    'x-codex-turn-state': planted.turnState,
+  };
+  const extra = { client_metadata, request_id: planted.header, stream_id: planted.cookie };
+  const own = async () => void ownErrors.push(JSON.stringify((await client.answer()).at(-1)));
+  anna.always(planted.answer);
+  ben.always(planted.answer);
+  client.turn({ ...ask, extra });
+  expect(JSON.stringify(await client.answer())).toContain(planted.answer);
+  client.turn({ ...ask, extra });
+  await own();
+  for (const changes of [
+    { previous_response_id: planted.previousResponse },
+    { model: planted.model },
+    { type: planted.junk },
+  ]) {
+    client.turn({ ...ask, extra: { client_metadata, ...changes } });
+    await own();
+  }
+  client.send(`{"type":"response.create","${planted.junk}`);
+  await own();
+  const { message, type, code } = { message: planted.providerMessage, type: planted.providerMessage, code: 'x y' };
+  const body = JSON.stringify({ error: { message, type, code } });
+  for (const account of [anna, ben])
+    account.answers({ behaviour: 'raw', status: 400, headers: { 'content-type': 'application/json' }, body });
+  client.turn({ ...ask, extra: { client_metadata } });
+  await client.answer();
+  for (const account of [anna, ben]) account.forgetScript().answers({ behaviour: 'F8', at: 'created' });
+  const arrived = gateway.sandbox.nextRequest();
+  client.turn({ ...ask, extra: { client_metadata } });
+  await arrived;
+  const closed = gateway.logged('websocket_closed');
+  client.leave();
+  await closed;
+  for (const account of [anna, ben]) account.forgetScript();
 }
 
 /** Refreshes that the sign-in host answered in words of ours. */

@@ -3,6 +3,7 @@ import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Clock } from '../../world/world.ts';
 import type { Answer } from '../answer.ts';
 import { renderErrorFrame } from '../dialects/codex/render-error-frame.ts';
+import { renderLimitsEvent } from '../dialects/codex/render-limits-event.ts';
 import type { Exchange } from '../exchange.ts';
 import { StreamIdle } from '../stream/upstream-stream.ts';
 import type { Carrier } from './carrier.ts';
@@ -61,6 +62,8 @@ export function createWebsocketCarrier({ socket, exchange, clock, keepAlive }: C
       exchange.firstByteMs = clock.monotonicMs() - exchange.admittedMs;
       const turnState = answer.headers['x-codex-turn-state'];
       if (turnState !== undefined) send(turnStateFrame(turnState));
+      const limits = renderLimitsEvent(answer.headers, clock.now());
+      if (limits) send(limits);
       if (answer.kind === 'stream') return sendStream(answer);
       hasEnded = true;
       send(frameOfWhole(answer.body));

@@ -89,6 +89,7 @@ describe('the request of a turn', () => {
       ['session-id', 'root'],
       ['x-codex-window-id', 'w:0'],
       ['x-codex-turn-state', 'of an earlier turn'],
+      ['x-codex-previous-response-id', 'of an earlier turn'],
       ['x-codex-beta-features', 'remote_compaction_v2'],
     ];
     const client_metadata = {
@@ -102,7 +103,12 @@ describe('the request of a turn', () => {
       'x-openai-subagent': 'two\nlines',
     };
     const ask = readCodexAsk(readTurn(bytes({ type: 'response.create', model: 'm', client_metadata }), { handshake }));
-    expect(ask).toMatchObject({ turnState: 'state', threadAnchors: ['sub', 'w', 'root'], wantsStream: true });
+    expect(ask).toMatchObject({
+      previousResponseIds: [],
+      turnState: 'state',
+      threadAnchors: ['sub', 'w', 'root'],
+      wantsStream: true,
+    });
     expect(Object.fromEntries(ask.identityHeaders)).toEqual({
       accept: 'text/event-stream',
       'openai-beta': 'something=1',

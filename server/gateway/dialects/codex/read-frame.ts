@@ -7,6 +7,7 @@ import { putMember, takeOutMembers } from '../../../lib/json-edits.ts';
 import { JsonSyntaxError, readSpan, scanObject, spliceSpans, type Member } from '../../../lib/json-spans.ts';
 import type { SessionEvent } from '../../carriers/websocket-session.ts';
 import type { CodexRequest } from './read-ask.ts';
+import { previousResponseHeader } from './read-names.ts';
 
 type HeaderPair = readonly [name: string, value: string];
 
@@ -113,6 +114,9 @@ const headersInMetadata: ReadonlyMap<string, string> = new Map([
   ['x-openai-subagent', 'x-openai-subagent'],
 ]);
 
+/** What belongs to one request, and a socket outlives it. */
+const ofOneTurn: ReadonlySet<string> = new Set(['accept', 'x-codex-turn-state', previousResponseHeader]);
+
 /** Any header of a request may be said so, e.g. `ws_request_header_x_openai_internal_codex_responses_lite`. */
 const headerMark = 'ws_request_header_';
 
@@ -132,8 +136,7 @@ function turnHeaders({
   }
   const kept = handshake.flatMap(([name, value]): HeaderPair[] => {
     const lower = name.toLowerCase();
-    // Turn state belongs to one turn, and the socket outlives it.
-    if (said.has(lower) || lower === 'accept' || lower === 'x-codex-turn-state') return [];
+    if (said.has(lower) || ofOneTurn.has(lower)) return [];
     if (lower !== 'openai-beta') return [[lower, value]];
     const others = value.split(',').filter((each) => !each.trim().startsWith('responses_websockets='));
     return others.length > 0 ? [[lower, others.join(',').trim()]] : [];

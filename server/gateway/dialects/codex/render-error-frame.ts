@@ -10,7 +10,8 @@ import { renderCodexError } from './render-error.ts';
 /** The gateway's own refusal. */
 export function renderErrorFrame(error: GatewayError): Buffer {
   const { status, headers, body } = renderCodexError(error);
-  return frameOf({ status, error: recordOf(recordOf(body)['error']), headers });
+  const told = recordOf(recordOf(body)['error']);
+  return frameOf({ status: status === 429 ? statusOf(status, told) : status, error: told, headers });
 }
 
 /** The provider's refusal in its own words; in ours where its body is none that a client reads. */
