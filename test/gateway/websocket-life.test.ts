@@ -195,13 +195,16 @@ describe('what ends a key ends its sockets', () => {
     expect(anna.counters.requests).toBe(before);
   });
 
-  it('expired by the clock: the next turn is told why, then 1008', async () => {
+  it('expired by the clock: the next turn is told why, unless the socket was closed before, then 1008', async () => {
     const { name, client } = await withKey();
     await gateway.call(apiKeys.update, { key: name, expiresAt: new Date(gateway.clock.now().getTime() + 1_000) });
+    const before = anna.counters.requests;
     gateway.clock.advance(1_000);
     client.turn();
-    expect(await client.next()).toMatchObject({ type: 'error', status: 401, error: { code: 'api_key_expired' } });
     expect(await client.closed).toEqual({ code: 1008, reason: 'api_key_expired' });
+    for (const frame of client.received)
+      expect(JSON.parse(frame.toString())).toMatchObject({ status: 401, error: { code: 'api_key_expired' } });
+    expect(anna.counters.requests).toBe(before);
   });
 
   it('with its Pool disabled as well', async () => {
@@ -346,8 +349,8 @@ describe('a gateway that stops', () => {
   let stops = 0;
 
   it('closes sockets at rest with 1012, lets turns finish, and then closes theirs', async () => {
-    const own = await another();
     const secret = await gateway.key({ name: `key-${(named += 1)}` });
+    const own = await another();
     const atRest = await open(secret, {}, own);
     const busy = await open(secret, {}, own);
     await runTurn(busy);
@@ -360,8 +363,8 @@ describe('a gateway that stops', () => {
   });
 
   it('ends turns that take longer than it may wait, and tells their clients', async () => {
-    const own = await another();
     const secret = await gateway.key({ name: `key-${(named += 1)}` });
+    const own = await another();
     const busy = await open(secret, {}, own);
     const known = await requestIds(gateway);
     await runTurn(busy);
@@ -379,8 +382,9 @@ describe('a gateway that stops', () => {
   });
 
   it('is not held up by a client that answers no close', async () => {
+    const secret = await gateway.key({ name: `key-${(named += 1)}` });
     const own = await another();
-    const client = await open(await gateway.key({ name: `key-${(named += 1)}` }), {}, own);
+    const client = await open(secret, {}, own);
     client.socket.pause();
     const stopped = own.app.stop();
     await installation.clock.timersOf(1_000, 1);

@@ -57,11 +57,12 @@ async function carrying() {
     onRateLimits: nothing,
     onCompaction: nothing,
     onSealed: nothing,
+    onTurnState: nothing,
     onAnswered: nothing,
   });
   provider.send(Buffer.concat([created, delta(1)].map(sse)));
   await stream.open();
-  const sending = carrier.send({ kind: 'stream', status: 200, headers: {}, stream });
+  const sending = carrier.send({ kind: 'stream', status: 200, headers: {}, stream, isContinuable: false });
   sending.catch(nothing);
   return { clock, controller, exchange, carrier, provider, sending, ...client };
 }
