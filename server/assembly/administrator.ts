@@ -4,6 +4,7 @@ import { createResetsApi } from '../accounts/resets/resets-api.ts';
 import { createMembershipsApi } from '../accounts/memberships-api.ts';
 import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
 import { createLimitsApi } from '../api-keys/limits-api.ts';
+import { createPricesApi } from '../catalog/prices-api.ts';
 import { accounts } from '../contract/accounts.ts';
 import { decisions } from '../contract/decisions.ts';
 import { apiKeys } from '../contract/api-keys.ts';
@@ -11,6 +12,7 @@ import { jobs } from '../contract/jobs.ts';
 import { limits } from '../contract/limits.ts';
 import { memberships } from '../contract/memberships.ts';
 import { pools, routing } from '../contract/pools.ts';
+import { prices } from '../contract/prices.ts';
 import { retention } from '../contract/retention.ts';
 import { resets } from '../contract/resets.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
@@ -81,6 +83,7 @@ export function createAdministrator(
       ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
       ...bind(jobs, createJobsApi({ db, clock, ...housekeeping })),
       ...bind(retention, createRetentionApi({ db, clock, settings: () => settings.current() })),
+      ...bind(prices, createPricesApi({ book: books.prices, read: () => housekeeping.readPrices() })),
       ...bind(system, createSystemApi({ db, clock, version, settings: () => settings.current() })),
     ],
   });

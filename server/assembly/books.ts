@@ -7,6 +7,7 @@ import { circuitRulesOf } from '../accounts/circuit-rules.ts';
 import { createKeyBook, type KeyBook } from '../api-keys/key-book.ts';
 import { createLimitBook, type LimitBook } from '../api-keys/limit-book.ts';
 import { createCatalog, type Catalog } from '../catalog/catalog.ts';
+import { createPriceBook, type PriceBook } from '../catalog/price-book.ts';
 import type { ChangeTopic } from '../contract/vocabulary.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Storage } from '../open-storage.ts';
@@ -25,6 +26,7 @@ export interface Books {
   readonly limits: LimitBook;
   readonly pools: PoolBook;
   readonly catalog: Catalog;
+  readonly prices: PriceBook;
   readonly accounts: AccountBook;
   readonly board: AccountBoard;
   /** What attempts taught of accounts: circuits, demotions, refused models, a machine without network. */
@@ -49,6 +51,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const limits = createLimitBook({ db });
   const pools = createPoolBook({ db });
   const catalog = createCatalog({ db, log });
+  const prices = createPriceBook({ db, log });
   const board = createAccountBoard();
   const accounts = createAccountBook({
     db,
@@ -67,12 +70,13 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
 
   const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
     settings: () => settings.reload(),
+    prices: () => prices.reload(),
     api_keys: () => Promise.all([keys.reload(), limits.reload()]),
     pools: () => Promise.all([pools.reload(), keys.reload(), accounts.reload()]),
     catalog: () => catalog.reload().then(() => accounts.reload()),
     accounts: () => catalog.reload().then(() => accounts.reload()),
   };
-  await Promise.all([reloads.settings(), reloads.api_keys(), reloads.catalog(), pools.reload()]);
+  await Promise.all([reloads.settings(), reloads.prices(), reloads.api_keys(), reloads.catalog(), pools.reload()]);
   const reading = new Set<Promise<void>>();
   const unsubscribers = (Object.keys(reloads) as ChangeTopic[]).map((topic) =>
     changes.subscribe(topic, () => {
@@ -109,6 +113,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     limits,
     pools,
     catalog,
+    prices,
     accounts,
     board,
     health,

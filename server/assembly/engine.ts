@@ -1,6 +1,5 @@
 /** The parts of the data path, each given what it needs. */
 import { markAccountClosed } from '../accounts/close-account.ts';
-import { bundledPrices } from '../catalog/prices.ts';
 import { createAdmission } from '../gateway/admission.ts';
 import { createCompressor } from '../gateway/compression/compressor.ts';
 import { loadTokenCounter } from '../gateway/compression/token-counter.ts';
@@ -37,7 +36,7 @@ export function createEngine(
     catalogOf,
     codex: provider.codex,
     tokens: provider.tokens,
-    records: createRecordKeeper({ pool, prices: bundledPrices(), processNumber, clock, log }),
+    records: createRecordKeeper({ pool, prices: books.prices, processNumber, clock, log }),
     running: createRunningExchanges({ clock }),
     admission: createAdmission({ clock, settings: () => settings.current() }),
     compressor: createCompressor({ clock, log, loadTokenCounter }),

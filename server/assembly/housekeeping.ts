@@ -3,6 +3,7 @@ import { probeDueLimits } from '../accounts/probe-limits.ts';
 import { renewDueTokens } from '../accounts/refresh-ahead.ts';
 import { insertAuditEvent } from '../audit/audit-store.ts';
 import { forgetOldUse } from '../api-keys/limit-store.ts';
+import { fetchPrices } from '../catalog/fetch-prices.ts';
 import type { Config } from '../environment.ts';
 import { listJobs } from '../jobs/index.ts';
 import type { Job } from '../jobs/job.ts';
@@ -20,6 +21,8 @@ export interface Housekeeping {
   readonly runner: JobRunner;
   /** Closes what dead processes left open; a start does so before it serves. */
   sweep(): Promise<number>;
+  /** Fetches the price list now. */
+  readPrices(): Promise<number>;
 }
 
 export function createHousekeeping(
@@ -37,7 +40,10 @@ export function createHousekeeping(
     if (count > 0 && part === 'age') await insertAuditEvent(db, purgeEvent(removed, world));
     return count;
   };
+  const pricesUrl = () => books.settings.current()['catalog.prices_url'];
+  const readPrices = () => fetchPrices({ db, clock, network: world.network, book: books.prices, url: pricesUrl });
   const jobs = listJobs({
+    prices: { fetch: readPrices, isOn: () => pricesUrl() !== '' },
     sweep,
     removeExpired: (signal) => removeAs('expiry', signal),
     removeOld: (signal) => removeAs('age', signal),
@@ -50,7 +56,7 @@ export function createHousekeeping(
   const queue = createJobQueue({ pool, clock, log, supervises: roles.schedules });
   const { jobLimit: limit, jobGraceMs: graceMs } = config;
   const runner = createJobRunner({ db, queue, jobs, clock, log, processNumber, roles, limit, graceMs });
-  return { jobs, runner, sweep };
+  return { jobs, runner, sweep, readPrices };
 }
 
 /** The one change that nobody asks for by hand must leave its trace too. */

@@ -19,14 +19,14 @@ describe('the bundled price list', () => {
 
   it('has the standard price of every model that the newest Codex lists', () => {
     for (const model of ['gpt-6-astra', 'gpt-6.1-sol', 'gpt-6.1-terra', 'gpt-6-sol', 'gpt-6-luna', 'gpt-5.5'])
-      expect(bundledPrices().tiersOf(model)?.['standard']?.default.input, model).toBeGreaterThan(0);
+      expect(bundledPrices().tiersOf(model)?.['standard']?.default?.input, model).toBeGreaterThan(0);
   });
 });
 
 describe('a model', () => {
   it('is found in any case and with the date of its version', () => {
     const prices = readPrices(file);
-    for (const name of ['gpt-5.5', ' GPT-5.5 ', 'gpt-5.5-2026-03-05'])
+    for (const name of ['gpt-5.5', ' GPT-5.5 ', 'gpt-5.5-2026-03-05', 'gpt-5.5-20260305', 'gpt-5.5-latest'])
       expect(prices.tiersOf(name), name).toBe(prices.tiersOf('gpt-5.5'));
     expect(prices.tiersOf('gpt-5.5')).toBeDefined();
   });
@@ -44,6 +44,7 @@ describe('a price list', () => {
     ['more decimals than are counted', withRates({ input: 0.0001, cached: 0, output: 1 })],
     ['a missing rate', withRates({ input: 1, cached: 0 })],
     ['a rate nobody knows', withRates({ input: 1, cached: 0, output: 1, audio: 3 })],
+    ['a source that is no web address', { ...file, source: 'javascript:alert(1)' }],
     ['no date', { ...file, asOf: 'yesterday' }],
   ])('with %s is refused', (_name, bad) => {
     expect(() => readPrices(bad)).toThrow();

@@ -13,6 +13,7 @@ import { addLimitCommands } from './limit.ts';
 import { addMigrateCommands } from './migrate.ts';
 import { addPoolCommands } from './pool.ts';
 import { addRequestCommands, addRouteCommands } from './request.ts';
+import { addPriceCommands } from './price.ts';
 import { addRetentionCommands } from './retention.ts';
 import { addServeCommand } from './serve.ts';
 import { addSettingsCommands } from './settings.ts';
@@ -29,6 +30,7 @@ const groups = [
   addSettingsCommands,
   addJobCommands,
   addRetentionCommands,
+  addPriceCommands,
   addConfigCheckCommand,
   addDoctorCommand,
   addEnvInitCommand,

@@ -393,6 +393,32 @@ export const errorCodes = {
     message: "The provider no longer accepts this account's sign-in. Sign in again and import the new auth.json.",
   },
 
+  // Prices (admin)
+  prices_url_missing: {
+    ...client,
+    status: 409,
+    message:
+      'No address for a price list is set. Set one with "settings set catalog.prices_url", or use the bundled list.',
+  },
+  prices_not_fetched: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: 'The price list could not be fetched. The prices in force stay.',
+  },
+  prices_unreadable: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: 'What was fetched is not a price list of this kind. The prices in force stay.',
+  },
+  prices_older: {
+    ...upstream,
+    status: 409,
+    retry: 'never',
+    message: 'The fetched price list is older than the one in force, which stays.',
+  },
+
   // Pools and keys (admin)
   pool_not_found: { ...client, status: 404, message: 'There is no such Pool.' },
   limit_not_found: { ...client, status: 404, message: 'This API key has no such limit.' },

@@ -17,6 +17,14 @@ const bytes = z
   .min(1024)
   .max(2 ** 31 - 1);
 const milliseconds = z.number().int().min(0).max(86_400_000);
+/** Nobody on the way may change what comes from there. */
+function isSafeAddress(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || url.username !== '' || url.password !== '') return false;
+  const isHere = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isHere);
+}
+
 /** 0 keeps for ever. */
 const days = z.number().int().min(0).max(36_500);
 /** The longest limit counts over a calendar month, and what it counts must stay. */
@@ -170,6 +178,19 @@ export const settings = {
     label: 'Name towards the provider',
     help: 'What the gateway calls itself on requests it translates. Requests of Codex clients travel under their own name.',
   }),
+  'catalog.prices_url': setting(
+    z
+      .string()
+      .max(2_000)
+      .refine((text) => text === '' || isSafeAddress(text), {
+        error: 'must be an https:// address without password (http:// only for this machine), or empty',
+      }),
+    {
+      default: '',
+      label: 'Price list address',
+      help: 'Where a newer price list is fetched once a day, in the form of the bundled one. Empty: the bundled list is used.',
+    },
+  ),
   'catalog.client_version': setting(z.string().regex(/^\d+\.\d+\.\d+$/), {
     default: '0.169.0',
     label: 'Codex version for model lists',

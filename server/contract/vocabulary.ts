@@ -124,6 +124,8 @@ export const costStatuses = {
   unpriced_missing_model: 'No price for this model',
   unpriced_missing_tier: 'No price for this service tier',
   unpriced_auto_tier: 'The provider did not say which tier it used',
+  unpriced_batch_tier: 'Batch was asked for and not confirmed',
+  unpriced_unavailable_price_bucket: 'The provider names no price for this',
   unpriced_missing_cache_write_rate: 'No price for cache writes of this model',
 } as const;
 export type CostStatus = keyof typeof costStatuses;
@@ -305,6 +307,7 @@ export const jobNames = {
   refresh_tokens: 'Renew tokens before they expire',
   probe_limits: 'Read limits',
   read_models: 'Read model lists',
+  read_prices: 'Fetch the price list',
   remove_expired: 'Remove what has expired',
   remove_old: 'Remove what is older than it is to be kept',
   forget_key_use: 'Remove old sums of what keys used',
@@ -379,6 +382,7 @@ export const changeTopics = {
   pools: 'Pools',
   catalog: 'Models',
   settings: 'Settings',
+  prices: 'Prices',
 } as const;
 export type ChangeTopic = keyof typeof changeTopics;
 

@@ -244,6 +244,13 @@ export interface PoolServingModes {
   poolId: string;
 }
 
+export interface PriceList {
+  asOf: string;
+  body: Json;
+  fetchedAt: Timestamp;
+  isOnly: Generated<boolean>;
+}
+
 export interface QuotaWindows {
   accountId: string;
   meter: string;
@@ -381,6 +388,7 @@ export interface DB {
   poolAccounts: PoolAccounts;
   pools: Pools;
   poolServingModes: PoolServingModes;
+  priceList: PriceList;
   quotaWindows: QuotaWindows;
   requests: Requests;
   resetBanks: ResetBanks;

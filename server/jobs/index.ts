@@ -4,6 +4,7 @@ import { forgetKeyUse } from './forget-key-use.ts';
 import type { Job } from './job.ts';
 import { probeLimits } from './probe-limits.ts';
 import { readModels } from './read-models.ts';
+import { readPrices } from './read-prices.ts';
 import { refreshTokens } from './refresh-tokens.ts';
 import { removeExpired, removeOld } from './remove-rows.ts';
 
@@ -14,6 +15,7 @@ export interface JobDeeds {
   readonly forgetKeyUse: () => Promise<number>;
   readonly probeDueLimits: (signal: AbortSignal) => Promise<number>;
   readonly readOldModels: (signal: AbortSignal) => Promise<number>;
+  readonly prices: Parameters<typeof readPrices>[0];
   readonly removeExpired: (signal: AbortSignal) => Promise<number>;
   readonly removeOld: (signal: AbortSignal) => Promise<number>;
 }
@@ -24,6 +26,7 @@ export function listJobs(deeds: JobDeeds): readonly Job[] {
     refreshTokens(deeds.renewDueTokens),
     probeLimits(deeds.probeDueLimits),
     readModels(deeds.readOldModels),
+    readPrices(deeds.prices),
     removeExpired(deeds.removeExpired),
     removeOld(deeds.removeOld),
     forgetKeyUse(deeds.forgetKeyUse),

@@ -4,6 +4,7 @@
  * for one turn.
  */
 import type { Kysely } from 'kysely';
+import { GatewayError } from '../contract/gateway-error.ts';
 import type { JobName } from '../contract/vocabulary.ts';
 import type { DB } from '../database/tables.generated.ts';
 import { errorFacts } from '../observe/log.ts';
@@ -57,8 +58,13 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 
   /** One look after the other: two at once would offer the same turn twice. */
   function look(): Promise<void> {
-    looking = looking.then(lookOnce).catch((error: unknown) => log.warn('jobs_not_looked_at', errorFacts(error)));
-    return looking;
+    return inTurn(lookOnce).catch((error: unknown) => log.warn('jobs_not_looked_at', errorFacts(error)));
+  }
+
+  function inTurn(step: () => Promise<void>): Promise<void> {
+    const result = looking.then(step);
+    looking = result.catch(() => undefined);
+    return result;
   }
 
   async function lookOnce(): Promise<void> {
@@ -153,7 +159,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
     async runNow(name) {
       await queue.offer(name, undefined);
       if (!roles.works) return;
-      await takeRuns();
+      await inTurn(takeRuns);
       await ended(name);
     },
 
@@ -172,6 +178,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 
 /** Class and code of an error: enough to act on, and nothing that somebody wrote. */
 function problemOf(error: unknown): string {
+  if (error instanceof GatewayError) return error.code;
   const { errorName, systemCode } = errorFacts(error);
   return [errorName, systemCode].filter((word) => word !== undefined).join(' ');
 }

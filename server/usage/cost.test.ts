@@ -16,6 +16,7 @@ const prices = readPrices({
         long: { input: 4, cached: 0.25, cacheWrite: 5, output: 15 },
       },
       priority: { default: { input: 4, cached: 0.2, output: 20 } },
+      batch: { default: { input: 1, cached: 0.1, output: 5 }, long: null },
     },
   },
 });
@@ -71,8 +72,11 @@ describe('the tier', () => {
     [null, 'priority', 'priority'],
     ['auto', 'priority', 'priority'],
     ['fast', 'auto', 'priority'],
+    ['batch', 'default', 'standard'],
+    [null, 'batch', 'batch'],
+    ['batch', ' Batch', 'batch'],
   ])('asked for %s and served as %s is %s', (requestedTier, servedTier, tier) => {
-    const micros = { standard: '2.000', priority: '4.000' }[tier];
+    const micros = { standard: '2.000', priority: '4.000', batch: '1.000' }[tier];
     expect(cost({ usage: used({ inputTokens: 1 }), requestedTier, servedTier }).micros).toBe(micros);
   });
 });
@@ -82,6 +86,12 @@ describe('an answer that cannot be priced', () => {
     ['an unknown model', { model: 'gpt-unknown' }, 'unpriced_missing_model'],
     ['a tier without a price', { requestedTier: 'flex' }, 'unpriced_missing_tier'],
     ['a tier that nobody knows', { requestedTier: 'auto', servedTier: null }, 'unpriced_auto_tier'],
+    ['batch that nobody confirmed', { requestedTier: 'batch' }, 'unpriced_batch_tier'],
+    [
+      'a context without a price',
+      { servedTier: 'batch', usage: used({ inputTokens: 272_001 }) },
+      'unpriced_unavailable_price_bucket',
+    ],
     ['auto, served as auto', { requestedTier: 'auto', servedTier: 'auto' }, 'unpriced_auto_tier'],
     [
       'cache writes without a rate',

@@ -25,15 +25,22 @@ export interface PriceQuestion {
 export function costOf(question: PriceQuestion, prices: Prices): Cost {
   const tier = tierOf(question);
   if (tier === null) return unpriced('unpriced_auto_tier');
+  if (tier === 'batch' && !isServedAs(question, 'batch')) return unpriced('unpriced_batch_tier');
   const tiers = prices.tiersOf(question.model);
   if (!tiers) return unpriced('unpriced_missing_model');
   const buckets = Object.hasOwn(tiers, tier) ? tiers[tier] : undefined;
   if (!buckets) return unpriced('unpriced_missing_tier');
   const isLong = question.usage.inputTokens > prices.longContextAboveInputTokens;
-  const rates = isLong ? (buckets.long ?? buckets.default) : buckets.default;
+  const rates = isLong && buckets.long !== undefined ? buckets.long : buckets.default;
+  if (rates === null) return unpriced('unpriced_unavailable_price_bucket');
   const writes = question.usage.cacheWriteTokens ?? 0;
   if (writes > 0 && rates.cacheWrite === undefined) return unpriced('unpriced_missing_cache_write_rate');
   return { micros: microsText(nanosOf(question.usage, rates)), status: 'priced' };
+}
+
+/** A wish for batch prices is no proof of them: only the provider's own word is. */
+function isServedAs({ servedTier }: PriceQuestion, tier: string): boolean {
+  return servedTier?.trim().toLowerCase() === tier;
 }
 
 /** `fast` is the client's word for `priority`; `auto` without a served tier cannot be priced. */
