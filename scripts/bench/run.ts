@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { choiceTable, measureChoices } from './choice.ts';
 import { measureAll, type RunSize } from './measure.ts';
 import { percent } from './number-texts.ts';
 import { renderPage } from './performance-page.ts';
@@ -12,10 +13,11 @@ import { scenarioNamed, scenarios } from './scenarios.ts';
 import { renderText } from './table.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
-const usage = `npm run bench -- [--quick] [--rounds N] [--profile SCENARIO [--save FILE]]
+const usage = `npm run bench -- [--quick] [--rounds N] [--choice | --profile SCENARIO [--save FILE]]
 
   --quick             one short round and no page: does everything still run?
   --rounds N          rounds to measure (5; 1 with --quick)
+  --choice            instead: what choosing one of a thousand accounts costs, in this process alone
   --profile SCENARIO  instead: where our server spends its time in one scenario
                       (${scenarios.map(({ id }) => id).join(', ')})
   --save FILE         keeps that profile; the developer tools of Chrome open it (FILE.cpuprofile)
@@ -26,6 +28,9 @@ const page = fileURLToPath(new URL('../../docs/performance.md', import.meta.url)
 const wholeSize = { oneByOne: 200, loadMs: 2_500, pacedEach: 4, warmStarts: 3, waves: 3 };
 /** Everything once, in well under a minute. */
 const quickSize = { oneByOne: 30, loadMs: 250, pacedEach: 1, warmStarts: 1, waves: 1 };
+/** Rounds in which all strategies take turns; the best of each counts. */
+const choiceRounds = 10;
+const quickChoiceRounds = 2;
 const profileMs = 10_000;
 const quickProfileMs = 2_000;
 
@@ -35,6 +40,7 @@ const busyShare = 0.1;
 interface Flags {
   readonly isQuick: boolean;
   readonly rounds: number;
+  readonly isChoice: boolean;
   readonly profile: string | undefined;
   readonly saveTo: string | undefined;
 }
@@ -45,6 +51,7 @@ function readFlags(): Flags | 'help' {
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      choice: { type: 'boolean', default: false },
       profile: { type: 'string' },
       save: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -54,16 +61,19 @@ function readFlags(): Flags | 'help' {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a whole number of at least 1.');
   if (values.profile !== undefined) scenarioNamed(values.profile);
-  return { isQuick: values.quick, rounds, profile: values.profile, saveTo: values.save };
+  return { isQuick: values.quick, rounds, isChoice: values.choice, profile: values.profile, saveTo: values.save };
 }
 
 /** @returns sentences about failed requests; none in a good run. */
-async function run(workshop: Workshop, { isQuick, rounds, profile, saveTo }: Flags): Promise<string[]> {
+async function run(workshop: Workshop, { isQuick, rounds, isChoice, profile, saveTo }: Flags): Promise<string[]> {
   if (profile !== undefined) {
     const scenario = scenarioNamed(profile);
     const ms = isQuick ? quickProfileMs : profileMs;
     return profileGateway(workshop, { scenario, ms, print: console.log, saveTo });
   }
+  const costs = measureChoices({ rounds: isQuick ? quickChoiceRounds : choiceRounds });
+  console.log(renderText(choiceTable(costs)));
+  if (isChoice) return [];
   const size: RunSize = { ...(isQuick ? quickSize : wholeSize), rounds };
   const results = await measureAll(workshop, { size, tell: (text) => console.error(`… ${text}`) });
   show(results);

@@ -2,10 +2,11 @@
  * Live facts of the accounts, in memory: provider limits as last read, who must be left alone until when, how much is
  * in flight. Every call is synchronous, so choosing an account and taking a place on it can be one step.
  */
-import { doubtCredits, isSameCredits, judgeLimits, type HeldCredits, type LimitVerdict } from './account-limits.ts';
-import { expectFall, mergeReadings, withoutFuture, type HeldWindows } from './merge-quota.ts';
-import { meterOf } from './meters.ts';
-import { accountMeter, blockedUntil, isFrozen, windowKey, type CreditReading, type QuotaReading } from './quota.ts';
+import { doubtCredits, isSameCredits } from './account-limits.ts';
+import { forgetCounted, holdWindows, nothingKnown, readingsFor, verdictOn, type HeldAccount } from './held-account.ts';
+import { createLimitedModels } from './limited-models.ts';
+import { expectFall, mergeReadings, withoutFuture } from './merge-quota.ts';
+import { blockedUntil, windowKey, type CreditReading, type QuotaReading } from './quota.ts';
 
 /** Why an account cannot take this call now although its state is sound. */
 export interface Unavailability {
@@ -23,6 +24,9 @@ export interface AccountCredits {
   readonly accountId: string;
   readonly credits: CreditReading;
 }
+
+/** Accounts against which something may speak, most often few; nothing speaks against any other. Some may be twice. */
+export type Suspects = Iterable<string> | 'all';
 
 /** What is asked of an account. */
 export interface LimitAsk {
@@ -68,6 +72,8 @@ export interface AccountBoard {
   limits(accountId: string, model: string | null): readonly QuotaReading[];
   /** The limits that keep the account from serving this model now; none while nothing else than a limit does. */
   blocking(accountId: string, ask: LimitAsk): readonly QuotaReading[];
+  /** Accounts that {@link AccountBoard.unavailability} may say something of now: of others it does not. */
+  suspects(now: Date): Suspects;
   /** Why the account cannot serve this model now, or null. */
   unavailability(accountId: string, ask: LimitAsk): Unavailability | null;
   /** A limit is used up and only its credits let the account serve: others should, as long as any can. */
@@ -82,50 +88,32 @@ export interface AccountBoard {
   snapshot(): { readonly edgeBackOffUntil: Date | null; readonly accounts: readonly BoardRow[] };
 }
 
-interface Facts {
-  windows: HeldWindows;
-  /** What the windows hold, made once per change: it is asked for with every choice. */
-  readings: readonly QuotaReading[];
-  credits: HeldCredits | null;
-  coolingUntil: Date | null;
-  /** Of the newest credential known; 0 while none is. */
-  epoch: number;
-  refusedUntil: Date | null;
-  inFlight: number;
-}
-
 /** @example const board = createAccountBoard(); board.restore(await loadQuotaReadings(db), clock.now()); */
 export function createAccountBoard(): AccountBoard {
-  const accounts = new Map<string, Facts>();
+  const accounts = new Map<string, HeldAccount>();
+  /** Those that something may speak against: few as a rule, while every choice asks about all accounts. */
+  const watched = new Map<string, HeldAccount>();
   const dirty = new Map<string, Set<string>>();
   const dirtyCredits = new Set<string>();
   const isLimitedBy = createLimitedModels();
   let edgeUntil: Date | null = null;
 
-  const factsOf = (accountId: string): Facts => {
+  const factsOf = (accountId: string): HeldAccount => {
     let facts = accounts.get(accountId);
     if (!facts) {
-      facts = {
-        windows: new Map(),
-        readings: [],
-        credits: null,
-        coolingUntil: null,
-        epoch: 0,
-        refusedUntil: null,
-        inFlight: 0,
-      };
+      facts = nothingKnown();
       accounts.set(accountId, facts);
     }
     return facts;
   };
 
-  const hold = (facts: Facts, windows: HeldWindows): void => {
-    facts.windows = windows;
-    facts.readings = [...windows.values()].map((window) => window.reading);
+  /** Called after every change of what may speak against an account. */
+  const watch = (accountId: string, facts: HeldAccount): void => {
+    if (facts.isUsedUp || facts.coolingUntil !== null || facts.refusedUntil !== null) watched.set(accountId, facts);
+    else watched.delete(accountId);
   };
 
-  const judge = ({ readings, credits }: Facts, { model, now }: LimitAsk): LimitVerdict =>
-    judgeLimits(readings, { now, credits, limits: (meter) => isLimitedBy.holds(meter, model) });
+  const judge = (facts: HeldAccount, ask: LimitAsk) => verdictOn(facts, { ...ask, limits: isLimitedBy.holds });
 
   return {
     restore(stored, now) {
@@ -133,7 +121,8 @@ export function createAccountBoard(): AccountBoard {
         const facts = factsOf(accountId);
         const observedAt = reading.observedAt > now ? now : reading.observedAt;
         const held = { reading: { ...reading, observedAt }, doubtful: null };
-        hold(facts, new Map(facts.windows).set(windowKey(reading), held));
+        holdWindows(facts, new Map(facts.windows).set(windowKey(reading), held));
+        watch(accountId, facts);
       }
     },
 
@@ -147,7 +136,8 @@ export function createAccountBoard(): AccountBoard {
       if (!newest) return;
       const before = facts.windows;
       const after = mergeReadings(withoutFuture(before, newest.observedAt), readings);
-      if (after !== before) hold(facts, after);
+      if (after !== before) holdWindows(facts, after);
+      watch(accountId, facts);
       for (const [key, window] of facts.windows) {
         if (before.get(key)?.reading === window.reading) continue;
         const keys = dirty.get(accountId) ?? new Set();
@@ -155,14 +145,16 @@ export function createAccountBoard(): AccountBoard {
       }
       if (facts.credits) facts.credits = doubtCredits(facts.credits, readings);
       for (const { meter, source } of readings) {
-        if (source === 'error_body' && asked.model) isLimitedBy.learn(meter, asked.model);
+        if (source !== 'error_body' || !asked.model || !isLimitedBy.learn(meter, asked.model)) continue;
+        for (const each of accounts.values()) forgetCounted(each);
       }
     },
 
     expectFall(accountId, now) {
       const facts = factsOf(accountId);
       const until = new Date(now.getTime() + fallExpectedMs);
-      hold(facts, expectFall(facts.windows, { since: now, until }));
+      holdWindows(facts, expectFall(facts.windows, { since: now, until }));
+      watch(accountId, facts);
     },
 
     noteCredits(accountId, credits) {
@@ -176,6 +168,7 @@ export function createAccountBoard(): AccountBoard {
     coolDown(accountId, until) {
       const facts = factsOf(accountId);
       facts.coolingUntil = later(facts.coolingUntil, until);
+      watch(accountId, facts);
     },
 
     refuseCredential(accountId, { epoch, until }) {
@@ -183,6 +176,7 @@ export function createAccountBoard(): AccountBoard {
       if (epoch < facts.epoch) return;
       facts.epoch = epoch;
       facts.refusedUntil = until;
+      watch(accountId, facts);
     },
 
     noteCredential(accountId, epoch) {
@@ -190,6 +184,7 @@ export function createAccountBoard(): AccountBoard {
       if (epoch <= facts.epoch) return;
       facts.epoch = epoch;
       facts.refusedUntil = null;
+      watch(accountId, facts);
     },
 
     backOffEdge(until) {
@@ -213,9 +208,8 @@ export function createAccountBoard(): AccountBoard {
     credits: (accountId) => accounts.get(accountId)?.credits?.credits ?? null,
 
     limits(accountId, model) {
-      const readings = accounts.get(accountId)?.readings ?? [];
-      const counts = (each: QuotaReading) => isLimitedBy.holds(each.meter, model) && !isFrozen(each, readings);
-      return readings.every(counts) ? readings : readings.filter(counts);
+      const facts = accounts.get(accountId);
+      return facts ? readingsFor(facts, { model, limits: isLimitedBy.holds }) : [];
     },
 
     blocking(accountId, ask) {
@@ -224,10 +218,12 @@ export function createAccountBoard(): AccountBoard {
       return this.limits(accountId, ask.model).filter((reading) => blockedUntil(reading, ask.now) !== null);
     },
 
+    suspects: (now) => (edgeUntil !== null && edgeUntil > now ? 'all' : watched.keys()),
+
     unavailability(accountId, ask) {
       const { now } = ask;
       if (edgeUntil !== null && edgeUntil > now) return { code: 'edge_back_off', until: edgeUntil };
-      const facts = accounts.get(accountId);
+      const facts = watched.size === 0 ? undefined : watched.get(accountId);
       if (!facts) return null;
       const { until } = judge(facts, ask);
       if (until !== null) return { code: 'usage_limit_reached', until };
@@ -236,7 +232,7 @@ export function createAccountBoard(): AccountBoard {
     },
 
     isOnCredits(accountId, ask) {
-      const facts = accounts.get(accountId);
+      const facts = watched.size === 0 ? undefined : watched.get(accountId);
       return facts?.credits ? judge(facts, ask).isOnCredits : false;
     },
 
@@ -270,6 +266,7 @@ export function createAccountBoard(): AccountBoard {
 
     forget(accountId) {
       accounts.delete(accountId);
+      watched.delete(accountId);
       dirty.delete(accountId);
       dirtyCredits.delete(accountId);
     },
@@ -286,32 +283,8 @@ export function createAccountBoard(): AccountBoard {
   };
 }
 
-/** Which models a meter limits: the account's own all, others that of their name and what refusals taught. */
-function createLimitedModels() {
-  /** `meter/model` pairs that the provider itself told us of; the same for every account. */
-  const learned = new Set<string>();
-  let newest: { readonly model: string; readonly meter: string | null } | null = null;
-  // One choice asks for one model many times.
-  const meterOfModel = (model: string): string | null => {
-    if (newest?.model !== model) newest = { model, meter: meterOf(model) };
-    return newest.meter;
-  };
-  return {
-    holds(meter: string, model: string | null): boolean {
-      if (meter === accountMeter) return true;
-      return model !== null && (meterOfModel(model) === meter || learned.has(`${meter}/${model}`));
-    },
-    learn(meter: string, model: string): void {
-      if (learned.size < maxLearned) learned.add(`${meter}/${model}`);
-    },
-  };
-}
-
 /** How long the effect of a spent reset may take to be seen (gateway spec 5.8). */
 const fallExpectedMs = 30 * 60_000;
-
-/** Far more than models and meters there are: a client may invent models, and each could be refused. */
-const maxLearned = 1_000;
 
 function laterOf(a: Date | null, b: Date | null): Date | null {
   return a === null ? b : b === null ? a : later(a, b);

@@ -3,7 +3,6 @@ import {
   accountMeter,
   blockedUntil,
   canPay,
-  isFrozen,
   lastingMinutes,
   unknownResetHoldMs,
   type CreditReading,
@@ -26,17 +25,18 @@ export interface LimitVerdict {
 export interface LimitQuestion {
   readonly now: Date;
   readonly credits: HeldCredits | null;
-  /** Does this meter limit the model in question? */
-  readonly limits: (meter: string) => boolean;
 }
 
-/** @example judgeLimits(readings, { now, credits: null, limits: (meter) => meter === accountMeter }).until */
+/**
+ * @param readings - those that count for the model
+ * @example judgeLimits(standing, { now, credits: null }).until
+ */
 export function judgeLimits(readings: readonly QuotaReading[], question: LimitQuestion): LimitVerdict {
   let until: Date | null = null;
   let isOnCredits = false;
   for (const reading of readings) {
-    const blocked = question.limits(reading.meter) ? blockedUntil(reading, question.now) : null;
-    if (blocked === null || isFrozen(reading, readings)) continue;
+    const blocked = blockedUntil(reading, question.now);
+    if (blocked === null) continue;
     if (isPaidFor(reading, question)) isOnCredits = true;
     else if (until === null || blocked > until) until = blocked;
   }

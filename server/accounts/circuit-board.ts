@@ -60,6 +60,8 @@ export interface CircuitBoard {
   complete(token: CircuitToken, outcome: HealthOutcome): void;
   /** Why the circuit takes no call at `nowMs`, or null. Changes nothing. */
   blocked(scope: CircuitScope, nowMs: number): CircuitBlock | null;
+  /** Accounts with a circuit that is not closed. */
+  suspects(): Iterable<string>;
   /** How the circuit stands. Changes nothing. */
   statusOf(scope: CircuitScope): CircuitStatus;
   /** Takes back failures noted at `sinceMs` or later, everywhere: nobody could be reached, or the machine slept. */
@@ -87,6 +89,8 @@ export interface CircuitBoardOptions {
 
 /** About 300 bytes each. A client can name any model, so what it names must not grow without end. */
 const defaultMaxCircuits = 10_000;
+
+const fewCircuits = 8;
 
 interface Entry {
   readonly key: string;
@@ -128,6 +132,14 @@ export function createCircuitBoard({
     const ofAccount = troubled.get(scope.accountId);
     ofAccount?.delete(key);
     if (ofAccount?.size === 0) troubled.delete(scope.accountId);
+  }
+
+  /** The circuit of this scope, unless it is closed. Making the key costs more than looking at a few. */
+  function troubledAt(scope: CircuitScope): Entry | undefined {
+    const ofAccount = troubled.get(scope.accountId);
+    if (!ofAccount || ofAccount.size > fewCircuits) return ofAccount?.get(keyOf(scope));
+    for (const entry of ofAccount.values()) if (isSame(entry.scope, scope)) return entry;
+    return undefined;
   }
 
   /** The calls of a dropped circuit still end, on an entry nobody reads any more. */
@@ -173,11 +185,13 @@ export function createCircuitBoard({
     },
 
     blocked(scope, nowMs) {
-      const entry = troubled.get(scope.accountId)?.get(keyOf(scope));
+      const entry = troubledAt(scope);
       return entry ? circuitBlock(entry.circuit, { nowMs, rules: rulesNow() }) : null;
     },
 
-    statusOf: (scope) => troubled.get(scope.accountId)?.get(keyOf(scope))?.circuit.status ?? 'closed',
+    suspects: () => troubled.keys(),
+
+    statusOf: (scope) => troubledAt(scope)?.circuit.status ?? 'closed',
 
     forgiveSince(sinceMs) {
       for (const entry of entries.values()) change(entry, forgiveFailures(entry.circuit, sinceMs));
@@ -207,6 +221,10 @@ function instantsOf(circuit: Circuit, at: { nowMs: number; rules: CircuitRules }
   if (circuit.status === 'open') return { openedMs: circuit.openedMs, probeAtMs: circuit.openedMs + at.rules.openMs };
   const mayProbe = circuit.status === 'half_open' && circuitBlock(circuit, at) === null;
   return { openedMs: null, probeAtMs: mayProbe ? at.nowMs : null };
+}
+
+function isSame(a: CircuitScope, b: CircuitScope): boolean {
+  return a.model === b.model && a.routeClass === b.routeClass && a.poolId === b.poolId && a.accountId === b.accountId;
 }
 
 /** The model comes last: it is the only part that a client names, and may contain anything. */

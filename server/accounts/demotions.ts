@@ -56,11 +56,13 @@ export function createDemotions({ maxScopes = defaultMaxScopes }: { maxScopes?: 
     demotedIn(scope, nowMs) {
       const ends = scopes.get(keyOf(scope), nowMs);
       if (!ends || ends.size === 0) return nobody;
-      const stands = ([accountId, endsMs]: [string, number]) => {
-        const forgottenMs = forgotten.get(accountId, nowMs) ?? Number.NEGATIVE_INFINITY;
-        return endsMs > nowMs && endsMs - demotionMs > forgottenMs;
-      };
-      return new Set([...ends].filter(stands).map(([accountId]) => accountId));
+      const demoted = new Set<string>();
+      for (const [accountId, endsMs] of ends) {
+        if (endsMs <= nowMs) continue;
+        const forgottenMs = forgotten.size > 0 ? forgotten.get(accountId, nowMs) : undefined;
+        if (forgottenMs === undefined || endsMs - demotionMs > forgottenMs) demoted.add(accountId);
+      }
+      return demoted;
     },
   };
 }

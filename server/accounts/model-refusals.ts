@@ -15,6 +15,8 @@ export interface ModelRefusals {
   refuse(refused: { readonly accountId: string; readonly model: string; readonly nowMs: number }): void;
   /** The account served the model after all. */
   resolve(accountId: string, model: string): void;
+  /** Accounts that were refused a model. */
+  suspects(): Iterable<string>;
   /** Until when (monotonic) the account is not asked for this model; null when it may be. */
   refusedUntil(accountId: string, ask: { readonly model: string; readonly nowMs: number }): number | null;
   /** Drops what is known of an account: it was removed, signed in again, or has another plan. */
@@ -49,6 +51,8 @@ export function createModelRefusals({ maxModels = defaultMaxModels }: { maxModel
       models?.delete(model);
       if (models?.size === 0) ends.delete(accountId);
     },
+
+    suspects: () => ends.keys(),
 
     refusedUntil(accountId, { model, nowMs }) {
       const untilMs = ends.get(accountId)?.get(model);

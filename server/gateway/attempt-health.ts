@@ -9,6 +9,7 @@ import {
   type CircuitToken,
   type CircuitScope,
 } from '../accounts/circuit-board.ts';
+import type { Suspects } from '../accounts/account-board.ts';
 import type { CircuitBlock, CircuitRules, CircuitStatus, HealthOutcome } from '../accounts/circuit.ts';
 import { createDemotions, type Demotions } from '../accounts/demotions.ts';
 import { createModelRefusals, type ModelRefusal, type ModelRefusals } from '../accounts/model-refusals.ts';
@@ -47,6 +48,8 @@ export type HealthAdmission =
 
 /** All accounts as one choice sees them, at one moment. */
 export interface HealthView {
+  /** Accounts that {@link HealthView.blocked} may say something of: of others it does not. */
+  readonly suspects: Suspects;
   /** Why the account is out, or null. */
   blocked(accountId: string): HealthBlock | null;
   /** How its circuit stands. */
@@ -111,6 +114,7 @@ export function createAttemptHealth({ clock, log, rules }: AttemptHealthOptions)
       const { poolId, model, routeClass } = ask;
       const moment = { boards, nowMs: at.nowMs };
       return {
+        suspects: outage.isDown(at.nowMs) ? 'all' : [...circuits.suspects(), ...refusals.suspects()],
         blocked(accountId) {
           const block = blockOf({ poolId, accountId, model, routeClass }, moment);
           return block && told(block, at);

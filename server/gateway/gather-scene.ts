@@ -2,7 +2,7 @@
  * Gathers what a choice depends on at one moment. Both clocks are read once, so every fact is of the same instant, and
  * nothing is changed: asking what would be chosen leaves no trace.
  */
-import type { AccountBoard } from '../accounts/account-board.ts';
+import type { AccountBoard, Suspects } from '../accounts/account-board.ts';
 import type { AccountBook } from '../accounts/account-book.ts';
 import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Scene } from '../routing/scene.ts';
@@ -13,7 +13,7 @@ import type { SceneQuestion } from './scene-question.ts';
 /** What routing knows of accounts, wherever it is kept. */
 export interface SceneParts {
   readonly book: Pick<AccountBook, 'inPool'>;
-  readonly board: Pick<AccountBoard, 'unavailability' | 'limits' | 'isOnCredits'>;
+  readonly board: Pick<AccountBoard, 'suspects' | 'unavailability' | 'limits' | 'isOnCredits'>;
   readonly health: Pick<AttemptHealth, 'look'>;
   readonly successes: Pick<LastSuccesses, 'lastSuccessAt'>;
   readonly clock: Pick<Clock, 'now'>;
@@ -25,9 +25,13 @@ export function gatherScene(question: SceneQuestion, { book, board, health, succ
   const { poolId, routing, model, needs, isCompaction, seed, prefers, pinnedTo, continuity, tried } = question;
   const view = health.look(question, now);
   const asked = { model, now };
+  const suspects = together(board.suspects(now), view.suspects);
   return {
     accounts: book.inPool(poolId),
-    unavailability: (accountId) => board.unavailability(accountId, asked) ?? view.blocked(accountId),
+    unavailability: (accountId) =>
+      suspects === 'all' || suspects.has(accountId)
+        ? (board.unavailability(accountId, asked) ?? view.blocked(accountId))
+        : null,
     circuit: (accountId) => view.circuit(accountId),
     model,
     needs,
@@ -46,4 +50,12 @@ export function gatherScene(question: SceneQuestion, { book, board, health, succ
     quota: (accountId) => board.limits(accountId, model),
     lastSuccessAt: (accountId) => successes.lastSuccessAt(accountId),
   };
+}
+
+/** Asking each board about each of a thousand accounts would cost more than the rest of the choice. */
+function together(one: Suspects, other: Suspects): ReadonlySet<string> | 'all' {
+  if (one === 'all' || other === 'all') return 'all';
+  const suspects = new Set(one);
+  for (const accountId of other) suspects.add(accountId);
+  return suspects;
 }

@@ -1,6 +1,6 @@
 /** Which account serves a request: eligible → pinned or preferred → strategy → ring. Pure. */
 import type { AccountFacts } from '../accounts/account.ts';
-import { exclusionOf, type Exclusion } from './eligibility.ts';
+import { eligibilityFor, type Exclusion } from './eligibility.ts';
 import { orderCandidates, type Standing } from './order-candidates.ts';
 import type { Scene } from './scene.ts';
 
@@ -25,8 +25,9 @@ const smallestRing = 1;
 export function chooseAccount(scene: Scene): Choice {
   const exclusions: Exclusion[] = [];
   const eligible: AccountFacts[] = [];
+  const exclusionOf = eligibilityFor(scene);
   for (const account of scene.accounts) {
-    const exclusion = exclusionOf(account, scene);
+    const exclusion = exclusionOf(account);
     if (exclusion) exclusions.push(exclusion);
     else eligible.push(account);
   }

@@ -40,26 +40,50 @@ export interface RoutingQuestion {
 }
 
 /**
- * The first reason that keeps this account out, or null when it may serve. Lasting reasons come first. Makes nothing
- * unless it excludes: most accounts may serve, and all are asked for every request.
+ * Tells for one request the first reason that keeps an account out, or null when it may serve. Lasting reasons come
+ * first. Makes nothing unless it excludes: most accounts may serve, and all are asked for every request.
+ *
+ * @example const exclusionOf = eligibilityFor(scene); for (const account of scene.accounts) … exclusionOf(account) …
  */
-export function exclusionOf(account: AccountFacts, question: RoutingQuestion): Exclusion | null {
-  const reason = lastingReason(account, question);
-  if (reason !== null) return { accountId: account.id, reason, until: null };
-  const unavailability = question.unavailability(account.id);
-  if (unavailability) return { accountId: account.id, reason: unavailability.code, until: unavailability.until };
-  return question.tried.has(account.id) ? { accountId: account.id, reason: 'already_tried', until: null } : null;
+export function eligibilityFor(question: RoutingQuestion): (account: AccountFacts) => Exclusion | null {
+  const { tried, unavailability } = question;
+  const lackOf = lacksFor(question);
+  return (account) => {
+    const reason = lastingReason(account, { question, lackOf });
+    if (reason !== null) return { accountId: account.id, reason, until: null };
+    const now = unavailability(account.id);
+    if (now) return { accountId: account.id, reason: now.code, until: now.until };
+    return tried.size > 0 && tried.has(account.id)
+      ? { accountId: account.id, reason: 'already_tried', until: null }
+      : null;
+  };
 }
 
+type LackOf = (models: AccountFacts['models']) => ExclusionReason | null;
+
 /** What its own state and the request itself say against an account. */
-function lastingReason(account: AccountFacts, question: RoutingQuestion): ExclusionReason | null {
-  if (account.status === 'deleted') return 'account_removed';
-  if (account.status === 'paused') return 'account_paused';
-  if (account.status === 'reauth_required') return 'account_signed_out';
-  if (question.pinnedTo !== null && question.pinnedTo !== account.id) return 'pinned_elsewhere';
-  const lack = missingAbility(account, question);
+function lastingReason(
+  account: AccountFacts,
+  { question: { pinnedTo, now }, lackOf }: { question: RoutingQuestion; lackOf: LackOf },
+): ExclusionReason | null {
+  const { status } = account;
+  if (status === 'deleted') return 'account_removed';
+  if (status === 'paused') return 'account_paused';
+  if (status === 'reauth_required') return 'account_signed_out';
+  if (pinnedTo !== null && pinnedTo !== account.id) return 'pinned_elsewhere';
+  const lack = lackOf(account.models);
   if (lack !== null) return lack;
-  return account.status === 'refresh_failed' && isTokenExpired(account, question.now) ? 'account_token_expired' : null;
+  return status === 'refresh_failed' && isTokenExpired(account, now) ? 'account_token_expired' : null;
+}
+
+/** Accounts with the same list share it: each list is asked once. */
+function lacksFor(question: RoutingQuestion): LackOf {
+  const known = new Map<AccountFacts['models'], ExclusionReason | null>();
+  return (models) => {
+    let lack = known.get(models);
+    if (lack === undefined) known.set(models, (lack = missingAbility(models, question)));
+    return lack;
+  };
 }
 
 const reasonOfLack = {
@@ -71,7 +95,7 @@ const reasonOfLack = {
 } as const satisfies Record<ModelLack, ExclusionReason>;
 
 /** By the account's own list. What is not known speaks against nobody, except where a tier was asked for by name. */
-function missingAbility({ models }: AccountFacts, { model, needs }: RoutingQuestion): ExclusionReason | null {
+function missingAbility(models: AccountFacts['models'], { model, needs }: RoutingQuestion): ExclusionReason | null {
   if (needs.isUnlisted) return null;
   const abilities = models?.get(model);
   if (models !== null && !abilities) return 'model_not_offered';
