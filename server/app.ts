@@ -111,6 +111,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   function onWake({ sinceMs }: Wake): void {
     books.health.forgiveSince(sinceMs);
     world.network.dropIdle();
+    provider.sockets.revalidate();
     if (config.mode !== 'web') void housekeeping.runner.wake();
   }
 

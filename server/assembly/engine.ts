@@ -35,6 +35,7 @@ export function createEngine(
     successes: books.successes,
     catalogOf,
     codex: provider.codex,
+    sockets: provider.sockets,
     tokens: provider.tokens,
     records: createRecordKeeper({ pool, prices: books.prices, processNumber, clock, log }),
     running: createRunningExchanges({ clock }),

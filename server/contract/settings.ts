@@ -102,6 +102,11 @@ export const settings = {
     label: 'Hold-back time',
     help: 'How long the first bookkeeping events of a stream wait, so that an early failure can still move to another account.',
   }),
+  'gateway.upstream_websockets_enabled': setting(z.boolean(), {
+    default: true,
+    label: 'Websockets to the provider',
+    help: "Whether turns of clients' websockets go to the provider over websockets as well; when not, they go over HTTP, and clients send their whole conversation with each.",
+  }),
   'gateway.websocket_owner_idle_timeout_ms': setting(z.number().int().min(60_000).max(3_600_000), {
     default: 1_800_000,
     label: 'Provider websocket idle time',

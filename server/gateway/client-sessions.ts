@@ -27,7 +27,7 @@ export interface ClientSession {
 export interface ClientSessions {
   /** @throws {GatewayError} when no more sockets are taken: `gateway_stopping` or `server_is_overloaded`. */
   admit(): void;
-  open(facts: SocketFacts): ClientSession;
+  open(facts: Omit<SocketFacts, 'connection'>): ClientSession;
   readonly size: number;
   /** Takes no more turns; each socket is closed as soon as nothing runs on it. */
   drain(): void;
@@ -87,9 +87,13 @@ const warmUpFrames = [
 /** The largest event of an answer takes half of it. */
 const maxUnreadBytes = 32 * 2 ** 20;
 
-function openSession(facts: SocketFacts, { parts, onGone }: { parts: GatewayParts; onGone: () => void }) {
+function openSession(
+  facts: Omit<SocketFacts, 'connection'>,
+  { parts, onGone }: { parts: GatewayParts; onGone: () => void },
+) {
   const { socket, request, route, clientAddress } = facts;
   const { clock, log, keys } = parts;
+  const connection = parts.random.id();
   const openedMs = clock.monotonicMs();
   const clientName = readClientName(request.headers['user-agent']);
   let state: SessionState = newSession;
@@ -149,7 +153,7 @@ function openSession(facts: SocketFacts, { parts, onGone }: { parts: GatewayPart
     try {
       const client = recognise();
       run = parts.running.begin();
-      errorCode = await serveTurn({ ...facts, frame, requestId, client, signal: run.signal }, parts);
+      errorCode = await serveTurn({ ...facts, connection, frame, requestId, client, signal: run.signal }, parts);
     } catch (error) {
       const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
       errorCode = known.code;

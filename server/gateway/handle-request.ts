@@ -8,6 +8,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { Admission } from './admission.ts';
 import { applyKeyPolicy } from './apply-key-policy.ts';
+import type { CodexSockets } from '../upstream/codex-sockets.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import { openExchange } from './open-exchange.ts';
@@ -16,6 +17,8 @@ import type { RunningExchanges } from './running-exchanges.ts';
 import { refuse, serveExchange, type ServingParts } from './serve-exchange.ts';
 
 export interface GatewayParts extends ServingParts {
+  /** Which answers can be gone on from. */
+  readonly sockets: Pick<CodexSockets, 'holds'>;
   readonly admission: Admission;
   readonly keys: KeyBook;
   /** The model list of a Pool. */

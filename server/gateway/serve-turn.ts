@@ -11,15 +11,19 @@ import { createWebsocketCarrier } from './carriers/websocket-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import { readTurn } from './dialects/codex/read-frame.ts';
 import { renderErrorFrame, renderRefusalFrame } from './dialects/codex/render-error-frame.ts';
+import type { Exchange } from './exchange.ts';
 import { faultRow } from './faults.ts';
 import { headerPairs, type GatewayParts } from './handle-request.ts';
 import { openExchange } from './open-exchange.ts';
 import { ClientLeft } from './running-exchanges.ts';
 import { refuse, serveExchange } from './serve-exchange.ts';
+import { socketOwnerOf } from './socket-owner.ts';
 
 /** What a socket brings to each of its turns. */
 export interface SocketFacts {
   readonly socket: ClientSocket;
+  /** Its name among all connections. */
+  readonly connection: string;
   /** The handshake. */
   readonly request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
   readonly route: { readonly path: string };
@@ -40,6 +44,7 @@ export interface TurnStart extends SocketFacts {
  */
 export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<string | null> {
   const { socket, signal } = turn;
+  let exchange: Exchange | null = null;
   const settings = parts.settings();
   const keepAlive = createKeepAlive({
     clock: parts.clock,
@@ -52,15 +57,21 @@ export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<s
     const asked = readCodexAsk(readTurn(turn.frame, { handshake: headerPairs(turn.request.rawHeaders) }));
     const { policy, poolId } = turn.client;
     const { ask, refusal } = applyKeyPolicy(asked, { policy, entries: parts.catalogOf(poolId).entries });
-    const exchange = openExchange({ ...turn, ask, settings, isTurn: true }, parts);
+    const socketOwner = settings['gateway.upstream_websockets_enabled']
+      ? socketOwnerOf({ ...ask, keyId: turn.client.keyId, connection: turn.connection })
+      : null;
+    exchange = openExchange({ ...turn, ask, settings, isTurn: true, socketOwner }, parts);
     if (refusal) throw refuse(exchange, { parts, refusal });
-    // No account goes on from an answer that came over HTTP; the client heals itself by sending everything.
-    if (ask.previousResponseIds.length > 0) throw refuse(exchange, { parts, refusal: notHeld() });
+    if (!canGoOn(exchange, parts)) throw refuse(exchange, { parts, refusal: notHeld() });
     const carrier = createWebsocketCarrier({ socket, exchange, clock: parts.clock, keepAlive });
     await serveExchange(exchange, { carrier, parts });
     return null;
   } catch (error) {
     if (signal.reason instanceof ClientLeft) return null;
+    if (exchange && goesElsewhereWhole(exchange, error)) {
+      void socket.send(renderErrorFrame(notHeld()));
+      return notHeld().code;
+    }
     if (error instanceof RefusedByProvider && error.fault.answer) {
       const otherwise = new GatewayError(faultRow(error.fault.kind).errorCode);
       void socket.send(renderRefusalFrame(error.fault.answer, otherwise));
@@ -73,6 +84,21 @@ export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<s
   } finally {
     keepAlive.stop();
   }
+}
+
+/** What a turn goes on from lies on one socket to the provider; without that one the client sends everything. */
+function canGoOn({ ask, socketOwner }: Exchange, { sockets }: GatewayParts): boolean {
+  return ask.previousResponseIds.every((id) => socketOwner !== null && sockets.holds(socketOwner, id));
+}
+
+/**
+ * A turn that goes on from an answer has one account only. Where that one could not serve it another may, given the
+ * whole conversation; whether one can is found out, and said, then.
+ */
+function goesElsewhereWhole({ ask, isCommitted }: Exchange, error: unknown): boolean {
+  if (isCommitted || ask.previousResponseIds.length === 0) return false;
+  if (error instanceof RefusedByProvider) return faultRow(error.fault.kind).retry !== 'never';
+  return error instanceof GatewayError && (error.row.blame === 'nobody' || error.row.retry === 'other_account');
 }
 
 function notHeld(): GatewayError {

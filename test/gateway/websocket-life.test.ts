@@ -302,7 +302,7 @@ describe('silence', () => {
   it('of the provider is bridged by keep-alive frames, from the first moment of the turn', async () => {
     const { client } = await withKey();
     anna.answers({ behaviour: 'F8', at: 'start' });
-    const arrived = gateway.sandbox.nextRequest({ account: 'anna', method: 'POST' });
+    const arrived = gateway.sandbox.nextRequest({ account: 'anna', kind: 'frame' });
     client.turn();
     await arrived;
     gateway.clock.advance(15_000);

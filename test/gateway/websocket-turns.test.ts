@@ -1,4 +1,7 @@
-/** Turns over a client's websocket: what is asked of the provider, what comes back, and what is recorded. */
+/**
+ * Turns over a client's websocket that go to the provider over HTTP: what is asked of the provider, what comes back, and
+ * what is recorded. `websocket-upstream.test.ts` has those that go over websockets.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { codexBody, typesOf, askCodex } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
@@ -11,7 +14,7 @@ let key: string;
 let client: SocketClient;
 
 beforeAll(async () => {
-  gateway = await gatewayUnderTest();
+  gateway = await gatewayUnderTest({ settings: { 'gateway.upstream_websockets_enabled': false } });
   anna = await gateway.link('anna', { percentPerAnswer: 0 });
   key = await gateway.key();
 });

@@ -12,12 +12,16 @@ export function isEnding({ type }: ObservedBlock): boolean {
   return type !== null && endings.has(type);
 }
 
-/** null for what carries no event: comments, `[DONE]`, junk. */
-export function frameOfBlock(block: ObservedBlock): Buffer | null {
+/**
+ * null for what carries no event: comments, `[DONE]`, junk.
+ *
+ * @param options.isContinuable - The next turn may go on from this answer, so its client learns the id.
+ */
+export function frameOfBlock(block: ObservedBlock, { isContinuable }: { isContinuable: boolean }): Buffer | null {
   const data = block.type === null ? null : dataOf(block.bytes);
   if (!data) return null;
   if (block.type === 'error') return block.event ? renderErrorEvent(block.event) : null;
-  return isEnding(block) ? withoutAnswerId(data) : data;
+  return isEnding(block) && !isContinuable ? withoutAnswerId(data) : data;
 }
 
 /** An answer that came whole, as the one event of it that a client cannot do without. */

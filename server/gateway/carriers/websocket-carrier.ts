@@ -33,12 +33,12 @@ export function createWebsocketCarrier({ socket, exchange, clock, keepAlive }: C
     sent = socket.send(frame);
   }
 
-  async function sendStream({ stream }: Extract<Answer, { kind: 'stream' }>): Promise<void> {
+  async function sendStream({ stream, isContinuable }: Extract<Answer, { kind: 'stream' }>): Promise<void> {
     try {
       for await (const blocks of stream.blocks()) {
         exchange.signal.throwIfAborted();
         for (const block of blocks) {
-          const frame = hasEnded ? null : frameOfBlock(block);
+          const frame = hasEnded ? null : frameOfBlock(block, { isContinuable });
           if (!frame) continue;
           keepAlive.rest();
           hasEnded = isEnding(block);

@@ -1,0 +1,316 @@
+/** Turns over a client's websocket that go to the provider over a websocket as well. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { accounts } from '../../server/contract/accounts.ts';
+import { typesOf, askCodex } from '../support/codex-request.ts';
+import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { openSocket, type Frame, type SocketClient } from '../support/socket-client.ts';
+
+let gateway: GatewayUnderTest;
+let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
+let key: string;
+let client: SocketClient;
+
+beforeAll(async () => {
+  gateway = await gatewayUnderTest();
+  anna = await gateway.link('anna', { percentPerAnswer: 0 });
+  key = await gateway.key();
+});
+afterAll(() => gateway.stop());
+beforeEach(async (context) => {
+  anna.forgetScript();
+  client = await openSocket(gateway, key, { thread: context.task.id });
+  return () => client.leave();
+});
+
+const frameTypes = (frames: readonly Frame[]) => frames.map(({ type }) => type);
+const idIn = (frames: readonly Frame[]) => (frames.at(-1) as { response: { id: string } }).response.id;
+/** What the provider has seen since, in words like `frame anna 7`, the number being its socket's. */
+function watch() {
+  const before = gateway.sandbox.requests.length;
+  const seen = () => gateway.sandbox.requests.slice(before).filter(({ path }) => path.endsWith('/responses'));
+  return {
+    seen,
+    kinds: () => seen().map(({ kind, account }) => `${kind} ${account ?? '-'}`),
+    sockets: () => new Set(seen().map(({ socket }) => socket)).size,
+  };
+}
+
+/** One whole turn of a conversation that the handshake's headers name. */
+async function turn(extra: Record<string, unknown> = {}, on = client): Promise<Frame[]> {
+  const thread = { client_metadata: {}, prompt_cache_key: undefined };
+  on.turn({ extra: { ...thread, ...extra } });
+  return on.answer();
+}
+
+describe('a turn', () => {
+  it('brings the provider’s own frames and its own id, and is recorded as a turn', async () => {
+    const known = await requestIds(gateway);
+    const provider = watch();
+    const frames = await turn();
+    const overHttp = typesOf(await (await askCodex(gateway, key)).text());
+    const preamble = ['codex.rate_limits', 'response.metadata'];
+    expect(frameTypes(frames).filter((type) => !preamble.includes(String(type)))).toEqual(overHttp);
+    expect(idIn(frames)).toMatch(/^resp_/);
+    expect(provider.kinds().slice(0, 2)).toEqual(['handshake anna', 'frame anna']);
+    expect(await newRow(gateway, known)).toMatchObject({
+      status: 'succeeded',
+      transport: 'websocket',
+      usageStatus: 'usage_known',
+    });
+  });
+
+  it('goes on from the one before by its id, on the same socket', async () => {
+    const provider = watch();
+    const id = idIn(await turn());
+    const frames = await turn({ previous_response_id: id });
+    expect(frameTypes(frames).at(-1)).toBe('response.completed');
+    expect(provider.kinds()).toEqual(['handshake anna', 'frame anna', 'frame anna']);
+    expect(provider.sockets()).toBe(1);
+    expect(provider.seen().at(-1)?.json()['previous_response_id']).toBe(id);
+  });
+
+  it('that goes on from what no socket holds is refused before anything is sent', async () => {
+    const provider = watch();
+    const [error] = await turn({ previous_response_id: 'resp_unheard_of' });
+    expect(error).toMatchObject({ type: 'error', status: 400, error: { code: 'previous_response_not_found' } });
+    expect(provider.kinds()).toEqual([]);
+  });
+
+  it('of another key cannot go on from it, although it names the same conversation', async ({ task }) => {
+    const id = idIn(await turn());
+    const other = await openSocket(gateway, await gateway.key(), { thread: task.id });
+    expect(await turn({ previous_response_id: id }, other)).toMatchObject([
+      { error: { code: 'previous_response_not_found' } },
+    ]);
+    other.leave();
+  });
+
+  it('takes its state back to the account that gave it, and no other state', async () => {
+    const frames = await turn();
+    const metadata = frames.find(({ type }) => type === 'response.metadata') as { headers: Record<string, string> };
+    const state = metadata.headers['x-codex-turn-state'];
+    const provider = watch();
+    await turn({ client_metadata: { 'x-codex-turn-state': state } });
+    await turn({ client_metadata: { a: '1', 'x-codex-turn-state': 'unheard-of' } });
+    expect(provider.seen().map((each) => each.json()['client_metadata'])).toEqual([
+      { 'x-codex-turn-state': state },
+      { a: '1' },
+    ]);
+  });
+
+  it('finds its socket again when the client comes back', async ({ task }) => {
+    const provider = watch();
+    await turn();
+    client.leave();
+    await client.closed;
+    const again = await openSocket(gateway, key, { thread: task.id });
+    expect(frameTypes(await turn({}, again)).at(-1)).toBe('response.completed');
+    expect(provider.kinds()).toEqual(['handshake anna', 'frame anna', 'frame anna']);
+    again.leave();
+  });
+
+  it('that its client leaves ends the socket, so that the provider stops, and is settled', async () => {
+    const known = await requestIds(gateway);
+    anna.answers({ behaviour: 'F8' });
+    const ended = gateway.sandbox.nextStreamEnd({ account: 'anna' });
+    client.turn({ extra: { client_metadata: {} } });
+    await client.until('response.created');
+    client.leave();
+    expect((await ended).outcome).toBe('left');
+    expect(await newRow(gateway, known)).toMatchObject({ status: 'cancelled', errorCode: 'client_disconnected' });
+  });
+
+  it.each([426, 404, 200])('is served over HTTP where the account takes no websocket (%i)', async (status) => {
+    const own = await openTarget(`plain-${status}`);
+    own.account.answers({ behaviour: 'W1', status });
+    for (let count = 0; count < 2; count += 1) {
+      const frames = await turn({}, own.client);
+      expect(frameTypes(frames).at(-1)).toBe('response.completed');
+      expect(idIn(frames)).toBe('');
+    }
+    expect(
+      own.gateway.sandbox.requests.filter(({ path }) => path.endsWith('/responses')).map(({ kind }) => kind),
+    ).toEqual(['handshake', 'http', 'http']);
+    await own.stop();
+  });
+});
+
+describe('a socket to the provider', () => {
+  it('that died between turns is replaced unseen, once the whole conversation is sent', async () => {
+    anna.answers({ behaviour: 'W2', at: 'after_turn', how: 1012 });
+    const closed = nextLine('upstream_websocket_closed');
+    const id = idIn(await turn());
+    await closed;
+    expect(await turn({ previous_response_id: id })).toMatchObject([
+      { error: { code: 'previous_response_not_found' } },
+    ]);
+    expect(frameTypes(await turn()).at(-1)).toBe('response.completed');
+  });
+
+  it('that dies before the first byte of a turn is replaced unseen', async () => {
+    await turn();
+    const known = await requestIds(gateway);
+    const provider = watch();
+    anna.answers({ behaviour: 'F9', at: 'headers' });
+    expect(frameTypes(await turn()).at(-1)).toBe('response.completed');
+    expect(provider.kinds()).toEqual(['frame anna', 'handshake anna', 'frame anna']);
+    expect(await newRow(gateway, known)).toMatchObject({ status: 'succeeded', attemptCount: 1 });
+  });
+
+  it('that dies after words were shown ends the turn with a frame, settles it, and the next turn works', async () => {
+    const known = await requestIds(gateway);
+    anna.answers({ behaviour: 'W2', at: 'mid_answer', how: 'reset' });
+    const frames = await turn();
+    expect(frameTypes(frames)).toContain('response.output_text.delta');
+    expect(frames.at(-1)).toMatchObject({ type: 'error', status: 502, error: { code: 'upstream_stream_error' } });
+    expect(await newRow(gateway, known)).toMatchObject({ status: 'failed', errorCode: 'upstream_stream_error' });
+    expect(frameTypes(await turn()).at(-1)).toBe('response.completed');
+  });
+
+  it('that answers no ping fails the turn it is in, which is settled with the reason', async () => {
+    const own = await openTarget('silent');
+    own.account.answers({ behaviour: 'W6', kind: 'ignored_pings' }).answers({ behaviour: 'F8' });
+    const known = await requestIds(own.gateway);
+    own.client.turn();
+    await own.client.until('response.created');
+    own.gateway.clock.advance(25_000);
+    own.gateway.clock.advance(25_000);
+    const frames = await own.client.answer();
+    expect(frames.at(-1)).toMatchObject({ type: 'error', status: 502 });
+    expect(await newRow(own.gateway, known)).toMatchObject({
+      status: 'failed',
+      errorCode: 'upstream_websocket_pong_deadline',
+    });
+    await own.stop();
+  });
+
+  it('is left before the provider ends it, between turns', async () => {
+    const own = await openTarget('old');
+    await turn({}, own.client);
+    own.gateway.clock.advance(55 * 60_000);
+    expect(own.account.counters.requests).toBe(1);
+    const again = await openSocket(own.gateway, own.key);
+    expect(frameTypes(await turn({}, again)).at(-1)).toBe('response.completed');
+    expect(own.gateway.sandbox.requests.filter(({ kind }) => kind === 'handshake')).toHaveLength(2);
+    again.leave();
+    await own.stop();
+  });
+
+  it('is ended when the gateway stops', async () => {
+    const own = await openTarget('stops');
+    await turn({}, own.client);
+    expect(own.account.counters.openSockets).toBe(1);
+    await own.gateway.app.stop();
+    await expect.poll(() => own.account.counters.openSockets).toBe(0);
+    await own.stop();
+  });
+});
+
+describe('an account', () => {
+  it('whose token was refused at the handshake gets a new one and serves, unseen', async () => {
+    const own = await openTarget('renewed');
+    own.account.expireAccessTokens();
+    const known = await requestIds(own.gateway);
+    expect(frameTypes(await turn({}, own.client)).at(-1)).toBe('response.completed');
+    expect(own.account.counters.refreshes).toBe(1);
+    expect(await newRow(own.gateway, known)).toMatchObject({ status: 'succeeded', attemptCount: 1 });
+    await own.stop();
+  });
+
+  it.each([
+    ['at the handshake', { behaviour: 'W1', status: 429 }],
+    ['by an error frame', { behaviour: 'F3' }],
+    ['behind the first events', { behaviour: 'F6', code: 'usage_limit_reached' }],
+  ] as const)('that says %s that it has run out makes way for another, unseen', async (_name, answer) => {
+    const own = await openTarget('first');
+    await turn({}, own.client);
+    const other = await own.gateway.link('second', { percentPerAnswer: 0 });
+    if (answer.behaviour === 'W1') await endSockets(own);
+    own.account.answers(answer);
+    const known = await requestIds(own.gateway);
+    const frames = await turn({}, own.client);
+    expect(frameTypes(frames)).not.toContain('error');
+    expect(frameTypes(frames).at(-1)).toBe('response.completed');
+    expect(await newRow(own.gateway, known)).toMatchObject({ status: 'succeeded', attemptCount: 2 });
+    expect(other.counters.requests).toBe(1);
+    await own.stop();
+  });
+
+  it('that cannot go on with what only it holds makes the client send everything, which another serves', async () => {
+    const own = await openTarget('holder');
+    const id = idIn(await turn({}, own.client));
+    const other = await own.gateway.link('second', { percentPerAnswer: 0 });
+    own.account.fails(429, { resetsInSeconds: 600 });
+    expect((await turn({ previous_response_id: id }, own.client)).at(-1)).toMatchObject({
+      type: 'error',
+      status: 400,
+      error: { code: 'previous_response_not_found' },
+    });
+    expect(frameTypes(await turn({}, own.client)).at(-1)).toBe('response.completed');
+    expect(other.counters.requests).toBe(1);
+    await own.stop();
+  });
+
+  it('that was removed meanwhile lets nobody go on from its answers', async () => {
+    const own = await openTarget('removed');
+    const id = idIn(await turn({}, own.client));
+    await own.gateway.link('second', { percentPerAnswer: 0 });
+    await own.gateway.call(accounts.remove, { account: 'removed' });
+    expect((await turn({ previous_response_id: id }, own.client)).at(-1)).toMatchObject({
+      status: 400,
+      error: { code: 'previous_response_not_found' },
+    });
+    expect(frameTypes(await turn({}, own.client)).at(-1)).toBe('response.completed');
+    await own.stop();
+  });
+
+  it('tells its limits by frames, and they count', async () => {
+    const own = await openTarget('measured');
+    own.account.windows([{ minutes: 300, usedPercent: 37 }]);
+    await turn({}, own.client);
+    const { accounts: list } = await own.gateway.call(accounts.list, {});
+    expect(JSON.stringify(list)).toContain('37');
+    await own.stop();
+  });
+});
+
+it('leaves sound books', async () => {
+  client.leave();
+  expect(gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
+  expect(gateway.sandbox.violations).toEqual([]);
+  await expect.poll(async () => faultsInBooks(gateway.database.db)).toEqual(soundBooks);
+});
+
+/** The next line of this event from now on. */
+function nextLine(event: string) {
+  return gateway.logged(event, gateway.log.filter((line) => line.event === event).length + 1);
+}
+
+/** A gateway of its own, whose only account may be spoiled. */
+async function openTarget(name: string) {
+  const own = await gatewayUnderTest();
+  const account = await own.link(name, { percentPerAnswer: 0 });
+  const secret = await own.key();
+  const socket = await openSocket(own, secret);
+  return {
+    gateway: own,
+    account,
+    key: secret,
+    client: socket,
+    async stop() {
+      socket.leave();
+      await own.stop();
+    },
+  };
+}
+
+/** The provider closes every socket, and the gateway has noticed. */
+async function endSockets({ gateway: own }: Awaited<ReturnType<typeof openTarget>>): Promise<void> {
+  const closed = own.logged('upstream_websocket_closed');
+  for (const { number } of (await (await fetch(`${own.sandbox.controlUrl}/_ctl/sockets`)).json()) as {
+    number: number;
+  }[])
+    await fetch(`${own.sandbox.controlUrl}/_ctl/sockets/${number}/close`, { method: 'POST', body: '{"code":1012}' });
+  await closed;
+}
