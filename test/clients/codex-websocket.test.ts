@@ -62,8 +62,11 @@ describe('Codex over a websocket', () => {
     expect(lastMessageOf(run)).toBe('Hello from the sandbox.');
     await expectQuiet(run);
     expect(turns().map(({ account }) => account)).toEqual(['anna', 'anna']);
-    // The whole conversation is sent again, and the state of the turn goes back to its account.
-    expect(typesIn(turns()[1]!).at(-1)).toMatch(/_call_output$/);
+    // It goes on from the answer that called the tool, on the same socket, and sends the output alone.
+    const [first, second] = turns();
+    expect(second?.json()['previous_response_id']).toMatch(/^resp_/);
+    expect(typesIn(second!)).toEqual([expect.stringMatching(/_call_output$/)]);
+    expect(second?.socket).toBe(first?.socket);
     expect(await bench.settled(2)).toHaveLength(2);
   });
 
