@@ -68,22 +68,25 @@ export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<s
     return null;
   } catch (error) {
     if (signal.reason instanceof ClientLeft) return null;
-    if (exchange && goesElsewhereWhole(exchange, error)) {
-      void socket.send(renderErrorFrame(notHeld()));
-      return notHeld().code;
-    }
-    if (error instanceof RefusedByProvider && error.fault.answer) {
-      const otherwise = new GatewayError(faultRow(error.fault.kind).errorCode);
-      void socket.send(renderRefusalFrame(error.fault.answer, otherwise));
-      return error.fault.code;
-    }
-    const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
-    if (known !== error) parts.log.error('internal_error', { requestId: turn.requestId, ...errorFacts(error) });
-    void socket.send(renderErrorFrame(known));
-    return known.code;
+    const { frame, code, isUnknown } = renderFailure(
+      exchange && goesElsewhereWhole(exchange, error) ? notHeld() : error,
+    );
+    if (isUnknown) parts.log.error('internal_error', { requestId: turn.requestId, ...errorFacts(error) });
+    void socket.send(frame);
+    return code;
   } finally {
     keepAlive.stop();
   }
+}
+
+/** What is said instead of an answer. */
+function renderFailure(error: unknown): { frame: Buffer; code: string; isUnknown: boolean } {
+  if (error instanceof RefusedByProvider && error.fault.answer) {
+    const otherwise = new GatewayError(faultRow(error.fault.kind).errorCode);
+    return { frame: renderRefusalFrame(error.fault.answer, otherwise), code: error.fault.code, isUnknown: false };
+  }
+  const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
+  return { frame: renderErrorFrame(known), code: known.code, isUnknown: known !== error };
 }
 
 /** What a turn goes on from lies on one socket to the provider; without that one the client sends everything. */

@@ -60,6 +60,8 @@ export function createWebsocketCarrier({ socket, exchange, clock, keepAlive }: C
       exchange.isCommitted = true;
       exchange.responseStatus = answer.status;
       exchange.firstByteMs = clock.monotonicMs() - exchange.admittedMs;
+      // Over a websocket the provider says all this by frames of its own.
+      if (answer.kind === 'stream' && answer.isContinuable) return sendStream(answer);
       const turnState = answer.headers['x-codex-turn-state'];
       if (turnState !== undefined) send(turnStateFrame(turnState));
       const limits = renderLimitsEvent(answer.headers, clock.now());
