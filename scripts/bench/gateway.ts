@@ -47,7 +47,7 @@ export async function prepareGateway(url: string, options: { dataFolder: string;
   const token = (await readFile(join(options.dataFolder, 'admin-token'), 'utf8')).trim();
   const call = (name: string, input: unknown) => callAdmin(`${url}/admin/api/${name}`, { token, input });
   await call('accounts.import', { authJson: options.authJson });
-  for (const lane of ['proxy_stream', 'proxy_http', 'proxy_compact']) {
+  for (const lane of ['proxy_stream', 'proxy_http', 'proxy_websocket', 'proxy_compact']) {
     await call('settings.change', { name: `admission.${lane}.seats`, value: seats });
   }
   const { secret } = (await call('api-keys.create', { name: 'bench' })) as { secret: string };

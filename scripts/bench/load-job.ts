@@ -1,6 +1,8 @@
 /** What the load process is asked to do and what it answers: plain values that travel between processes. */
 
 export interface LoadJob {
+  /** How it is asked: each time anew, or as turns of one websocket per connection. */
+  readonly transport: 'http' | 'websocket';
   /** Origin, e.g. `http://127.0.0.1:40001`. */
   readonly origin: string;
   readonly path: string;

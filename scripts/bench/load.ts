@@ -5,12 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
 import type { LoadAnswer, LoadJob, LoadQuestion, LoadResult } from './load-job.ts';
-
-interface Sample {
-  readonly firstByteMs: number;
-  readonly totalMs: number;
-  readonly failure: string | null;
-}
+import { openLoadSocket, type TurnSample as Sample } from './load-sockets.ts';
 
 const kept = new Map<string, Client[]>();
 
@@ -65,18 +60,34 @@ function failureOf(answer: { status: number; before: Buffer | null; last: Buffer
   return text.includes(endMark) ? null : 'status 200, but the answer is not whole';
 }
 
+/** Each connection is a session of its own. */
+function headersOf({ headers }: LoadJob, index: number): Record<string, string> {
+  return { ...headers, 'session-id': `bench-${index}` };
+}
+
+function openSockets(job: LoadJob) {
+  return Promise.all(Array.from({ length: job.connections }, (_, index) => openLoadSocket(job, headersOf(job, index))));
+}
+
 async function run(job: LoadJob): Promise<LoadResult> {
   const samples: Sample[] = [];
   const { until, connections, rampMs } = job;
   const startedMs = performance.now();
   const mayGoOn = (done: number) =>
     'ms' in until ? performance.now() - startedMs < until.ms : done < until.requestsEach;
-  const keepAsking = async (client: Client, index: number) => {
-    const headers = { ...job.headers, 'session-id': `bench-${index}` };
+  const keepAsking = async (askOnce: (headers: Record<string, string>) => Promise<Sample>, index: number) => {
     if (rampMs > 0) await sleep((rampMs * index) / connections);
-    for (let done = 0; mayGoOn(done); done += 1) samples.push(await ask(client, { job, headers }));
+    for (let done = 0; mayGoOn(done); done += 1) samples.push(await askOnce(headersOf(job, index)));
   };
-  await Promise.all(clientsOf(job.origin, connections).map(keepAsking));
+  if (job.transport === 'http') {
+    const clients = clientsOf(job.origin, connections);
+    await Promise.all(clients.map((client, index) => keepAsking((headers) => ask(client, { job, headers }), index)));
+  } else {
+    // Opened before the clock of the first turn starts, and kept for all turns.
+    const sockets = await openSockets(job);
+    await Promise.all(sockets.map((socket, index) => keepAsking(() => socket.ask(job.body), index)));
+    await Promise.all(sockets.map((socket) => socket.close()));
+  }
   const elapsedMs = performance.now() - startedMs;
   const failed = samples.filter(({ failure }) => failure !== null);
   const good = samples.filter(({ failure }) => failure === null);

@@ -5,7 +5,7 @@ import type { LoadResult } from './load-job.ts';
 import type { Loader } from './loader.ts';
 import { jobOf } from './measure-rounds.ts';
 import { readDescendantsBytes, readResidentBytes } from './process-figures.ts';
-import { heldMs, heldScenario, openStreams, scenarios, type Scenario } from './scenarios.ts';
+import { heldMs, heldScenario, heldTurns, openStreams, scenarios, type Scenario } from './scenarios.ts';
 import { median } from './statistics.ts';
 import type { Target, TargetName } from './targets.ts';
 import type { RunningProcess } from './workshop.ts';
@@ -17,6 +17,8 @@ export interface MemoryFigures {
   /** The most seen while the streams were open. */
   readonly openBytes: number;
   readonly bytesPerStream: number;
+  /** The same with a turn running on each of so many websockets; NaN for who speaks none. */
+  readonly bytesPerSocket: number;
   /** Its database's memory, shared pages counted once; NaN when there is none or the system does not tell. */
   readonly databaseBytes: number;
   readonly failures: number;
@@ -43,7 +45,7 @@ const readings = 5;
 export async function measureMemory(target: Target, loader: Loader): Promise<MemoryFigures> {
   const pid = target.pid ?? 0;
   // Every code path once, so that the first stream does not pay for loading and compiling.
-  for (const scenario of scenarios.filter(({ paceMs }) => paceMs === 0)) {
+  for (const scenario of scenarios.filter(({ paceMs, transport }) => paceMs === 0 && transport === 'http')) {
     await loader.run(
       jobOf({ scenario, target }, { connections: 1, until: { requestsEach: firstRequests }, rampMs: 0 }),
     );
@@ -53,15 +55,32 @@ export async function measureMemory(target: Target, loader: Loader): Promise<Mem
   const looking = watchMost(() => readResidentBytes(pid));
   const result = await loader.run(wave({ scenario: heldScenario, target }, heldMs / 4));
   const openBytes = await looking.stop();
+  const sockets = target.name === 'ours' ? await measureSockets(target, loader) : null;
   return {
     target: target.name,
     idleBytes,
     openBytes,
     bytesPerStream: Math.max(0, openBytes - idleBytes) / openStreams,
+    bytesPerSocket: sockets?.bytesPerSocket ?? Number.NaN,
     databaseBytes: target.name === 'ours' ? await readDescendantsBytes(pid) : Number.NaN,
-    failures: result.failures,
-    firstFailure: result.firstFailure,
+    failures: result.failures + (sockets?.failures ?? 0),
+    firstFailure: result.firstFailure ?? sockets?.firstFailure ?? null,
   };
+}
+
+/** What websockets add to what the process holds after its streams. */
+async function measureSockets(target: Target, loader: Loader) {
+  const pid = target.pid ?? 0;
+  for (const scenario of scenarios.filter(({ paceMs, transport }) => paceMs === 0 && transport === 'websocket')) {
+    const until = { requestsEach: firstRequests };
+    await loader.run(jobOf({ scenario, target }, { connections: 1, until, rampMs: 0 }));
+  }
+  await sleep(restMs);
+  const idleBytes = await residentAtRest(pid);
+  const looking = watchMost(() => readResidentBytes(pid));
+  const { failures, firstFailure } = await loader.run(wave({ scenario: heldTurns, target }, heldMs / 4));
+  const openBytes = await looking.stop();
+  return { bytesPerSocket: Math.max(0, openBytes - idleBytes) / openStreams, failures, firstFailure };
 }
 
 /** Waves of 300 streams against a server that has served all the rounds before, and one look while they are open. */

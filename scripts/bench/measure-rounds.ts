@@ -53,14 +53,27 @@ export function jobOf(
   { scenario, target }: { scenario: Scenario; target: Target },
   rest: Pick<LoadJob, 'connections' | 'until' | 'rampMs'>,
 ): LoadJob {
-  const { path, body, endMark } = scenario;
-  return { origin: target.origin, path, body, endMark, headers: { ...scenario.headers, ...target.headers }, ...rest };
+  const { path, body, endMark, transport } = scenario;
+  return {
+    transport,
+    origin: target.origin,
+    path,
+    body,
+    endMark,
+    headers: { ...scenario.headers, ...target.headers },
+    ...rest,
+  };
+}
+
+/** Those who speak the transport of a scenario. */
+function targetsOf({ transport }: Scenario, targets: readonly Target[]): readonly Target[] {
+  return targets.filter(({ name }) => transport === 'http' || name === 'direct' || name === 'ours');
 }
 
 /** Lets every target meet every scenario, so that no round measures a cold compiler. */
 export async function warmUp(targets: readonly Target[], { loader, size }: RoundParts): Promise<void> {
   for (const scenario of scenarios.filter(({ paceMs }) => paceMs === 0)) {
-    for (const target of targets) {
+    for (const target of targetsOf(scenario, targets)) {
       const until = { ms: size.loadMs / 2 };
       await loader.run(jobOf({ scenario, target }, { connections: scenario.connections, until, rampMs: 0 }));
     }
@@ -81,8 +94,9 @@ export async function measureRound(
   },
 ): Promise<void> {
   for (const scenario of scenarios) {
-    for (const index of targets.keys()) {
-      const target = targets[(index + round) % targets.length];
+    const asked = targetsOf(scenario, targets);
+    for (const index of asked.keys()) {
+      const target = asked[(index + round) % asked.length];
       if (target) onFigures(await measure({ scenario, target, round }, parts));
     }
   }

@@ -63,6 +63,8 @@ const howMeasured = [
   '  a packet of its own. First bytes are measured one request at a time, throughput and processor time with 32 at once.',
   `- **${openStreams} paced streams** are ${openStreams} streams of 20 pieces, 40 ms apart, started over 0.8 s and started anew when they end.`,
   '  The pace bounds their throughput; their first bytes are measured while all of them run.',
+  '- **Turns** are the same over websockets, each kept for all of its turns. The pipes speak none, so only the direct way',
+  '  stands beside ours.',
   '- **CPU** is the process’s own time while many requests run at once; that of Postgres is shown beside it.',
   '- **Core used** shows who was the limit: near 100 % of one core a process can do no more.',
   `- **Memory** is resident memory after a handful of requests, and the most seen with ${openStreams} slow streams open. **Live heap**`,

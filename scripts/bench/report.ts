@@ -84,6 +84,7 @@ function memoryTable({ memory, coldStartMs, warmStartMs }: Results): Table {
       right('at rest'),
       right(`${openStreams} streams open`),
       right('per stream'),
+      right('per websocket'),
       right('its Postgres'),
       right('cold start'),
       right('warm start'),
@@ -93,6 +94,7 @@ function memoryTable({ memory, coldStartMs, warmStartMs }: Results): Table {
       megabytes(each.idleBytes),
       megabytes(each.openBytes),
       kilobytes(each.bytesPerStream),
+      kilobytes(each.bytesPerSocket),
       megabytes(each.databaseBytes),
       each.target === 'ours' ? duration(coldStartMs) : missing,
       each.target === 'ours' ? duration(warmStartMs) : missing,
@@ -116,8 +118,10 @@ function leakTable({ leak }: Results): Table {
 }
 
 function eachSummary(figures: Results['figures'], cells: (summary: Summary) => string[]): string[][] {
-  return scenarios.flatMap(({ id, title }) =>
-    targetOrder.map((target) => [title, targetLabels[target], ...cells(summarize(figures, { scenario: id, target }))]),
+  return scenarios.flatMap(({ id, title, transport }) =>
+    targetOrder
+      .filter((target) => transport === 'http' || target === 'direct' || target === 'ours')
+      .map((target) => [title, targetLabels[target], ...cells(summarize(figures, { scenario: id, target }))]),
   );
 }
 

@@ -44,6 +44,7 @@ const results: Results = {
       idleBytes: 150e6,
       openBytes: 200e6,
       bytesPerStream: 120_001,
+      bytesPerSocket: Number.NaN,
       databaseBytes: Number.NaN,
       failures: 0,
       firstFailure: null,

@@ -2,6 +2,8 @@
 
 export interface Scenario {
   readonly id: ScenarioId;
+  /** Over websockets only those who speak them are asked: the pipes do not. */
+  readonly transport: 'http' | 'websocket';
   readonly title: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -17,7 +19,7 @@ export interface Scenario {
   readonly paceMs: number;
 }
 
-export type ScenarioId = 'small-json' | 'stream-12k' | 'stream-200k' | 'paced-300';
+export type ScenarioId = 'small-json' | 'stream-12k' | 'stream-200k' | 'paced-300' | 'turns-12k' | 'turns-300';
 
 const model = 'gpt-5.5';
 /** Sixty events in all: created, item added, the deltas, item done, completed. */
@@ -104,6 +106,7 @@ function stream(
   const { title, connections, paceMs, threadId, bytes } = facts;
   return {
     id,
+    transport: 'http',
     title,
     connections,
     paceMs,
@@ -115,27 +118,53 @@ function stream(
   };
 }
 
+/** The same as turns of websockets: the first member of a frame is its type. */
+function turns(id: ScenarioId, { like, title }: { like: Scenario; title: string }): Scenario {
+  const { accept: _accept, 'content-type': _type, ...headers } = like.headers;
+  return {
+    ...like,
+    id,
+    title,
+    headers,
+    transport: 'websocket',
+    body: `{"type":"response.create",${like.body.slice(1)}`,
+  };
+}
+
+const smallJson: Scenario = {
+  id: 'small-json',
+  transport: 'http',
+  title: 'small JSON',
+  path: '/backend-api/codex/responses/compact',
+  headers: { ...codexHeaders('compact'), accept: 'application/json' },
+  // A compaction call refuses `store`, `stream` and `include` (wire spec A11).
+  body: JSON.stringify({ model, input: [message('user', 400)], instructions: sentence.repeat(4) }),
+  endMark: '"response.compaction"',
+  isStream: false,
+  connections: 32,
+  paceMs: 0,
+};
+
+const small = stream('stream-12k', {
+  title: '60 events, 12 kB request',
+  threadId: 'sixty',
+  bytes: 12_000,
+  connections: 32,
+  paceMs: 0,
+});
+
+const pacedStreams = stream('paced-300', {
+  title: '300 paced streams',
+  threadId: 'paced',
+  bytes: 12_000,
+  connections: openStreams,
+  paceMs: paced.deltas * paced.everyMs,
+});
+
 /** In the order of the tables. */
 export const scenarios: readonly Scenario[] = [
-  {
-    id: 'small-json',
-    title: 'small JSON',
-    path: '/backend-api/codex/responses/compact',
-    headers: { ...codexHeaders('compact'), accept: 'application/json' },
-    // A compaction call refuses `store`, `stream` and `include` (wire spec A11).
-    body: JSON.stringify({ model, input: [message('user', 400)], instructions: sentence.repeat(4) }),
-    endMark: '"response.compaction"',
-    isStream: false,
-    connections: 32,
-    paceMs: 0,
-  },
-  stream('stream-12k', {
-    title: '60 events, 12 kB request',
-    threadId: 'sixty',
-    bytes: 12_000,
-    connections: 32,
-    paceMs: 0,
-  }),
+  smallJson,
+  small,
   stream('stream-200k', {
     title: '60 events, 200 kB request',
     threadId: 'sixty',
@@ -143,13 +172,9 @@ export const scenarios: readonly Scenario[] = [
     connections: 32,
     paceMs: 0,
   }),
-  stream('paced-300', {
-    title: '300 paced streams',
-    threadId: 'paced',
-    bytes: 12_000,
-    connections: openStreams,
-    paceMs: paced.deltas * paced.everyMs,
-  }),
+  pacedStreams,
+  turns('turns-12k', { like: small, title: '60 events, 12 kB turn' }),
+  turns('turns-300', { like: pacedStreams, title: `${openStreams} paced turns` }),
 ];
 
 /** Not measured for speed: the streams that stay open while memory is read. */
@@ -160,6 +185,9 @@ export const heldScenario: Scenario = stream('paced-300', {
   connections: openStreams,
   paceMs: heldMs,
 });
+
+/** The same over websockets. */
+export const heldTurns: Scenario = turns('turns-300', { like: heldScenario, title: 'held turns' });
 
 /** @throws Error naming the choices. */
 export function scenarioNamed(id: string): Scenario {

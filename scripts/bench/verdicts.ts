@@ -21,7 +21,7 @@ const expected = {
 };
 
 export function judge(results: Results): Verdict[] {
-  const streams = scenarios.filter(({ isStream }) => isStream);
+  const streams = scenarios.filter(({ isStream, transport }) => isStream && transport === 'http');
   const speed = streams.flatMap(({ id, title }) => {
     const ours = summarize(results.figures, { scenario: id, target: 'ours' });
     return [
