@@ -8,6 +8,7 @@ import type { GatewayParts } from '../gateway/handle-request.ts';
 import { createRecordKeeper } from '../gateway/record-keeper.ts';
 import { createRunningExchanges } from '../gateway/running-exchanges.ts';
 import { readBody } from '../http/read-body.ts';
+import { readForm } from '../http/read-form.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Storage } from '../open-storage.ts';
 import type { World } from '../world/world.ts';
@@ -59,6 +60,8 @@ export function createEngine(
           (error: unknown) => log.error('account_not_closed', { accountId: id, ...errorFacts(error) }),
         );
     },
+    readForm: (request, limits) =>
+      readForm(request, { limits, clock, pauseMs: settings.current()['gateway.body_timeout_ms'] }),
     readBody: (request, current) =>
       readBody(request, {
         clock,

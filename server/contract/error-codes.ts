@@ -204,6 +204,18 @@ export const errorCodes = {
       'The files of this request, or a file and what it goes on from, belong to different accounts, and none can read both. Upload the files again.',
   },
   unsupported_media_type: { ...client, status: 415, nativeStatus: 400, message: 'The body must be application/json.' },
+  payload_too_large: {
+    ...client,
+    status: 413,
+    nativeStatus: 400,
+    message: 'What was sent is larger than this gateway accepts.',
+  },
+  invalid_image_model: {
+    ...client,
+    status: 400,
+    openai: { code: 'invalid_model' },
+    message: 'Images are made by gpt-image-2, gpt-image-1.5, gpt-image-1 or gpt-image-1-mini.',
+  },
   compressed_request_too_large: {
     ...client,
     status: 413,
@@ -336,6 +348,12 @@ export const errorCodes = {
     status: 502,
     retry: 'never',
     message: "The provider's answer is larger than this gateway relays.",
+  },
+  image_generation_failed: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: 'The provider made no image.',
   },
   upstream_stream_error: {
     ...upstream,

@@ -82,8 +82,10 @@ function whatModelCannot(
   return null;
 }
 
-interface ServingFacts {
+/** What a model list says of how a model is served. */
+export interface ServingFacts {
   readonly isLite: boolean;
+  readonly isHidden: boolean;
   readonly takesSummary: boolean;
   readonly tiers: ReadonlySet<string>;
 }
@@ -91,14 +93,15 @@ interface ServingFacts {
 /** Entries live as long as their list; what was read of one is kept beside it. */
 const known = new WeakMap<CatalogEntry, ServingFacts>();
 
-function servingFacts(entries: readonly CatalogEntry[], model: string): ServingFacts {
+export function servingFacts(entries: readonly CatalogEntry[], model: string): ServingFacts {
   const entry = entryOf(entries, model);
-  if (!entry) return { isLite: false, takesSummary: true, tiers: new Set() };
+  if (!entry) return { isLite: false, isHidden: false, takesSummary: true, tiers: new Set() };
   const kept = known.get(entry);
   if (kept) return kept;
   const read = JSON.parse(entry.bytes.toString('utf8')) as JsonRecord;
   const facts = {
     isLite: read['use_responses_lite'] === true,
+    isHidden: read['visibility'] === 'hide' || read['visibility'] === 'hidden',
     takesSummary: read['supports_reasoning_summaries'] !== false,
     tiers: new Set([
       ...listOf(read['service_tiers']).map((tier) => textOf(recordOf(tier)['id'])),

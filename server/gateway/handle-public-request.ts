@@ -85,7 +85,7 @@ export async function handlePublicRequest(call: PublicCall, parts: GatewayParts)
  * @throws {GatewayError} what the key book throws, and `v1_compatibility_disabled`.
  */
 export function authenticatePublic(
-  { request, clientAddress }: Pick<PublicCall, 'request' | 'clientAddress'>,
+  { request, clientAddress }: Pick<IncomingCall, 'request' | 'clientAddress'>,
   { keys, pools }: Pick<GatewayParts, 'keys' | 'pools'>,
 ) {
   const { authorization, 'x-api-key': apiKey } = request.headers;
@@ -98,7 +98,8 @@ export function authenticatePublic(
 /** Deeper nesting is nobody's request (v1 spec 1.3). */
 const maxDepth = 128;
 
-function parseRequest(body: Buffer): JsonRecord {
+/** @throws {GatewayError} for what is no JSON object, or nests too deep. */
+export function parseRequest(body: Buffer): JsonRecord {
   try {
     scanObject(body);
     const request: unknown = JSON.parse(body.toString('utf8'));

@@ -11,6 +11,7 @@ import { applyKeyPolicy } from './apply-key-policy.ts';
 import type { CodexSockets } from '../upstream/codex-sockets.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
+import type { ReadForm } from './form.ts';
 import { openExchange } from './open-exchange.ts';
 import type { GatewayRoute } from './routes.ts';
 import type { RunningExchanges } from './running-exchanges.ts';
@@ -28,6 +29,7 @@ export interface GatewayParts extends ServingParts {
   /** What is kept of an account's saved resets. */
   readonly savedResets: ResetBank['credits'];
   readonly settings: () => Settings;
+  readonly readForm: ReadForm;
   readonly readBody: (request: IncomingMessage, settings: Settings) => Promise<Buffer>;
 }
 

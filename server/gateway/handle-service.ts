@@ -1,13 +1,12 @@
 /** The story of one call beside inference: known, let in, read, passed on to one account, and told back as it came. */
-import type { Client } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
-import type { LeaveSeat } from './admission.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readServiceAsk } from './dialects/codex/read-service-ask.ts';
 import { checkMediaType, headerPairs, type GatewayParts, type IncomingCall } from './handle-request.ts';
 import { openExchange } from './open-exchange.ts';
-import { refuse, serveExchange, type ServingParts } from './serve-exchange.ts';
+import { takeSeatEarly, type EarlySeat } from './seat-before-body.ts';
+import { refuse, serveExchange } from './serve-exchange.ts';
 import { applyServicePolicy } from './service-policy.ts';
 import type { ServiceRoute } from './services.ts';
 
@@ -31,10 +30,13 @@ export async function handleService(call: ServiceCall, parts: GatewayParts): Pro
   response.once('close', () => {
     if (!response.writableFinished) run.clientLeft();
   });
-  let leaveSeat: LeaveSeat | null = null;
+  let seat: EarlySeat | null = null;
   try {
     const settings = parts.settings();
-    if (route.readsInSeat) leaveSeat = await seatBeforeBody(call, { client, signal: run.signal, parts });
+    if (route.readsInSeat) {
+      const model = route.model.kind === 'fixed' ? route.model.name : '';
+      seat = await takeSeatEarly({ client, lane: route.routeClass, model, signal: run.signal }, parts);
+    }
     const body = await parts.readBody(request, withLimit(settings, route.maxBodyBytes));
     const asked = readServiceAsk({
       body,
@@ -48,25 +50,11 @@ export async function handleService(call: ServiceCall, parts: GatewayParts): Pro
     const exchange = openExchange({ ...call, client, ask, settings, signal: run.signal }, parts);
     if (refusal) throw refuse(exchange, { parts, refusal });
     const carrier = createHttpCarrier({ response, exchange, clock: parts.clock });
-    await serveExchange(exchange, { carrier, parts: leaveSeat ? seated(parts, leaveSeat) : parts });
+    await serveExchange(exchange, { carrier, parts: seat?.parts ?? parts });
   } finally {
-    leaveSeat?.();
+    seat?.leave();
     run.done();
   }
-}
-
-/** The parts for an exchange that has its seat already. */
-function seated(parts: ServingParts, leaveSeat: LeaveSeat): ServingParts {
-  return { ...parts, admission: { enter: () => Promise.resolve(leaveSeat) } };
-}
-
-function seatBeforeBody(
-  { route }: ServiceCall,
-  { client, signal, parts }: { client: Client; signal: AbortSignal; parts: GatewayParts },
-): Promise<LeaveSeat> {
-  const { keyId } = client;
-  const { atOnce } = parts.limits.of({ keyId, model: route.model.kind === 'fixed' ? route.model.name : '' });
-  return parts.admission.enter(route.routeClass, { owner: keyId, atOnce, signal });
 }
 
 /** Bodies of one kind of call are bounded closer than others. */

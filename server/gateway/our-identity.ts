@@ -8,7 +8,7 @@ import type { PublicRequest } from './dialects/openai/public-request.ts';
  * provider's cache: it is known by the key and by what the client names it, or by how it begins.
  */
 export function ourIdentity(
-  request: PublicRequest,
+  request: Pick<PublicRequest, 'promptCacheKey' | 'instructions' | 'input'>,
   { keyId, originator, isLite }: { keyId: string; originator: string; isLite: boolean },
 ): [name: string, value: string][] {
   const { promptCacheKey, instructions, input } = request;
@@ -16,11 +16,18 @@ export function ourIdentity(
   return [
     ['accept', 'text/event-stream'],
     ['content-type', 'application/json'],
-    ['originator', originator],
-    ['user-agent', `codex-pooler/${version}`],
+    ...ourName(originator),
     ['session-id', uuidOf(`${keyId}\n${name}`)],
     // The body's form is told beside it (wire spec A4.3).
     ...(isLite ? ([['x-openai-internal-codex-responses-lite', 'true']] as [string, string][]) : []),
+  ];
+}
+
+/** Who asks, where no conversation is named. */
+export function ourName(originator: string): [name: string, value: string][] {
+  return [
+    ['originator', originator],
+    ['user-agent', `codex-pooler/${version}`],
   ];
 }
 

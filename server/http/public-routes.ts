@@ -7,6 +7,7 @@ import type { RouterContext } from '@koa/router';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { authenticatePublic, handlePublicRequest } from '../gateway/handle-public-request.ts';
 import type { GatewayParts } from '../gateway/handle-request.ts';
+import { mediaRoutes } from '../gateway/media-routes.ts';
 import { modelListOf } from '../gateway/model-list.ts';
 import { publicModels } from '../gateway/public-models.ts';
 import { publicRoutes } from '../gateway/routes.ts';
@@ -22,6 +23,16 @@ export function mountPublic(router: Router<CallState>, parts: GatewayParts): voi
       const { req: request, res: response } = ctx;
       const { requestId } = ctx.state;
       await handlePublicRequest({ request, response, requestId, clientAddress: addressOf(ctx), route }, parts);
+    });
+  }
+
+  for (const route of mediaRoutes) {
+    router.register(route.path, [route.method], async (ctx) => {
+      ctx.state.route = route.path;
+      ctx.respond = false;
+      const { req: request, res: response } = ctx;
+      const { requestId } = ctx.state;
+      await route.handle({ request, response, requestId, clientAddress: addressOf(ctx), route }, parts);
     });
   }
 
@@ -74,7 +85,9 @@ function listFor(ctx: Context, parts: GatewayParts) {
 }
 
 function methodsOf(path: string): string[] {
-  const posts = publicRoutes.filter((route) => route.path === path).map(({ method }) => method as string);
+  const posts = [...publicRoutes, ...mediaRoutes]
+    .filter((route) => route.path === path)
+    .map(({ method }) => method as string);
   return path === '/v1/models' ? ['GET', 'HEAD'] : posts;
 }
 

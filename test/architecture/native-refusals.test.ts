@@ -8,6 +8,14 @@ const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => askedSix
 
 /** Codes that native routes never answer with, and the one file that does: the handler of the OpenAI surface. */
 const publicHandler = 'server/gateway/handle-public-request.ts';
+/** What leads to it, all of it the OpenAI surface's own, and where that is mounted. */
+const publicStories = [
+  publicHandler,
+  'server/gateway/handle-image-request.ts',
+  'server/gateway/handle-transcription.ts',
+  'server/gateway/media-routes.ts',
+];
+const publicMount = 'server/http/public-routes.ts';
 const onlyOnPublicRoutes: readonly ErrorCode[] = ['v1_compatibility_disabled'];
 
 const sources = sourceFiles().filter(({ path }) => path.startsWith('server/') && !path.endsWith('.test.ts'));
@@ -22,6 +30,8 @@ describe('a refusal that cannot change by asking again', () => {
     expect(codes).toContain(code);
     expect(errorRow(code).nativeStatus).toBeUndefined();
     expect(pathsWith(`'${code}'`)).toEqual([publicHandler]);
-    expect(pathsWith("/handle-public-request.ts'")).toEqual(['server/http/public-routes.ts']);
+    for (const story of publicStories)
+      for (const path of pathsWith(`${story.replace('server/gateway', '')}'`))
+        expect([...publicStories, publicMount], `${path} leads to ${story}`).toContain(path);
   });
 });

@@ -128,7 +128,7 @@ export const rooms: readonly Room[] = [
       'server/data-folder/admin-token.ts',
       'server/data-folder/start-problem.ts',
     ],
-    packages: ['@koa/router', 'kysely', 'koa', 'ws', 'zod'],
+    packages: ['@fastify/busboy', '@koa/router', 'kysely', 'koa', 'ws', 'zod'],
   },
 
   // floor 5: whoever makes and starts the parts

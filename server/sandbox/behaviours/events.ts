@@ -136,6 +136,8 @@ export interface EndOptions {
   readonly usage?: UsageOption;
   readonly model?: string;
   readonly endTurn?: boolean | undefined;
+  /** What hosted tools used, beside the model's own tokens. */
+  readonly toolUsage?: Record<string, unknown> | undefined;
   readonly id?: string;
   /** `response.done` is what some answers end in instead (wire spec B13). */
   readonly type?: 'response.completed' | 'response.done';
@@ -146,6 +148,7 @@ export function completed(turn: Turn, options: EndOptions = {}): EventStep {
   const response = responseObject(turn, { status: 'completed', ...options });
   response['service_tier'] = 'default';
   if (options.endTurn !== undefined) response['end_turn'] = options.endTurn;
+  if (options.toolUsage !== undefined) response['tool_usage'] = options.toolUsage;
   const type = options.type ?? 'response.completed';
   return { ...ending(turn, { type, response, usage: options.usage }), completesId: options.id ?? turn.responseId };
 }

@@ -1,4 +1,4 @@
-/** N4–N7: answers that ask the client to run something, show a hosted tool, or compact a thread (wire spec D3.2, A11). */
+/** N4–N7 and N15: answers that ask the client to run something, show a hosted tool, or compact a thread (wire spec D3.2, A11). */
 import { z } from 'zod';
 import { encryptState } from '../encrypted-state.ts';
 import { event, type Step } from '../steps.ts';
@@ -136,4 +136,41 @@ const n7 = behaviour({
   },
 });
 
-export const toolBehaviours = { N4: n4, N5: n5, N6: n6, N7: n7 };
+const n15 = behaviour({
+  what: 'An image drawn by the hosted tool, in stages; or its refusal, or no image at all.',
+  options: z.object({
+    kind: z.enum(['drawn', 'refused', 'failed', 'none']).default('drawn'),
+    partialImages: z.number().int().min(0).max(3).default(0),
+    usage: usageOption,
+  }),
+  *answer(turn, options) {
+    const item = { type: 'image_generation_call', id: turn.parts.ids.next('ig') };
+    const shown = { size: '1024x1024', quality: 'low', background: 'opaque', output_format: 'png' };
+    yield* opening(turn);
+    if (options.kind !== 'none') yield itemAdded(0, { ...item, status: 'in_progress' });
+    for (let index = 0; index < options.partialImages; index += 1)
+      yield event({
+        type: 'response.image_generation_call.partial_image',
+        item_id: item.id,
+        output_index: 0,
+        partial_image_index: index,
+        partial_image_b64: onePixelPng,
+        ...shown,
+      });
+    const drawn = { status: 'completed', result: onePixelPng, revised_prompt: 'a sandbox', ...shown };
+    if (options.kind === 'drawn') yield itemDone(0, { ...item, ...drawn });
+    if (options.kind === 'refused') yield itemDone(0, { ...item, status: 'failed', error: imageRefusal });
+    if (options.kind === 'failed') yield itemDone(0, { ...item, status: 'failed', error: imageFailure });
+    const image_gen = { input_tokens: 12, output_tokens: 196, total_tokens: 208 };
+    yield completed(turn, { usage: options.usage, toolUsage: options.kind === 'drawn' ? { image_gen } : undefined });
+  },
+});
+
+const imageRefusal = {
+  type: 'invalid_request_error',
+  code: 'moderation_blocked',
+  message: 'Rejected by the safety system.',
+};
+const imageFailure = { type: 'server_error', code: 'server_error', message: 'The tool broke.' };
+
+export const toolBehaviours = { N4: n4, N5: n5, N6: n6, N7: n7, N15: n15 };

@@ -39,7 +39,8 @@ export function readServiceAsk({ body, headers, service, fileId }: ServiceReques
   };
 }
 
-const plainAsk = {
+/** What no call beside inference has. */
+export const plainAsk = {
   wantsStream: false,
   isCompaction: false,
   requestedTier: null,

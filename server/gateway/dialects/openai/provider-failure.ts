@@ -86,6 +86,8 @@ const byCode: Readonly<Record<string, FailureRow>> = {
   invalid_encrypted_content: request,
   content_filter: request,
   cyber_policy: request,
+  moderation_blocked: request,
+  image_generation_user_error: request,
   misalignment_policy_violation: request,
   previous_response_not_found: request,
 };
@@ -98,7 +100,8 @@ export function providerFailure(error: JsonRecord, status: number | null): Provi
   const inner = isRecord(error['error']) ? error['error'] : isRecord(error['detail']) ? error['detail'] : error;
   const ownCode = wordOf(textOf(inner['code']) || textOf(inner['type']));
   const words = textOf(inner['message']) || textOf(error['detail']);
-  const row = failureRow({ code: ownCode, words, status });
+  const isRequest = textOf(inner['type']) === 'invalid_request_error';
+  const row = failureRow({ code: ownCode, words, status, isRequest });
   const isOfRequest = row.type === 'invalid_request_error';
   return {
     status: row.status,
@@ -113,15 +116,19 @@ function failureRow({
   code,
   words,
   status,
+  isRequest,
 }: {
   code: string | null;
   words: string;
   status: number | null;
+  /** It calls itself a fault of the request; inside a stream nothing else tells. */
+  isRequest: boolean;
 }): FailureRow {
   const named = code === null ? undefined : rowOf(byCode, code);
   if (status === 413 || ((named === undefined || named === request) && overflow.test(words))) return tooLong;
   if (modelRefused.test(words)) return noModel;
   if (named) return named;
+  if (status === null && isRequest) return request;
   if (status === 429) return tooFast;
   if (status === 401 || status === 403) return unauthorised;
   if (status === 404) return notThere;

@@ -18,7 +18,22 @@ export interface CodexChoices {
   readonly takesSummary: boolean;
 }
 
-export function toCodexBody(request: PublicRequest, choices: CodexChoices): Buffer {
+/** What the body is made of. */
+export type CodexQuestion = Pick<
+  PublicRequest,
+  | 'instructions'
+  | 'input'
+  | 'tools'
+  | 'toolChoice'
+  | 'parallelToolCalls'
+  | 'reasoning'
+  | 'text'
+  | 'include'
+  | 'promptCacheKey'
+  | 'forwarded'
+>;
+
+export function toCodexBody(request: CodexQuestion, choices: CodexChoices): Buffer {
   const body = choices.isLite ? liteForm(request) : fullForm(request);
   const effort = choices.effort === null ? {} : { effort: upstreamEffort(choices.effort) };
   const { summary, ...asked } = request.reasoning;
@@ -41,7 +56,7 @@ export function toCodexBody(request: PublicRequest, choices: CodexChoices): Buff
   );
 }
 
-function fullForm({ instructions, input, tools, toolChoice, parallelToolCalls }: PublicRequest): JsonRecord {
+function fullForm({ instructions, input, tools, toolChoice, parallelToolCalls }: CodexQuestion): JsonRecord {
   return {
     instructions,
     input,
@@ -52,7 +67,7 @@ function fullForm({ instructions, input, tools, toolChoice, parallelToolCalls }:
 }
 
 /** Tools and instructions travel as input items, one call at a time (wire spec A4.3). */
-function liteForm({ instructions, input, tools, toolChoice }: PublicRequest): JsonRecord {
+function liteForm({ instructions, input, tools, toolChoice }: CodexQuestion): JsonRecord {
   const leading = input[0]?.['type'] === 'additional_tools' && tools === null ? input[0] : null;
   const rest = leading ? input.slice(1) : input;
   const { id: _id, ...named } = leading ?? {};
