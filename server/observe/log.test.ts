@@ -123,25 +123,26 @@ describe('what is said of an error', () => {
 });
 
 describe('readable text', () => {
-  it('says the same in words', async () => {
-    const chunks: string[] = [];
-    const done = Promise.withResolvers<void>();
-    const destination = new Writable({
-      write(chunk: Buffer, _encoding, next) {
-        chunks.push(String(chunk));
-        done.resolve();
-        next();
-      },
-    });
+  it('says the same in words', () => {
+    const { destination, text } = collecting();
     createLog({ level: 'info', format: 'text', destination }).info('ready', { port: 4000 });
-    await done.promise;
-    expect(chunks.join('')).toContain('ready');
-    expect(chunks.join('')).toContain('port: 4000');
-    expect(chunks.join('').startsWith('{')).toBe(false);
+    expect(text()).toMatch(/^\[\d\d:\d\d:\d\d\] INFO: ready\n {4}port: 4000\n$/);
+  });
+
+  it('of any number of logs leaves nothing behind where it goes', () => {
+    const { destination, text } = collecting();
+    const before = listenersOf(destination);
+    for (let nth = 0; nth < 20; nth += 1) createLog({ level: 'info', format: 'text', destination }).info('ready');
+    expect(text().match(/ready/g)).toHaveLength(20);
+    expect(listenersOf(destination)).toEqual(before);
   });
 });
 
-function logging(level: LogLevel = 'info') {
+function listenersOf(destination: Writable): [string | symbol, number][] {
+  return destination.eventNames().map((name) => [name, destination.listenerCount(name)]);
+}
+
+function collecting() {
   const chunks: string[] = [];
   const destination = new Writable({
     write(chunk: Buffer, _encoding, next) {
@@ -149,8 +150,12 @@ function logging(level: LogLevel = 'info') {
       next();
     },
   });
+  return { destination, text: () => chunks.join('') };
+}
+
+function logging(level: LogLevel = 'info') {
+  const { destination, text } = collecting();
   const log = createLog({ level, format: 'json', destination });
-  const text = () => chunks.join('');
   const lines = () =>
     text()
       .split('\n')

@@ -1,6 +1,6 @@
 /** The log: JSON lines with an allow-list of fields, readable text on a terminal. */
 import pino from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import type { Log, LogFacts } from '../world/world.ts';
 import { logFields, longestLogText } from './log-fields.ts';
 
@@ -13,34 +13,38 @@ export interface LogOptions {
   readonly destination?: NodeJS.WritableStream | undefined;
 }
 
+const messageKey = 'event';
+
 /**
  * @example createLog({ level: 'info', format: 'json' }).info('account_imported', { accountId })
  */
 export function createLog({ level, format, destination = process.stderr }: LogOptions): Log {
-  const stream =
-    format === 'text'
-      ? pretty({
-          destination,
-          translateTime: 'HH:MM:ss',
-          ignore: 'pid,hostname',
-          colorize: 'isTTY' in destination && destination.isTTY === true,
-        })
-      : destination;
   const logger = pino(
     {
       level,
       base: null,
-      messageKey: 'event',
+      messageKey,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    format === 'text' ? textLines(destination) : destination,
   );
   const write =
     (line: 'debug' | 'info' | 'warn' | 'error') =>
     (event: string, facts: LogFacts = {}) =>
       logger[line](allowed(facts), event);
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+/** Lines for people. Written as they come: a stream piped into standard error would hang listeners on it for good. */
+function textLines(destination: NodeJS.WritableStream): pino.DestinationStream {
+  const toText = prettyFactory({
+    messageKey,
+    translateTime: 'HH:MM:ss',
+    ignore: 'pid,hostname',
+    colorize: 'isTTY' in destination && destination.isTTY === true,
+  });
+  return { write: (line) => void destination.write(toText(line)) };
 }
 
 function allowed(facts: LogFacts): Record<string, string | number | boolean> {
