@@ -13,6 +13,8 @@ export interface LimitBook {
 
 /** What a key's limits mean for one request before it is reserved. */
 export interface RequestLimits {
+  /** Its key has limits: its reservation looks at them, one caller at a time. */
+  readonly isLimited: boolean;
   /** The most output it may count as, in tokens; null when nothing says so. */
   readonly outputCap: number | null;
   /** How many requests may run at once, for each such limit that it falls under. */
@@ -27,7 +29,7 @@ export interface AtOnceLimit {
 }
 
 /** Of a key without limits. */
-export const unlimited: RequestLimits = Object.freeze({ outputCap: null, atOnce: [] });
+export const unlimited: RequestLimits = Object.freeze({ isLimited: false, outputCap: null, atOnce: [] });
 
 export function createLimitBook({ db }: { db: Kysely<DB> }): LimitBook {
   let byKey: ReadonlyMap<string, readonly KeyLimitRow[]> = new Map();
@@ -40,6 +42,7 @@ export function createLimitBook({ db }: { db: Kysely<DB> }): LimitBook {
       const held = ofKey.filter((limit) => limit.model === null || limit.model === wanted);
       const caps = held.filter(({ unit, window }) => unit === 'output_tokens' && window === 'request');
       return {
+        isLimited: true,
         outputCap: caps.length > 0 ? Math.min(...caps.map(({ maximum }) => maximum)) : null,
         atOnce: held.filter(({ unit }) => unit === 'concurrency'),
       };

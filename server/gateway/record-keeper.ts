@@ -50,10 +50,10 @@ const longestRetryMs = 5_000;
 
 export function createRecordKeeper({ pool, prices, processNumber, clock, log }: RecordKeeperOptions): RecordKeeper {
   const options = { mayBlameItem: (error: unknown) => !isConnectionLoss(error), maxGroup, maxWaiting };
-  const reservations = createGroupCommit<Reservation, Reserved>({
-    ...options,
-    writeGroup: (items) => reserveRequests(pool, items),
-  });
+  const reserveTogether = () =>
+    createGroupCommit<Reservation, Reserved>({ ...options, writeGroup: (items) => reserveRequests(pool, items) });
+  /** Keys with limits wait for one another, across processes; no other key waits with them. */
+  const reservations = { limited: reserveTogether(), free: reserveTogether() };
   const rejections = createGroupCommit<Rejection, void>({
     ...options,
     writeGroup: async (items) => {
@@ -95,7 +95,8 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
         });
       // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
-      const writing = reservations.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      const group = exchange.limits.isLimited ? reservations.limited : reservations.free;
+      const writing = group.write(reservationOf(exchange, { attempt, processNumber, prices }));
       reserving.set(exchange, writing);
       const reserved = await writing;
       exchange.isReserved = reserved.kind === 'reserved';
@@ -157,7 +158,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     const give = () => stopping.abort();
     if (signal.aborted) give();
     else signal.addEventListener('abort', give, { once: true });
-    await Promise.all([reservations.idle(), rejections.idle(), ...closing]);
+    await Promise.all([reservations.limited.idle(), reservations.free.idle(), rejections.idle(), ...closing]);
     signal.removeEventListener('abort', give);
   }
 
@@ -167,7 +168,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     settle,
     flush,
     get waiting() {
-      return reservations.size + rejections.size + closing.size;
+      return reservations.limited.size + reservations.free.size + rejections.size + closing.size;
     },
   };
 }

@@ -41,7 +41,7 @@ describe('a reservation', () => {
     ["the key's cap", { outputCap: 300, hasOpaqueContext: true }, 200, 200],
     ["a cap of the key's above what is usual", {}, 4_000, 512],
   ])('sets aside as much output as fits %s', (_name, ask, outputCap, expected) => {
-    const exchange = makeExchange({ ask: makeAsk(ask), limits: { outputCap, atOnce: [] } });
+    const exchange = makeExchange({ ask: makeAsk(ask), limits: { isLimited: true, outputCap, atOnce: [] } });
     expect(estimateOf(exchange, prices).outputTokens).toBe(expected);
   });
 
