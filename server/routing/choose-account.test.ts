@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accountFacts, emptyScene, testNow as now } from '../../test/support/account-facts.ts';
+import { randomScene } from '../../test/support/random-scene.ts';
 import type { AccountFacts } from '../accounts/account.ts';
 import { unknownAbilities, type ModelAbilities, type ModelLack } from '../catalog/model-abilities.ts';
 import { strategies, type StrategyName } from '../contract/vocabulary.ts';
@@ -182,16 +183,43 @@ describe('choosing an account', () => {
     expect(choose([candidate('a')], { ringSize: 0 }).kind).toBe('chosen');
   });
 
-  it('routes by every strategy, and none brings an excluded account back', () => {
-    const open = ['a', 'b'].map((id) => candidate(id));
-    const closed = ['c', 'd'].map((id) => candidate(id, { status: 'paused' }));
-    for (const strategy of Object.keys(strategies) as StrategyName[]) {
-      const choice = choose([...open, ...closed], { strategy, prefers: 'c' });
-      const named = choice.kind === 'chosen' ? choice.tryList.map(({ account }) => account.id) : [];
-      expect(named.toSorted(), strategy).toEqual(['a', 'b']);
-    }
+  it('has everybody before it who may serve, and nobody else, whatever orders them', () => {
+    const names = Object.keys(strategies) as StrategyName[];
+    fc.assert(
+      fc.property(fc.integer(), fc.integer(), fc.nat(), (seed, otherSeed, pick) => {
+        const scene = { ...randomScene(seed), ringSize: 1_000 };
+        const { demoted, floorPercent, seed: ring, quota, isOnCredits, lastSuccessAt } = randomScene(otherSeed);
+        const allowed = scene.accounts.filter((account) => mayServe(account, scene)).map(({ id }) => id);
+        for (const strategy of names) {
+          // Also an account that is left out may be the one that the conversation had.
+          const prefers = scene.accounts[pick % scene.accounts.length]?.id ?? null;
+          const ways = { strategy, prefers, demoted, floorPercent, seed: ring, quota, isOnCredits, lastSuccessAt };
+          const choice = chooseAccount({ ...scene, ...ways });
+          const tried = choice.kind === 'chosen' ? choice.tryList.map(({ account }) => account.id) : [];
+          expect(tried.toSorted(), strategy).toEqual(allowed.toSorted());
+          expect(choice.exclusions).toHaveLength(scene.accounts.length - allowed.length);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
+
+/** Whether an account may serve at all, said as plainly as can be. */
+function mayServe({ id, status, accessTokenExpiresAt, models }: AccountFacts, scene: Scene): boolean {
+  const { tier, abilities } = scene.needs;
+  const listed = models?.get(scene.model);
+  const isExpired = accessTokenExpiresAt !== null && accessTokenExpiresAt <= scene.now;
+  return (
+    (status === 'active' || (status === 'refresh_failed' && !isExpired)) &&
+    scene.unavailability(id) === null &&
+    !scene.tried.has(id) &&
+    (scene.pinnedTo ?? id) === id &&
+    (models === null || listed !== undefined) &&
+    (tier === null || listed?.tiers.has(tier) === true) &&
+    abilities.every((ability) => listed?.lacks.has(ability) !== true)
+  );
+}
 
 interface Candidate {
   readonly account: AccountFacts;

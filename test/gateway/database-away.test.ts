@@ -195,7 +195,11 @@ describe('a database that goes away in the middle of streams', () => {
     const [waits, leaves] = [openCodex(gateway, key, remembered), openCodex(gateway, key, remembered)];
     const asks = openCodex(gateway, key, { thread: 'unknown' });
     await Promise.all([noticed, installation.clock.timersOf(limitMs, 3)]);
+    // Their time runs from their beginning: a turn of the loop later they have come as far as the database.
+    await new Promise((resolve) => setImmediate(resolve));
+    const ended = gateway.log.filter(({ event }) => event === 'request').length;
     leaves.leave();
+    await gateway.logged('request', ended + 1);
     gateway.clock.advance(limitMs);
     const answer = await waits.answer;
     for (const refused of [answer, await asks.answer]) {

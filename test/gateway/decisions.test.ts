@@ -125,3 +125,24 @@ describe('the newest requests', () => {
     expect(line?.totalTokens).toBeGreaterThan(0);
   });
 });
+
+describe('a request that finds every account left alone', () => {
+  it('is refused with a wait, and its record says that of each, and until when', async () => {
+    const names = [...ids.values()];
+    for (const name of names) gateway.sandbox.account(name).always({ behaviour: 'F4', kind: 'server_error' });
+    // One request asks all three.
+    for (let time = 0; time < 3; time += 1) expect((await ask(`fails-${time}`)).status).toBe(500);
+    const served = names.map((name) => gateway.sandbox.account(name).counters.requests);
+    const { status, requestId } = await ask('finds nobody');
+    expect(status).toBe(503);
+    expect(names.map((name) => gateway.sandbox.account(name).counters.requests)).toEqual(served);
+
+    const { request, choices } = await explain(requestId);
+    expect(request).toMatchObject({ status: 'rejected', errorCode: 'no_eligible_backend' });
+    expect(choices).toMatchObject([{ attempt: null, accountId: null }]);
+    const decision = choices[0]!.decision!;
+    expect(decision).toMatchObject({ eligible: 0, total: 3, excluded: { circuit_open: 3 } });
+    const reasons = decision.candidates.map(({ accountId, reason }) => [ids.get(accountId), reason]);
+    expect(reasons.toSorted()).toEqual(names.toSorted().map((name) => [name, 'circuit_open']));
+  });
+});
