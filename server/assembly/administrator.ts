@@ -51,6 +51,7 @@ export function createAdministrator(
   /** What attempts taught of an account is void once it signed in anew or went away. */
   const startAnew = (accountId: string) => {
     health.forget(accountId);
+    provider.sockets.release(accountId);
     successes.forget(accountId);
   };
   const findPool = (slug: string) => poolIdBySlug(db, slug);

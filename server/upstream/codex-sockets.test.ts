@@ -5,7 +5,14 @@ import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import type { SandboxAccount } from '../sandbox/account.ts';
 import { createNetwork } from '../world/network.ts';
 import { systemClock } from '../world/real-world.ts';
-import { NetworkFault, type HttpAnswer, type Log, type LogFacts } from '../world/world.ts';
+import {
+  NetworkFault,
+  type HttpAnswer,
+  type Log,
+  type LogFacts,
+  type Websocket,
+  type WebsocketListener,
+} from '../world/world.ts';
 import {
   createCodexSockets,
   handshakeMs,
@@ -134,6 +141,30 @@ describe('the length of a frame', () => {
     expect((await textOf(read)).includes('response.completed')).toBe(true);
     expect(sandbox.requests.find(({ kind }) => kind === 'frame')?.wireBytes).toBe(length);
   });
+
+  it.each(['fresh', 'used'])(
+    'that is too much for the provider all the same leads to HTTP, on a %s socket',
+    async (kind) => {
+      let listener: WebsocketListener | null = null;
+      const strict = createCodexSockets({
+        clock,
+        log: closings.log,
+        idleMs: () => idleMs,
+        network: {
+          async openWebsocket(opening) {
+            listener = opening.listener;
+            return {
+              kind: 'open',
+              socket: deafWire((message) => answerOrClose(listener as WebsocketListener, message)),
+            };
+          },
+        },
+      });
+      if (kind === 'used') expect(await strict.call(ask())).toMatchObject({ status: 200 });
+      expect(await strict.call({ ...ask(), body: bodyOfFrameLength(1_000) })).toBeNull();
+      strict.stop();
+    },
+  );
 
   it('that goes on from an answer sends nothing, because HTTP cannot go on', async () => {
     const first = await answered(ask());
@@ -371,6 +402,31 @@ describe('sockets', () => {
     expect(sockets.counts().open).toBe(0);
   });
 
+  it('of an account that is released end, those in use after their turn', async () => {
+    anna.answers({ behaviour: 'F8', at: 'created' });
+    const running = await call(ask());
+    await answered({ ...ask(), owner: 'two' });
+    sockets.release('ben');
+    expect(sockets.counts()).toMatchObject({ open: 2, idle: 1 });
+    sockets.release('anna');
+    expect(sockets.counts()).toMatchObject({ open: 1, idle: 0 });
+    running.cancel();
+    expect(sockets.counts().open).toBe(0);
+  });
+
+  it('are asked after a sleep whether they live, and end when they do not say so at once', async () => {
+    anna.answers({ behaviour: 'W6', kind: 'ignored_pings' });
+    await answered(ask());
+    await answered({ ...ask(), owner: 'two' });
+    const closed = closings.next('upstream_websocket_closed');
+    sockets.revalidate();
+    // The living one has said so when the provider answers it once more.
+    await answered({ ...ask(), owner: 'two' });
+    clock.advance(5_000);
+    expect((await closed)['reason']).toBe('upstream_websocket_pong_deadline');
+    expect(sockets.counts().open).toBe(1);
+  });
+
   it('are all ended at the stop', async () => {
     await answered(ask());
     await answered({ ...ask(), owner: 'two' });
@@ -428,6 +484,17 @@ async function textOf({ body }: Pick<HttpAnswer, 'body'>): Promise<string> {
 }
 
 const kinds = () => sandbox.requests.map(({ kind, socket }) => `${kind} ${socket}`);
+
+/** A provider that takes no message of a thousand bytes. */
+function answerOrClose(listener: WebsocketListener, message: Buffer): void {
+  if (message.length >= 1_000) return listener.closed(1009);
+  listener.text(Buffer.from('{"type":"response.completed","response":{"id":"r1"}}'));
+}
+
+function deafWire(send: (message: Buffer) => void): Websocket {
+  const nothing = () => undefined;
+  return { headers: new Map(), send, ping: nothing, pause: nothing, resume: nothing, close: nothing, destroy: nothing };
+}
 
 interface Watched {
   readonly log: Log;

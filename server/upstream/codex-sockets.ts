@@ -41,6 +41,8 @@ export interface CodexSockets {
   call(ask: SocketAsk): Promise<HttpAnswer | null>;
   /** Whether a turn of this owner can go on from that answer. */
   holds(owner: string, responseId: string): boolean;
+  /** The account signed in anew or went away: its sockets go, those in use after their turn. */
+  release(accountId: string): void;
   /** After sleep or a change of network: sockets that no longer answer are ended. */
   revalidate(): void;
   counts(): SocketCounts;
@@ -102,10 +104,16 @@ export function createCodexSockets({ network, clock, log, idleMs }: CodexSockets
         // A socket that died unnoticed has not begun the turn; what goes on from it cannot go elsewhere.
         if (!diedUnseen(turn, ask, error)) throw error;
         if (previous !== null) return notFound();
+        if (isTooLong(error)) return null;
       }
     }
     const opened = await open(ask);
-    return opened && 'socket' in opened ? askOn(opened, { frame, ask }).answer : opened;
+    if (!opened || !('socket' in opened)) return opened;
+    const turn = askOn(opened, { frame, ask });
+    return turn.answer.catch((error: unknown) => {
+      if (diedUnseen(turn, ask, error) && isTooLong(error)) return null;
+      throw error;
+    });
   }
 
   function idleSocketOf(ask: SocketAsk): Kept | null {
@@ -196,6 +204,9 @@ export function createCodexSockets({ network, clock, log, idleMs }: CodexSockets
     call,
     holds: (owner, responseId) =>
       [...(slots.get(owner)?.values() ?? [])].some(({ socket }) => socket.state === 'idle' && socket.holds(responseId)),
+    release(accountId) {
+      for (const kept of [...all]) if (kept.accountId === accountId) kept.socket.retire('released');
+    },
     revalidate: () => all.forEach(({ socket }) => socket.check(wakeMs)),
     counts() {
       const byAccount = new Map<string, number>();
@@ -216,6 +227,11 @@ function matchOf({ url, credential, identityHeaders }: SocketAsk): string {
 
 function diedUnseen(turn: SocketTurn, { signal }: SocketAsk, error: unknown): boolean {
   return error instanceof NetworkFault && error.kind === 'reset' && !turn.hasBegun && !signal.aborted;
+}
+
+/** The provider takes shorter messages than we thought; over HTTP it takes this one. */
+function isTooLong(error: unknown): boolean {
+  return error instanceof NetworkFault && error.systemCode === 'websocket_closed_1009';
 }
 
 /** What the provider says of an answer that is not held on a socket; clients then send everything (wire spec D3.9). */

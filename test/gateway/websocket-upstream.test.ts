@@ -136,6 +136,24 @@ describe('a turn', () => {
   });
 });
 
+describe('a long turn', () => {
+  const limit = 16 * 2 ** 20;
+
+  it.each([
+    [limit - 1, 'frame anna'],
+    [limit, 'http anna'],
+    [limit + 1, 'http anna'],
+  ])('of %i bytes is answered, by way of a %s', async (length, kind) => {
+    const provider = watch();
+    const body = { model: 'gpt-5.5', stream: true, store: false, input: [], tools: [], instructions: '' };
+    const around = JSON.stringify({ type: 'response.create', ...body }).length;
+    const instructions = 'x'.repeat(length - around);
+    client.send(JSON.stringify({ type: 'response.create', ...body, instructions }));
+    expect(frameTypes(await client.answer()).at(-1)).toBe('response.completed');
+    expect(provider.kinds().at(-1)).toBe(kind);
+  });
+});
+
 describe('a socket to the provider', () => {
   it('that died between turns is replaced unseen, once the whole conversation is sent', async () => {
     anna.answers({ behaviour: 'W2', at: 'after_turn', how: 1012 });
