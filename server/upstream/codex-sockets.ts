@@ -205,7 +205,7 @@ export function createCodexSockets({ network, clock, log, idleMs }: CodexSockets
     holds: (owner, responseId) =>
       [...(slots.get(owner)?.values() ?? [])].some(({ socket }) => socket.state === 'idle' && socket.holds(responseId)),
     release(accountId) {
-      for (const kept of [...all]) if (kept.accountId === accountId) kept.socket.retire('released');
+      for (const kept of all) if (kept.accountId === accountId) kept.socket.retire('released');
     },
     revalidate: () => all.forEach(({ socket }) => socket.check(wakeMs)),
     counts() {
