@@ -41,6 +41,8 @@ export interface App {
 }
 
 const saveReadingsMs = 2_000;
+/** A limit that another process met is known here after so long; until then one call finds out by itself. */
+const takeReadingsMs = 10_000;
 /** Another process sees a conversation's account within this time. */
 const saveAnchorsMs = 1_000;
 /** After this a stopping process no longer waits for its last records; the next start's sweep closes them. */
@@ -98,8 +100,9 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
     });
     const address = await listen(server, { port, host: bindAddress });
     storage.claim.publish({ url: address.url });
-    work.push(startRepeating({ name: 'save_readings', everyMs: saveReadingsMs, run: books.saveReadings }, world));
     work.push(
+      startRepeating({ name: 'save_readings', everyMs: saveReadingsMs, run: books.saveReadings }, world),
+      startRepeating({ name: 'take_readings', everyMs: takeReadingsMs, run: books.takeReadings }, world),
       startRepeating({ name: 'save_anchors', everyMs: saveAnchorsMs, run: () => engine.continuity.save() }, world),
     );
     watch = watchForWake({ clock, log, onWake });

@@ -43,7 +43,10 @@ export interface BoardRow {
 }
 
 export interface AccountBoard {
-  /** Takes the stored readings at start. Instants from the future (a clock that was wrong) count as `now`. */
+  /**
+   * Takes stored readings where they are newer than what is held: all of them at start, later what other processes read.
+   * Instants from the future (a clock that was wrong) count as `now`.
+   */
   restore(stored: readonly AccountReading[], now: Date): void;
   restoreCredits(stored: readonly AccountCredits[]): void;
   /**
@@ -120,6 +123,8 @@ export function createAccountBoard(): AccountBoard {
       for (const { accountId, reading } of stored) {
         const facts = factsOf(accountId);
         const observedAt = reading.observedAt > now ? now : reading.observedAt;
+        const known = facts.windows.get(windowKey(reading))?.reading;
+        if (known && (known.observedAt >= observedAt || reading.observedAt > now)) continue;
         const held = { reading: { ...reading, observedAt }, doubtful: null };
         holdWindows(facts, new Map(facts.windows).set(windowKey(reading), held));
         watch(accountId, facts);

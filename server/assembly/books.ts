@@ -37,6 +37,8 @@ export interface Books {
   readonly processNumber: number;
   /** Stores the quota readings and credits that changed. */
   saveReadings(): Promise<void>;
+  /** Takes what other processes stored meanwhile: a limit that one of them met holds for all. */
+  takeReadings(): Promise<void>;
   /** Reads nothing again from here on, and sees through what is being read: the database closes next. */
   stop(): Promise<void>;
 }
@@ -64,7 +66,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   await ensureDefaultPool(db, { id: random.id(), now: clock.now() });
   const processNumber = await registerProcess(storage);
   await changes.holdProcessLock(processNumber);
-  board.restore(await loadQuotaReadings(db), clock.now());
+  await takeReadings();
   board.restoreCredits(await loadCredits(db));
   successes.restore(await selectLastSuccesses(db));
 
@@ -94,6 +96,10 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     await Promise.all(reading);
   }
 
+  async function takeReadings(): Promise<void> {
+    board.restore(await loadQuotaReadings(db), clock.now());
+  }
+
   async function saveReadings(): Promise<void> {
     const readings = board.takeDirtyReadings();
     const credits = board.takeDirtyCredits();
@@ -120,6 +126,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     successes,
     processNumber,
     saveReadings,
+    takeReadings,
     stop,
   };
 }
