@@ -78,6 +78,22 @@ describe('an account that is left alone', () => {
     await other.text();
     expect(other.status).toBe(200);
   });
+
+  it('for compactions serves conversations as before', async () => {
+    const compact = async () => {
+      const body = JSON.stringify({ model: 'gpt-5.5', input: [] });
+      const answer = await askCodex(gateway, key, { path: '/backend-api/codex/responses/compact', body });
+      await answer.text();
+      return answer.status;
+    };
+    const asked = () => gateway.sandbox.requests.filter(({ path }) => path.endsWith('/compact')).length;
+    for (let n = 0; n < 3; n += 1) {
+      anna.answers({ behaviour: 'service', stage: 'compact', status: 500 });
+      expect(await compact()).toBe(500);
+    }
+    expect([await compact(), asked()]).toEqual([503, 3]);
+    expect((await ask('t')).status).toBe(200);
+  });
 });
 
 describe('requests at fault themselves', () => {
