@@ -37,6 +37,10 @@ export interface Provider {
 /** What the prefix of every pool key is; none of them may ever reach the provider. */
 const poolKeyPrefix = 'sk-cxp-';
 
+/** State of a turn as a frame says it. */
+const stateName = 'x-codex-turn-state';
+const stateInBody = /"x-codex-turn-state"\s*:\s*"([^"\\]+)"/;
+
 export function createProvider(options: { parts: Parts; recorder: Recorder }): Provider {
   const { parts, recorder } = options;
   const tokens = createTokenOffice(parts);
@@ -94,6 +98,10 @@ export function createProvider(options: { parts: Parts; recorder: Recorder }): P
         const owner = readTurnState(value);
         if (owner !== undefined && owner !== request.account) breach(request, 'foreign_turn_state', lower);
       }
+      // Where clients of websockets say it, and whoever passes their bodies on (wire spec A7.4).
+      const stated = stateInBody.exec(request.body.includes(stateName) ? request.body.toString('latin1') : '')?.[1];
+      const owner = stated === undefined ? undefined : readTurnState(stated);
+      if (owner !== undefined && owner !== request.account) breach(request, 'foreign_turn_state', 'client_metadata');
       if (`${request.path}${request.query}`.includes(poolKeyPrefix)) breach(request, 'pool_key', 'url');
       if (request.body.includes(poolKeyPrefix)) breach(request, 'pool_key', 'body');
     },

@@ -2,7 +2,7 @@
  * What goes to the provider over a websocket: the handshake's headers, and one frame per turn, which is the body of the
  * HTTP request with a word in front; every other byte stays as it is (wire spec A3.2, A7.1). Pure.
  */
-import { putMember, takeOutMembers, type Edit } from '../lib/json-edits.ts';
+import { putMember, takeOutMembers, type Edit, type Place } from '../lib/json-edits.ts';
 import { readSpan, scanObject, spliceSpans, type Member } from '../lib/json-spans.ts';
 import { accountHeaders } from './account-headers.ts';
 
@@ -44,20 +44,28 @@ function turnStateEdits(
   body: Buffer,
   { start, members, turnState }: { start: number; members: readonly Member[]; turnState: string | null },
 ): Edit[] {
+  if (turnState === null) return withoutTurnState(body, members);
   const metadata = members.find(({ key }) => key === 'client_metadata');
-  if (!metadata || body[metadata.start] !== openBrace) {
-    const value = { [turnStateName]: turnState };
-    return turnState === null ? [] : putMember({ bytes: body, start, members }, { key: 'client_metadata', value });
-  }
-  const inside = scanObject(body.subarray(metadata.start, metadata.end)).map((member) => ({
-    ...member,
-    start: member.start + metadata.start,
-    end: member.end + metadata.start,
-  }));
-  const place = { bytes: body, start: metadata.start, members: inside };
-  return turnState === null
-    ? takeOutMembers(place, [turnStateName])
-    : putMember(place, { key: turnStateName, value: turnState });
+  if (metadata && body[metadata.start] === openBrace)
+    return putMember(placeOf(body, metadata), { key: turnStateName, value: turnState });
+  return putMember({ bytes: body, start, members }, { key: 'client_metadata', value: { [turnStateName]: turnState } });
+}
+
+/**
+ * Takes out what a frame says of its turn's state: only the account that gave it may see it again.
+ *
+ * @throws {JsonSyntaxError} when the metadata is no JSON.
+ */
+export function withoutTurnState(body: Buffer, members: readonly Member[]): Edit[] {
+  const objects = members.filter(({ key, start }) => key === 'client_metadata' && body[start] === openBrace);
+  return objects.flatMap((metadata) => takeOutMembers(placeOf(body, metadata), [turnStateName]));
+}
+
+/** An object inside the body, its spans counted from the body's beginning. */
+function placeOf(body: Buffer, { start, end }: Member): Place {
+  const members = scanObject(body.subarray(start, end));
+  const moved = members.map((member) => ({ ...member, start: member.start + start, end: member.end + start }));
+  return { bytes: body, start, members: moved };
 }
 
 /** The answer a frame goes on from; null when it stands for itself. */

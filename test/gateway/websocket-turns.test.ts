@@ -102,6 +102,26 @@ describe('a turn', () => {
     ).toEqual([state, undefined]);
   });
 
+  it('that has to move takes no state along, neither in a header nor in its body', async () => {
+    const own = await gatewayUnderTest({ settings: { 'gateway.upstream_websockets_enabled': false } });
+    const first = await own.link('first', { percentPerAnswer: 0 });
+    const socket = await openSocket(own, await own.key());
+    socket.turn();
+    const [metadata] = (await socket.answer()) as { headers?: Record<string, string> }[];
+    const state = metadata?.headers?.['x-codex-turn-state'];
+    expect(state).toBeDefined();
+    await own.link('second', { percentPerAnswer: 0 });
+    first.fails(429, { resetsInSeconds: 600 });
+    socket.turn({ extra: { client_metadata: { thread_id: 'thread-1', 'x-codex-turn-state': state, last: '1' } } });
+    expect(frameTypes(await socket.answer()).at(-1)).toBe('response.completed');
+    const asked = own.sandbox.requests.at(-1);
+    expect(asked?.account).toBe('second');
+    expect(asked?.json()['client_metadata']).toEqual({ thread_id: 'thread-1', last: '1' });
+    expect(own.sandbox.violations).toEqual([]);
+    socket.leave();
+    await own.stop();
+  });
+
   it('of a lite model says so to the provider', async () => {
     const before = inference().length;
     const lite = { type: 'additional_tools', role: 'developer', tools: [] };

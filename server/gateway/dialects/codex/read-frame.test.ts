@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GatewayError } from '../../../contract/gateway-error.ts';
 import { scanObject } from '../../../lib/json-spans.ts';
 import { readCodexAsk } from './read-ask.ts';
 import { readFrame, readTurn } from './read-frame.ts';
@@ -119,6 +120,19 @@ describe('the request of a turn', () => {
       'x-codex-beta-features': 'remote_compaction_v2',
       'x-openai-internal-codex-responses-lite': 'true',
     });
+  });
+
+  it('takes the state of the turn out of the body, wherever it says it, and nothing else', () => {
+    const state = '"x-codex-turn-state":"s"';
+    const bodyOf = (text: string) => String(readTurn(Buffer.from(text), { handshake: [] }).body);
+    expect(bodyOf(`{"stream":true,"client_metadata":{"a":"1", ${state},"b":"2"}}`)).toBe(
+      '{"stream":true,"client_metadata":{"a":"1","b":"2"}}',
+    );
+    expect(bodyOf(`{"client_metadata":{${state}},"client_metadata":{${state}},"stream":true}`)).toBe(
+      '{"client_metadata":{},"client_metadata":{},"stream":true}',
+    );
+    expect(bodyOf(`{"stream":true,"input":[{${state}}]}`)).toBe(`{"stream":true,"input":[{${state}}]}`);
+    expect(() => bodyOf(String.raw`{"client_metadata":{"\q":1}}`)).toThrow(GatewayError);
   });
 
   it('has nothing from the metadata of a frame whose metadata is no object', () => {

@@ -3,8 +3,10 @@
  * over HTTP. A frame's body is an HTTP body with a few members more; those are taken out and every other byte stays
  * (wire spec A7.1).
  */
-import { putMember, takeOutMembers } from '../../../lib/json-edits.ts';
+import { GatewayError } from '../../../contract/gateway-error.ts';
+import { putMember, takeOutMembers, type Edit } from '../../../lib/json-edits.ts';
 import { JsonSyntaxError, readSpan, scanObject, spliceSpans, type Member } from '../../../lib/json-spans.ts';
+import { withoutTurnState } from '../../../upstream/render-frame.ts';
 import type { SessionEvent } from '../../carriers/websocket-session.ts';
 import type { CodexRequest } from './read-ask.ts';
 import { previousResponseHeader } from './read-names.ts';
@@ -34,17 +36,33 @@ export function readFrame(frame: Buffer): Extract<SessionEvent, { kind: 'turn' |
  * anew for each turn; the handshake's headers say the rest.
  *
  * @param options.handshake - Header pairs as they came.
+ * @throws {GatewayError} `invalid_request` when its metadata cannot be read.
  */
 export function readTurn(frame: Buffer, { handshake }: { handshake: readonly HeaderPair[] }): CodexRequest {
   const members = membersOf(frame) ?? [];
   const place = { bytes: frame, start: frame.indexOf(openBrace), members };
-  const edits = [...takeOutMembers(place, frameMembers), ...putMember(place, { key: 'stream', value: true })];
+  const edits = [
+    ...takeOutMembers(place, frameMembers),
+    ...putMember(place, { key: 'stream', value: true }),
+    ...turnStateEdits(frame, members),
+  ];
   return {
     body: spliceSpans(frame, edits),
     headers: turnHeaders({ handshake, metadata: metadataOf(frame, memberOf(members, 'client_metadata')) }),
     upstreamPath: '/responses',
     isCompaction: false,
   };
+}
+
+/** The turn's state goes on as a header does: not with the body, but to the account that gave it. */
+function turnStateEdits(frame: Buffer, members: readonly Member[]): Edit[] {
+  try {
+    return withoutTurnState(frame, members);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    const detail = 'The field "client_metadata" is not valid JSON.';
+    throw new GatewayError('invalid_request', { param: 'client_metadata', detail, cause: error });
+  }
 }
 
 function refusal(detail: string): Extract<SessionEvent, { kind: 'refusal' }> {
