@@ -19,6 +19,7 @@ import { listen } from './http/listen.ts';
 import { mountOperations } from './http/operations.ts';
 import { mountPublic } from './http/public-routes.ts';
 import { createHttpServer, type MountRoutes } from './http/server.ts';
+import { createWebsocketDoor } from './http/websocket-door.ts';
 import { startRepeating } from './jobs/repeating-work.ts';
 import { watchForWake, type Wake } from './jobs/wake-watch.ts';
 import { errorFacts } from './observe/log.ts';
@@ -96,7 +97,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
       world,
       ingress: createIngress({ bindAddress, publicHost }),
       mounts: mounts(),
-      upgrades: config.servesClients ? { engine, sessions } : null,
+      upgrades: config.servesClients ? { engine, sessions, door: createWebsocketDoor() } : null,
     });
     const address = await listen(server, { port, host: bindAddress });
     storage.claim.publish({ url: address.url });

@@ -60,9 +60,9 @@ function failureOf(answer: { status: number; before: Buffer | null; last: Buffer
   return text.includes(endMark) ? null : 'status 200, but the answer is not whole';
 }
 
-/** Each connection is a session of its own. */
+/** Each connection is a conversation of its own; how its name begins tells the sandbox what to answer. */
 function headersOf({ headers }: LoadJob, index: number): Record<string, string> {
-  return { ...headers, 'session-id': `bench-${index}` };
+  return { ...headers, 'session-id': `bench-${index}`, 'thread-id': `${headers['thread-id']}-${index}` };
 }
 
 function openSockets(job: LoadJob) {

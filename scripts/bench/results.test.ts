@@ -65,6 +65,17 @@ describe('a summary of rounds', () => {
     expect(ours.requestsPerSecond).toBe(110);
   });
 
+  it('says what is added also where no pipe was asked', () => {
+    const ours = summarize(
+      [
+        figures('direct', { scenario: 'turns-300', firstByteP50: 1 }),
+        figures('ours', { scenario: 'turns-300', firstByteP50: 4 }),
+      ],
+      { scenario: 'turns-300', target: 'ours' },
+    );
+    expect(ours).toMatchObject({ addedP50: 3, addedP50OfPipe: Number.NaN, throughputOfPipe: Number.NaN });
+  });
+
   it('adds nothing to the direct way, and knows nothing of what was not measured', () => {
     expect(summarize(twoRounds, { scenario: 'stream-12k', target: 'direct' }).addedP50).toBeNaN();
     expect(summarize(twoRounds, { scenario: 'stream-12k', target: 'koa' }).requestsPerSecond).toBeNaN();

@@ -53,8 +53,9 @@ export function summarize(
     medianRatio(rounds.flatMap(({ own, pipe }) => (pipe ? [[read(own), read(pipe)] as const] : [])));
   const added = (read: (figures: RoundFigures) => number) => {
     if (target === 'direct') return { ms: Number.NaN, ofPipe: Number.NaN };
+    // Where the pipe cannot be asked there is nothing to set it against, but still what is added.
     const pairs = rounds.flatMap(({ own, pipe, direct }) =>
-      pipe && direct ? [[read(own) - read(direct), read(pipe) - read(direct)] as const] : [],
+      direct ? [[read(own) - read(direct), pipe ? read(pipe) - read(direct) : Number.NaN] as const] : [],
     );
     return { ms: median(pairs.map(([ms]) => ms)), ofPipe: medianRatio(pairs) };
   };

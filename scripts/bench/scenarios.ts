@@ -36,12 +36,12 @@ export const openStreams = 300;
 
 /** Standing answers of the sandbox; the thread of a request chooses among them. */
 export const answers = [
-  { behaviour: 'N12', deltas: deltasOfSixty, everyMs: 0, bytes: 20, when: { threadId: 'sixty' } },
-  { behaviour: 'N12', ...paced, bytes: 20, when: { threadId: 'paced' } },
-  { behaviour: 'N12', ...held, bytes: 20, when: { threadId: 'held' } },
+  { behaviour: 'N12', deltas: deltasOfSixty, everyMs: 0, bytes: 20, when: { threadStart: 'sixty' } },
+  { behaviour: 'N12', ...paced, bytes: 20, when: { threadStart: 'paced' } },
+  { behaviour: 'N12', ...held, bytes: 20, when: { threadStart: 'held' } },
 ] as const;
 
-/** Headers Codex sends (wire spec A3.1); the load process adds a session for each connection. */
+/** Headers Codex sends (wire spec A3.1); the load process makes a conversation of its own of each connection. */
 function codexHeaders(threadId: string): Record<string, string> {
   return {
     'content-type': 'application/json',

@@ -16,11 +16,12 @@ import type { Client } from '../api-keys/key-book.ts';
 import type { World } from '../world/world.ts';
 import type { Ingress } from './ingress.ts';
 import { renderHttpError } from './map-errors.ts';
-import { openWebsocket } from './websocket-door.ts';
+import type { WebsocketDoor } from './websocket-door.ts';
 
 export interface UpgradeParts {
   readonly engine: GatewayParts;
   readonly sessions: ClientSessions;
+  readonly door: WebsocketDoor;
 }
 
 export interface Upgrade {
@@ -59,7 +60,7 @@ interface UpgradeContext {
 
 function openClient(
   { request, connection, head }: Upgrade,
-  { engine, sessions, route, requestId }: UpgradeParts & { route: string; requestId: string },
+  { engine, sessions, door, route, requestId }: UpgradeParts & { route: string; requestId: string },
 ): void {
   const settings = engine.settings();
   if (!settings['gateway.websockets_enabled']) throw new GatewayError('websocket_not_offered');
@@ -67,7 +68,7 @@ function openClient(
   const client = engine.keys.authenticate({ authorization: request.headers.authorization, address: clientAddress });
   if (!client.policy) throw new GatewayError('api_key_policy_malformed');
   sessions.admit();
-  openWebsocket({
+  door.open({
     request,
     connection,
     head,

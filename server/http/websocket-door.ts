@@ -18,19 +18,39 @@ export interface Handshake {
   readonly open: (socket: ClientSocket) => ClientSession;
 }
 
-/** Answers 101, or what the library says of a handshake that is none. */
-export function openWebsocket({ request, connection, head, headers, maxMessageBytes, open }: Handshake): void {
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    // Packed frames would cost memory for each socket, and clients do without (wire spec A3.2).
-    perMessageDeflate: false,
-    maxPayload: maxMessageBytes,
-  });
-  server.once('headers', (lines) => {
-    for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
-  });
-  server.handleUpgrade(request, connection, head, (socket) => connect(socket, open));
+export interface WebsocketDoor {
+  /** Answers 101, or what the library says of a handshake that is none. */
+  open(handshake: Handshake): void;
+}
+
+export function createWebsocketDoor(): WebsocketDoor {
+  /** What each handshake under way is answered with. */
+  const answers = new WeakMap<IncomingMessage, Handshake['headers']>();
+  let newest: { readonly server: WebSocketServer; readonly maxMessageBytes: number } | null = null;
+
+  /** A changed limit holds for sockets opened after it. */
+  function serverFor(maxMessageBytes: number): WebSocketServer {
+    if (newest?.maxMessageBytes === maxMessageBytes) return newest.server;
+    const server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      // Packed frames would cost memory for each socket, and clients do without (wire spec A3.2).
+      perMessageDeflate: false,
+      maxPayload: maxMessageBytes,
+    });
+    server.on('headers', (lines, request) => {
+      for (const [name, value] of Object.entries(answers.get(request) ?? {})) lines.push(`${name}: ${value}`);
+    });
+    newest = { server, maxMessageBytes };
+    return server;
+  }
+
+  return {
+    open({ request, connection, head, headers, maxMessageBytes, open }) {
+      answers.set(request, headers);
+      serverFor(maxMessageBytes).handleUpgrade(request, connection, head, (socket) => connect(socket, open));
+    },
+  };
 }
 
 function connect(socket: WebSocket, open: Handshake['open']): void {

@@ -48,5 +48,9 @@ export function createScript(): Script {
 
 function matches(when: When | undefined, occasion: Occasion & { readonly nth: number }): boolean {
   if (!when) return true;
-  return Object.entries(when).every(([key, value]) => value === undefined || occasion[key as keyof When] === value);
+  const { threadStart, ...same } = when;
+  if (threadStart !== undefined && !occasion.threadId?.startsWith(threadStart)) return false;
+  return Object.entries(same).every(
+    ([key, value]) => value === undefined || occasion[key as keyof typeof same] === value,
+  );
 }

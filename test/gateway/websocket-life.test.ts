@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { accounts } from '../../server/contract/accounts.ts';
 import { apiKeys } from '../../server/contract/api-keys.ts';
 import { pools } from '../../server/contract/pools.ts';
+import { codexBody } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { createHandMovedClock, oneInstallation, type Installation } from '../support/one-installation.ts';
@@ -246,27 +247,33 @@ describe('a message', () => {
   it('as large as a request may be is served, and one byte more closes it with 1009', async () => {
     await gateway.change({ 'gateway.max_body_bytes': 16_384 });
     const { client } = await withKey();
-    const filled = (bytes: number) => {
-      const frame = (pad: string) =>
-        JSON.stringify({
-          type: 'response.create',
-          model: 'gpt-5.5',
-          stream: true,
-          store: false,
-          input: [],
-          tools: [],
-          pad,
-        });
-      return frame('x'.repeat(bytes - frame('').length));
-    };
+    const frame = (text: string) => `{"type":"response.create",${codexBody({ text }).slice(1)}`;
+    const filled = (bytes: number) => frame('x'.repeat(bytes - frame('').length));
     client.send(filled(16_384));
-    expect((await client.answer()).length).toBeGreaterThan(0);
+    expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
     client.send(filled(16_385));
     expect((await client.closed).code).toBe(1009);
     await gateway.change({ 'gateway.max_body_bytes': 64 * 2 ** 20 });
     const { client: next } = await withKey();
     next.turn();
     expect((await next.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+  });
+
+  it.each([
+    [2 ** 24 - 1, 'frame'],
+    [2 ** 24, 'http'],
+    [2 ** 24 + 1, 'http'],
+  ])('of %i bytes is served, and reaches the provider as %s', async (bytes, kind) => {
+    const { client } = await withKey();
+    const frame = (text: string) => `{"type":"response.create",${codexBody({ text, thread: `big-${bytes}` }).slice(1)}`;
+    const text = frame('x'.repeat(bytes - frame('').length));
+    expect(Buffer.byteLength(text)).toBe(bytes);
+    client.send(text);
+    expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+    const asked = gateway.sandbox.requests.filter(
+      (each) => each.kind !== 'handshake' && each.path.endsWith('/responses'),
+    );
+    expect(asked.at(-1)?.kind).toBe(kind);
   });
 
   it('in pieces is served as one', async () => {

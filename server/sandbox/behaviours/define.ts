@@ -43,6 +43,8 @@ export const when = z.strictObject({
   path: z.string().optional(),
   transport: z.enum(['http', 'websocket']).optional(),
   threadId: z.string().optional(),
+  /** How the thread's name begins. */
+  threadStart: z.string().optional(),
   /** The nth request of this stage since the account was made, counted from 1. */
   nth: z.number().int().positive().optional(),
 });
