@@ -1,5 +1,6 @@
 /** The parts of the data path, each given what it needs. */
 import { markAccountClosed } from '../accounts/close-account.ts';
+import { limitsInUse } from '../api-keys/limit-store.ts';
 import { createAdmission } from '../gateway/admission.ts';
 import { createCompressor } from '../gateway/compression/compressor.ts';
 import { loadTokenCounter } from '../gateway/compression/token-counter.ts';
@@ -11,6 +12,7 @@ import { readBody } from '../http/read-body.ts';
 import { readForm } from '../http/read-form.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Storage } from '../open-storage.ts';
+import { readKeyUsage } from '../usage/key-usage-store.ts';
 import type { World } from '../world/world.ts';
 import type { Books } from './books.ts';
 import type { Provider } from './provider.ts';
@@ -31,6 +33,10 @@ export function createEngine(
     book,
     board,
     limits: books.limits,
+    useOfKey: async (keyId) => ({
+      ...(await readKeyUsage(db, keyId)),
+      limits: await limitsInUse(db, { keyId, at: clock.now() }),
+    }),
     pools: books.pools,
     health: books.health,
     successes: books.successes,

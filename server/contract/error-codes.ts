@@ -104,7 +104,7 @@ export const errorCodes = {
     ...client,
     status: 400,
     openai: { code: 'invalid_request' },
-    message: 'The path contains an encoded slash, backslash or NUL.',
+    message: 'The path contains an encoded slash, backslash or NUL, or leads out of itself.',
   },
   unsupported_endpoint: { ...client, status: 404, message: 'This endpoint is not supported by this gateway.' },
   v1_compatibility_disabled: {

@@ -8,8 +8,7 @@ import { badValue } from './dialects/openai/bad-request.ts';
 import { isRecord, type JsonRecord } from './dialects/openai/json-record.ts';
 import { providerFailure } from './dialects/openai/provider-failure.ts';
 import { saidOf } from './dialects/openai/render-error.ts';
-import { toCodexBody } from './dialects/openai/to-codex-body.ts';
-import { publicDialects } from './dialects/public-dialects.ts';
+import { publicDialects, type PublicDialect } from './dialects/public-dialects.ts';
 import { checkMediaType, type GatewayParts, type IncomingCall } from './handle-request.ts';
 import { openExchange } from './open-exchange.ts';
 import { ourIdentity } from './our-identity.ts';
@@ -33,7 +32,7 @@ export async function handlePublicRequest(call: PublicCall, parts: GatewayParts)
     const settings = parts.settings();
     checkMediaType(call.request.headers['content-type']);
     const body = await parts.readBody(call.request, settings);
-    const dialect = publicDialects[call.route.dialect];
+    const dialect: PublicDialect = publicDialects[call.route.dialect];
     const { request, render } = dialect.read(body, parseRequest(body));
     const { policy, poolId, keyId } = client;
     const { choices, refusal } = chooseForPublic(request, {
@@ -43,10 +42,10 @@ export async function handlePublicRequest(call: PublicCall, parts: GatewayParts)
       effortField: dialect.effortField,
     });
     const asked = readCodexAsk({
-      body: toCodexBody(request, choices),
+      body: dialect.bodyOf(request, choices),
       headers: ourIdentity(request, { keyId, originator: settings['gateway.originator'], isLite: choices.isLite }),
-      upstreamPath: '/responses',
-      isCompaction: false,
+      upstreamPath: dialect.upstreamPath,
+      isCompaction: dialect.isCompaction,
     });
     const ask = { ...asked, requestedModel: request.model, outputCap: request.outputCap, mustOwnFiles: true };
     const exchange = openExchange({ ...call, client, ask, settings, signal: run.signal }, parts);

@@ -13,6 +13,7 @@ import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import type { ReadForm } from './form.ts';
 import { openExchange } from './open-exchange.ts';
+import type { KeyUse } from './public-usage.ts';
 import type { GatewayRoute } from './routes.ts';
 import type { RunningExchanges } from './running-exchanges.ts';
 import { refuse, serveExchange, type ServingParts } from './serve-exchange.ts';
@@ -25,6 +26,8 @@ export interface GatewayParts extends ServingParts {
   /** The model list of a Pool. */
   readonly catalogOf: (poolId: string) => UnionCatalog;
   readonly limits: LimitBook;
+  /** What a key used so far, for its client. */
+  readonly useOfKey: (keyId: string) => Promise<KeyUse>;
   readonly running: RunningExchanges;
   /** What is kept of an account's saved resets. */
   readonly savedResets: ResetBank['credits'];

@@ -36,6 +36,7 @@ export interface PublicRoute {
 /** THE table of translated paths. */
 export const publicRoutes: readonly PublicRoute[] = [
   { method: 'POST', path: '/v1/responses', dialect: 'openai_responses' },
+  { method: 'POST', path: '/v1/responses/compact', dialect: 'openai_compaction' },
   { method: 'POST', path: '/v1/chat/completions', dialect: 'openai_chat' },
   { method: 'POST', path: '/backend-api/codex/v1/chat/completions', dialect: 'openai_chat' },
 ];

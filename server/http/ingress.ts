@@ -66,7 +66,9 @@ function isOwnOrigin(
 /** A segment that decodes to a separator or NUL could mean another path to whoever decodes twice (gateway spec 2.1). */
 function hasHiddenSeparator(url: string): boolean {
   const path = url.split('?', 1)[0] ?? '';
-  return /%(?:2f|5c|00)|\\/i.test(path);
+  // The name of a model may hold a slash, and ends its path.
+  const hidden = /^\/v1\/models\/[^/]+$/i.test(path) ? /%(?:5c|00)|\\/i : /%(?:2f|5c|00)|\\/i;
+  return hidden.test(path);
 }
 
 function bracketed(address: string): string {

@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import { readClientName } from '../gateway/client-name.ts';
 import type { World } from '../world/world.ts';
 import type { Ingress } from './ingress.ts';
+import { plainPath } from './plain-path.ts';
 import { sendError } from './map-errors.ts';
 
 /** What the middleware leaves on a request. */
@@ -20,7 +21,7 @@ export interface MiddlewareParts {
 }
 
 export function createMiddleware(parts: MiddlewareParts): CallMiddleware[] {
-  return [assignRequestId(parts), logAccess(parts), mapErrors(parts), checkIngress(parts)];
+  return [assignRequestId(parts), logAccess(parts), mapErrors(parts), checkIngress(parts), readPath];
 }
 
 /** Our own id: the client's is the thread's and repeats (wire spec A3.1). */
@@ -66,3 +67,9 @@ function checkIngress({ ingress }: MiddlewareParts): CallMiddleware {
     await next();
   };
 }
+
+/** `/v1/%6dodels` is `/v1/models`; most paths are written plainly and stay as they are. */
+const readPath: CallMiddleware = async (ctx, next) => {
+  if (/%|\/\.{1,2}(?:\/|$)/.test(ctx.path)) ctx.path = plainPath(ctx.path);
+  await next();
+};

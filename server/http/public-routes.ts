@@ -9,7 +9,11 @@ import { authenticatePublic, handlePublicRequest } from '../gateway/handle-publi
 import type { GatewayParts } from '../gateway/handle-request.ts';
 import { mediaRoutes } from '../gateway/media-routes.ts';
 import { modelListOf } from '../gateway/model-list.ts';
+import { unsupported } from '../gateway/dialects/openai/bad-request.ts';
+import { plainName } from '../gateway/dialects/openai/fields.ts';
+import { poolUsage } from '../gateway/pool-usage.ts';
 import { publicModels } from '../gateway/public-models.ts';
+import { publicUsage } from '../gateway/public-usage.ts';
 import { publicRoutes } from '../gateway/routes.ts';
 import type { CallState } from './middleware.ts';
 
@@ -59,16 +63,31 @@ export function mountPublic(router: Router<CallState>, parts: GatewayParts): voi
     ctx.body = found;
   });
 
+  router.get('/v1/responses', (ctx) => {
+    ctx.state.route = '/v1/responses';
+    clientOf(ctx, parts);
+    throw new GatewayError('websocket_upgrade_required');
+  });
+
+  router.get('/v1/usage', async (ctx) => {
+    ctx.state.route = '/v1/usage';
+    const { keyId, poolId } = clientOf(ctx, parts);
+    const [parameter] = Object.keys(ctx.query).toSorted();
+    if (parameter !== undefined) throw unsupported(plainName(parameter));
+    const rows = parts.book
+      .inPool(poolId)
+      .map((account) => ({ account, readings: parts.board.limits(account.id, null) }));
+    ctx.body = publicUsage(await parts.useOfKey(keyId), poolUsage(rows, parts.clock.now()));
+  });
+
   router.all(everythingElse, (ctx) => {
     ctx.state.route = '/v1/*';
-    authenticatePublic({ request: ctx.req, clientAddress: addressOf(ctx) }, parts);
-    const path = ctx.path.replace(/\/+$/, '');
-    const allowed = methodsOf(path);
-    if (allowed.length > 0 && !allowed.includes(ctx.method)) {
-      ctx.set('allow', allowed.join(', '));
-      throw new GatewayError('method_not_allowed');
-    }
-    throw new GatewayError('unsupported_endpoint');
+    clientOf(ctx, parts);
+    const { path: known } = router.match(ctx.path, ctx.method);
+    const allowed = known.filter(({ path }) => path !== everythingElse).flatMap(({ methods }) => methods);
+    if (allowed.length === 0) throw new GatewayError('unsupported_endpoint');
+    ctx.set('allow', [...new Set(allowed)].toSorted().join(', '));
+    throw new GatewayError('method_not_allowed');
   });
 }
 
@@ -79,16 +98,13 @@ export const everythingElse = '/v1{/*rest}';
 const listedSince = 1_735_689_600;
 
 function listFor(ctx: Context, parts: GatewayParts) {
-  const { poolId, policy } = authenticatePublic({ request: ctx.req, clientAddress: addressOf(ctx) }, parts);
+  const { poolId, policy } = clientOf(ctx, parts);
   const servingModeOf = (model: string) => parts.pools.servingModeOf(poolId, model);
   return modelListOf({ catalog: parts.catalogOf(poolId), policy, servingModeOf });
 }
 
-function methodsOf(path: string): string[] {
-  const posts = [...publicRoutes, ...mediaRoutes]
-    .filter((route) => route.path === path)
-    .map(({ method }) => method as string);
-  return path === '/v1/models' ? ['GET', 'HEAD'] : posts;
+function clientOf(ctx: Context, parts: GatewayParts) {
+  return authenticatePublic({ request: ctx.req, clientAddress: addressOf(ctx) }, parts);
 }
 
 function addressOf(ctx: Context): string | null {

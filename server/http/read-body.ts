@@ -34,17 +34,18 @@ const decoders: ReadonlyMap<string, () => Decoder> = new Map<string, () => Decod
  * of a refused body is read and thrown away.
  *
  * @throws {GatewayError} `unsupported_content_encoding`, `compressed_request_too_large`,
- *   `decompressed_request_too_large`, `decompression_ratio_exceeded`, `request_body_timeout`, `client_disconnected`, or
+ *   `decompressed_request_too_large`, `payload_too_large`, `decompression_ratio_exceeded`, `request_body_timeout`, `client_disconnected`, or
  *   `invalid_request` for a body that does not decode.
  */
 export async function readBody(
   request: IncomingMessage,
   { limits, clock }: { limits: BodyLimits; clock: Clock },
 ): Promise<Buffer> {
-  const decoder = decoderFor(request);
+  const layers = decodersFor(request);
+  const decoder = layers.at(-1) ?? null;
   const wire = decoder
     ? { limit: limits.maxCompressedBytes, code: 'compressed_request_too_large' as const }
-    : { limit: limits.maxBytes, code: 'decompressed_request_too_large' as const };
+    : { limit: limits.maxBytes, code: 'payload_too_large' as const };
   if (Number(request.headers['content-length'] ?? 0) > wire.limit) throw tooLarge(wire.code, wire.limit);
 
   const read = Promise.withResolvers<Buffer>();
@@ -61,7 +62,7 @@ export async function readBody(
   const keep = (piece: Buffer) => {
     bytes += piece.length;
     pieces.push(piece);
-    if (bytes > limits.maxBytes) read.reject(tooLarge('decompressed_request_too_large', limits.maxBytes));
+    if (decoder && bytes > limits.maxBytes) read.reject(tooLarge('decompressed_request_too_large', limits.maxBytes));
     else if (decoder && bytes > ratioFreeBytes && bytes > wireBytes * limits.maxRatio)
       read.reject(new GatewayError('decompression_ratio_exceeded'));
   };
@@ -73,33 +74,39 @@ export async function readBody(
   if (request.destroyed) leave();
   request.on('data', countWire).on('close', leave);
   source.on('data', keep).on('end', end);
-  decoder?.on('error', (error) =>
-    read.reject(new GatewayError('invalid_request', { detail: 'The body cannot be decoded.', cause: error })),
-  );
-  if (decoder) request.pipe(decoder);
+  for (const layer of layers)
+    layer.on('error', (error) =>
+      read.reject(new GatewayError('invalid_request', { detail: 'The body cannot be decoded.', cause: error })),
+    );
+  for (const [index, layer] of layers.entries()) (layers[index - 1] ?? request).pipe(layer);
   try {
     return await read.promise;
   } finally {
     pause.stop();
     request.off('data', countWire).off('close', leave);
     source.off('data', keep).off('end', end);
-    if (decoder) request.unpipe(decoder);
-    decoder?.destroy();
+    if (layers[0]) request.unpipe(layers[0]);
+    for (const layer of layers) layer.destroy();
     request.resume();
   }
 }
 
-/** null when the body is not encoded. */
-function decoderFor(request: IncomingMessage): Decoder | null {
-  const encoding = (request.headers['content-encoding'] ?? '').trim().toLowerCase();
-  if (encoding === '' || encoding === 'identity') return null;
-  const makeDecoder = decoders.get(encoding);
-  if (!makeDecoder) throw new GatewayError('unsupported_content_encoding');
-  return makeDecoder();
+/** More layers than this are no client's; each costs memory of its own. */
+const maxLayers = 3;
+
+/** One decoder per encoding, the last applied first. */
+function decodersFor(request: IncomingMessage): Decoder[] {
+  const encodings = (request.headers['content-encoding'] ?? '')
+    .split(',')
+    .map((each) => each.trim().toLowerCase())
+    .filter((each) => each !== '' && each !== 'identity');
+  const makers = encodings.toReversed().map((each) => decoders.get(each));
+  if (makers.length > maxLayers || makers.includes(undefined)) throw new GatewayError('unsupported_content_encoding');
+  return makers.flatMap((make) => make?.() ?? []);
 }
 
 function tooLarge(
-  code: 'compressed_request_too_large' | 'decompressed_request_too_large',
+  code: 'payload_too_large' | 'compressed_request_too_large' | 'decompressed_request_too_large',
   limit: number,
 ): GatewayError {
   return new GatewayError(code, { detail: `The limit is ${limit} bytes.` });

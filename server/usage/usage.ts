@@ -12,6 +12,14 @@ export interface Usage {
   readonly totalTokens: number;
 }
 
+/** What one key used altogether. */
+export interface KeyUsage {
+  readonly requests: number;
+  readonly totalTokens: number;
+  readonly cachedTokens: number;
+  readonly costMicros: number;
+}
+
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const details = z
   .object({ cached_tokens: count.nullish(), cache_write_tokens: count.nullish(), reasoning_tokens: count.nullish() })

@@ -29,6 +29,9 @@ const surface: Readonly<Record<string, 'anybody' | 'api key' | 'admin token'>> =
   'GET /wham/usage': 'api key',
 
   'POST /v1/responses': 'api key',
+  'GET /v1/responses': 'api key',
+  'POST /v1/responses/compact': 'api key',
+  'GET /v1/usage': 'api key',
   'POST /v1/chat/completions': 'api key',
   'POST /backend-api/codex/v1/chat/completions': 'api key',
   'POST /v1/audio/transcriptions': 'api key',
@@ -131,7 +134,11 @@ describe('the running server', () => {
       ['POST /v1/embeddings', 404, 'unsupported_endpoint'],
       ['POST /v1/%65mbeddings', 404, 'unsupported_endpoint'],
       ['GET /v1', 404, 'unsupported_endpoint'],
+      ['GET /v1/responses', 400, 'websocket_upgrade_required'],
+      ['GET /v1/%72esponses', 400, 'websocket_upgrade_required'],
       ['DELETE /v1/models', 405, 'method_not_allowed'],
+      ['POST /v1/models/gpt-5.5', 405, 'method_not_allowed'],
+      ['OPTIONS /v1/responses', 405, 'method_not_allowed'],
       ['PUT /v1/chat/completions', 405, 'method_not_allowed'],
     ] as const) {
       const answer = await call(gateway, route, key);

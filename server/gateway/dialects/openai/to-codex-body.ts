@@ -35,16 +35,12 @@ export type CodexQuestion = Pick<
 
 export function toCodexBody(request: CodexQuestion, choices: CodexChoices): Buffer {
   const body = choices.isLite ? liteForm(request) : fullForm(request);
-  const effort = choices.effort === null ? {} : { effort: upstreamEffort(choices.effort) };
-  const { summary, ...asked } = request.reasoning;
-  const told = choices.takesSummary && summary !== undefined ? { summary } : {};
-  const reasoning = { ...effort, ...told, ...asked, ...(choices.isLite ? { context: 'all_turns' } : {}) };
   const { promptCacheKey, include } = request;
   return Buffer.from(
     renderJson({
       model: choices.model,
       ...body,
-      ...(Object.keys(reasoning).length > 0 ? { reasoning } : {}),
+      ...reasoningOf(request, choices),
       store: false,
       stream: true,
       include: [encryptedReasoning, ...include.filter((each) => each !== encryptedReasoning)],
@@ -54,6 +50,24 @@ export function toCodexBody(request: CodexQuestion, choices: CodexChoices): Buff
       ...request.forwarded,
     }),
   );
+}
+
+/** The unary call knows few fields, and refuses those of a turn (wire spec A11). */
+export function toCompactBody(request: CodexQuestion, choices: CodexChoices): Buffer {
+  const { tool_choice: _choice, ...body } = choices.isLite ? liteForm(request) : fullForm(request);
+  const text = Object.keys(request.text).length > 0 ? { text: request.text } : {};
+  return Buffer.from(renderJson({ model: choices.model, ...body, ...reasoningOf(request, choices), ...text }));
+}
+
+function reasoningOf(request: CodexQuestion, { effort, takesSummary, isLite }: CodexChoices): JsonRecord {
+  const { summary, ...asked } = request.reasoning;
+  const reasoning = {
+    ...(effort === null ? {} : { effort: upstreamEffort(effort) }),
+    ...(takesSummary && summary !== undefined ? { summary } : {}),
+    ...asked,
+    ...(isLite ? { context: 'all_turns' } : {}),
+  };
+  return Object.keys(reasoning).length > 0 ? { reasoning } : {};
 }
 
 function fullForm({ instructions, input, tools, toolChoice, parallelToolCalls }: CodexQuestion): JsonRecord {

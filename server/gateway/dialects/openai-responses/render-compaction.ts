@@ -1,0 +1,26 @@
+/** Answers of `/v1/responses/compact`: one document with what the conversation became. Pure. */
+import type { AnswerRendering } from '../dialect.ts';
+import { listOf, recordOf, textOf } from '../openai/json-record.ts';
+import type { PublicResponseOptions } from '../openai/public-response.ts';
+
+export function renderCompaction({ makeId, nowSeconds }: PublicResponseOptions): AnswerRendering {
+  let document: unknown = null;
+  return {
+    push({ response }) {
+      const { id, created_at: createdAt, output, usage } = recordOf(response);
+      document ??= {
+        id: textOf(id) || makeId('resp'),
+        object: 'response.compaction',
+        created_at: typeof createdAt === 'number' ? Math.floor(createdAt) : nowSeconds(),
+        output: listOf(output),
+        usage: usage ?? null,
+      };
+      return '';
+    },
+    breakOff: () => '',
+    document: () => document,
+    get ending() {
+      return document === null ? null : 'completed';
+    },
+  };
+}
