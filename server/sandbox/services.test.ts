@@ -20,15 +20,24 @@ describe('usage', () => {
     bench.account.answers({ behaviour: 'N13' });
     const answer = await bench.ask();
     expect(answer.headers.get('x-codex-primary-used-percent')).toBe('42');
+    const resetAt = Number(answer.headers.get('x-codex-primary-reset-at'));
     expect(await answer.text()).toContain('"primary":{"used_percent":42,"window_minutes":300');
-    expect(await usage()).toMatchObject({
+    const secondsLeft = () => resetAt - bench.clock.now().getTime() / 1000;
+    const most = secondsLeft();
+    const document = await usage();
+    expect(document).toMatchObject({
       rate_limit: {
         allowed: true,
-        primary_window: { used_percent: 42, limit_window_seconds: 18_000, reset_after_seconds: 600 },
+        primary_window: { used_percent: 42, limit_window_seconds: 18_000, reset_at: resetAt },
         secondary_window: { used_percent: 10 },
       },
       credits: { balance: '0' },
     });
+    // Time passes while it is asked; the document names seconds that began, of a reset whose second has begun.
+    const { reset_after_seconds: left } = (document['rate_limit'] as { primary_window: Record<string, number> })
+      .primary_window;
+    expect(left).toBeGreaterThanOrEqual(secondsLeft());
+    expect(left).toBeLessThan(most + 2);
   });
 
   it('empties a window when its time has come', async () => {
