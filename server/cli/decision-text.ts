@@ -98,8 +98,8 @@ function wordsOn(candidate: DecisionCandidate): string {
 
 function limitsOf({ limits }: DecisionCandidate): string {
   return limits
-    .map(({ windowMinutes, usedPercent, ageSeconds }) => {
-      const name = windowName({ meter: 'codex', windowMinutes });
+    .map(({ meter, windowMinutes, usedPercent, ageSeconds }) => {
+      const name = windowName({ meter, windowMinutes });
       return `${name} ${Math.round(usedPercent)}% (${renderDuration(ageSeconds * 1000)} old)`;
     })
     .join(', ');
@@ -109,6 +109,7 @@ function limitsOf({ limits }: DecisionCandidate): string {
 function unnamedOf({ candidates, excluded, total }: Decision): string {
   if (candidates.length >= total) return '';
   const reasons = Object.entries(excluded) as [ExclusionReason, number][];
-  const words = reasons.map(([reason, count]) => `${count} ${exclusionReasons[reason]}`);
-  return `  ${counted(total - candidates.length, 'more account')}; in all: ${words.join(', ')}.\n`;
+  const rows = reasons.map(([reason, count]) => [`  ${count} ×`, exclusionReasons[reason]]);
+  const head = `  ${counted(total - candidates.length, 'more account')} without a line of their own. Left out in all:\n`;
+  return rows.length === 0 ? head : head + renderTable(rows);
 }

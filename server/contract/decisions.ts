@@ -16,6 +16,8 @@ import {
 
 /** One limit of an account as it was known when the choice was made. */
 const LimitThen = z.object({
+  /** Absent in the stored form for the account's own limit. */
+  meter: z.string().default('codex'),
   windowMinutes: z.number(),
   usedPercent: z.number(),
   /** How long after the choice it resets; null when the provider did not say. */

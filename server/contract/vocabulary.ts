@@ -171,6 +171,7 @@ export const ExclusionReason = wordsOf(exclusionReasons);
 /** What put the chosen account before the others. The first that holds, in this order. */
 export const decisionGrounds = {
   pin: "only this account holds the conversation's compacted history",
+  sealed: 'another account could not open what is sealed in the conversation',
   only_one: 'no other account may serve',
   compaction: 'its model list says that it compacts, those of the others do not',
   credits: 'the others have used up their limits and would cost credits',

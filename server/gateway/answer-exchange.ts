@@ -6,19 +6,17 @@ import type { StoredDecision } from '../contract/decisions.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { untilAborted } from '../lib/until-aborted.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
-import { chooseAccount, type Choice } from '../routing/choose-account.ts';
+import type { Choice } from '../routing/choose-account.ts';
 import { recordDecision } from '../routing/record-decision.ts';
-import type { Scene } from '../routing/scene.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
 import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Random } from '../world/world.ts';
 import type { Answer } from './answer.ts';
 import { tryAccount, type AttemptParts } from './attempt.ts';
 import type { Continuity } from './continuity/continuity.ts';
-import { localityAmong } from './continuity/decide-continuation.ts';
+import { decideAccount, recordOfRemedy, type Decided } from './decide-account.ts';
 import type { Attempt, Exchange } from './exchange.ts';
 import { faultRow, type Fault } from './faults.ts';
-import { gatherScene } from './gather-scene.ts';
 import { passesOn } from './judge-response.ts';
 import type { HealthScope, AttemptHealth, AttemptPass } from './attempt-health.ts';
 import { mayRetry } from './may-retry.ts';
@@ -28,7 +26,6 @@ import type { RecordKeeper } from './record-keeper.ts';
 import { rescueCandidates } from './rescue-candidates.ts';
 import { refusalOfTorn } from './refusal-of-pin.ts';
 import { refusalOf } from './refusal.ts';
-import { questionOf, type Ties } from './scene-question.ts';
 import { untilDeadline } from './until-deadline.ts';
 
 export interface EngineParts extends AttemptParts {
@@ -83,14 +80,14 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
     exchange.continuation = continuation;
     if (continuation.isTorn) throw refusalOfTorn(continuation);
     const eligible = (pinnedTo: string) =>
-      chosenOf(choose(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }).choice);
+      chosenOf(decideAccount(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }).choice);
     const opener = createSealedOpener(exchange, { ...parts, eligible });
     let remedy: Remedy | null = null;
     let isRescued = false;
     for (;;) {
-      const decided: Decided | null = remedy ? null : choose(exchange, { parts, continuation, tried });
-      const record = decided && recordDecision(decided.scene, decided.choice);
-      const account: AccountFacts | null = chosenOf(remedy ?? decided?.choice ?? null) ?? chosenOf(opener.lastRemedy());
+      const decided: Decided | null = remedy ? null : decideAccount(exchange, { parts, continuation, tried });
+      remedy ??= chosenOf(decided?.choice) ? null : opener.lastRemedy();
+      const account: AccountFacts | null = chosenOf(remedy) ?? chosenOf(decided?.choice);
       if (!account) {
         const exclusions = decided?.choice.exclusions ?? [];
         const accountIds = isRescued ? [] : rescueCandidates(exclusions);
@@ -98,16 +95,18 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
         const rescued = accountIds.length > 0 ? parts.rescue({ accountIds, model }) : null;
         const freed = rescued && (await untilAborted(rescued, deadline.signal));
         if (freed === null) {
-          exchange.deadEnd = record;
+          exchange.deadEnd = decided && recordDecision(decided.scene, decided.choice);
           throw finalRefusal(exchange, { parts, exclusions });
         }
         isRescued = true;
         tried.delete(freed);
         continue;
       }
+      const decision =
+        remedy || !decided
+          ? recordOfRemedy(exchange, { parts, continuation, tried, account })
+          : recordDecision(decided.scene, decided.choice);
       remedy = null;
-      // A remedy names its account itself: there was no choice to tell of.
-      const decision = decided?.choice.kind === 'chosen' ? record : null;
       const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
       if (admission.kind === 'refused') {
         tried.add(account.id);
@@ -163,28 +162,8 @@ export async function answerExchange(exchange: Exchange, parts: EngineParts): Pr
   }
 }
 
-interface Decided {
-  readonly scene: Scene;
-  readonly choice: Choice;
-}
-
-/** The choice among those that were not tried yet, from one moment's facts. */
-function choose(exchange: Exchange, { parts, ...ties }: Ties & { parts: EngineParts }): Decided {
-  const scene = gatherScene(questionOf(exchange, ties), parts);
-  const choice = chooseAccount(scene);
-  if (ties.tried.size === 0) noteLocality(exchange, scene.accounts.length - choice.exclusions.length);
-  return { scene, choice };
-}
-
-function chosenOf(next: Choice | Remedy | null): AccountFacts | null {
+function chosenOf(next: Choice | Remedy | null | undefined): AccountFacts | null {
   return next && 'account' in next ? next.account : null;
-}
-
-/** How many could serve is known only now. */
-function noteLocality(exchange: Exchange, eligibleCount: number): void {
-  const { continuation } = exchange;
-  if (!continuation) return;
-  exchange.continuation = { ...continuation, locality: localityAmong(continuation.locality, eligibleCount) };
 }
 
 function scopeOf({ client, ask, routeClass }: Exchange): Omit<HealthScope, 'accountId'> {
@@ -198,7 +177,7 @@ function logChoice({ id, continuation }: Exchange, { parts, accountId }: { parts
 
 function beginAttempt(
   exchange: Exchange,
-  { parts, account, decision }: { parts: EngineParts; account: AccountFacts; decision: StoredDecision | null },
+  { parts, account, decision }: { parts: EngineParts; account: AccountFacts; decision: StoredDecision },
 ): Attempt {
   const attempt: Attempt = {
     id: parts.random.id(),
@@ -209,6 +188,7 @@ function beginAttempt(
     startedAt: parts.clock.now(),
     startedMs: parts.clock.monotonicMs(),
     decision,
+    isRecorded: false,
     status: 'in_progress',
     upstreamStatus: null,
     errorCode: null,

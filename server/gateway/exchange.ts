@@ -85,6 +85,8 @@ export interface Attempt {
   readonly startedMs: number;
   /** Why this account. */
   readonly decision: StoredDecision | null;
+  /** Its row is written, and the decision with it. */
+  isRecorded: boolean;
   status: AttemptStatus;
   upstreamStatus: number | null;
   errorCode: string | null;

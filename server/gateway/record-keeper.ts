@@ -87,19 +87,19 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
 
   async function begin(exchange: Exchange, attempt: Attempt): Promise<void> {
     try {
-      if (exchange.isReserved)
-        return await insertAttempt(pool, {
-          requestId: exchange.id,
-          attempt: attemptRowOf(exchange, attempt),
-          decision: attempt.decision,
-        });
+      if (exchange.isReserved) {
+        const row = attemptRowOf(exchange, attempt);
+        const { decision } = attempt;
+        attempt.isRecorded = await insertAttempt(pool, { requestId: exchange.id, attempt: row, decision });
+        return;
+      }
       // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
       const group = exchange.limits.isLimited ? reservations.limited : reservations.free;
       const writing = group.write(reservationOf(exchange, { attempt, processNumber, prices }));
       reserving.set(exchange, writing);
       const reserved = await writing;
-      exchange.isReserved = reserved.kind === 'reserved';
+      exchange.isReserved = attempt.isRecorded = reserved.kind === 'reserved';
       if (reserved.kind === 'key_ended') throw new GatewayError('api_key_revoked');
       if (reserved.kind === 'over_limit') throw overLimit(reserved.refusal, clock.now());
     } catch (error) {

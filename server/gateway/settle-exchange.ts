@@ -111,7 +111,10 @@ export function settlementOf(
     totalMs: Math.round(totalMs),
     completedAt,
     decision: exchange.deadEnd,
-    attempts: exchange.attempts.map((attempt) => attemptRowOf(exchange, attempt)),
+    attempts: exchange.attempts.map((attempt) => ({
+      ...attemptRowOf(exchange, attempt),
+      ...(!attempt.isRecorded && attempt.decision && { decision: attempt.decision }),
+    })),
     compression: exchange.compressed?.facts ?? null,
     uses: exchange.attempts.flatMap((attempt) => reportedUse(exchange, { attempt, decisive, prices }) ?? []),
   };

@@ -68,9 +68,10 @@ describe('the record of a choice', () => {
   it('stays below 8 kB for a Pool of a thousand accounts about which everything is known', () => {
     const uuid = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
     const accounts = Array.from({ length: 1_000 }, (_each, index) => accountFacts(uuid(index)));
-    const readings = [300, 10_080, 43_200, 0].map((minutes) =>
-      quotaReading(minutes, { usedPercent: 99.987_654, resetsInMs: 1e10 }),
-    );
+    const readings = [300, 10_080, 43_200, 0].map((minutes) => ({
+      ...quotaReading(minutes, { usedPercent: 99.987_654, resetsInMs: 1e10 }),
+      meter: 'm'.repeat(100),
+    }));
     const scene: Scene = {
       ...emptyScene,
       accounts,
@@ -97,6 +98,17 @@ describe('the record of a choice', () => {
     const accounts = Array.from({ length: 60 }, (_each, index) => accountFacts(`a${index}`, { status: 'paused' }));
     const { candidates } = record({ ...emptyScene, accounts, prefers: 'a59' });
     expect(candidates[0]).toMatchObject({ accountId: 'a59', isPreferred: true, reason: 'account_paused' });
+  });
+});
+
+describe('what became of the prompt cache key', () => {
+  it('is that there was nothing to bring together where fewer than two accounts may serve', () => {
+    const words = [0, 1, 2].map((count) => {
+      const accounts = ['a', 'b', 'c'].map((id, nth) => accountFacts(id, nth < count ? {} : { status: 'paused' }));
+      const continuity = { reason: 'prompt_cache', locality: 'applied' } as const;
+      return record({ ...emptyScene, accounts, continuity }).locality;
+    });
+    expect(words).toEqual(['no_eligible_candidates', 'single_eligible_candidate', 'applied']);
   });
 });
 
@@ -149,7 +161,10 @@ describe('what is known of an account', () => {
       ...emptyScene,
       accounts: [accountFacts('a')],
       now: new Date(testNow.getTime() + 90_000),
-      quota: () => [quotaReading(300, { usedPercent: 12.345, resetsInMs: 3_690_000 })],
+      quota: () => [
+        quotaReading(300, { usedPercent: 12.345, resetsInMs: 3_690_000 }),
+        { ...quotaReading(300), meter: 'codex_spark' },
+      ],
       unavailability: () => ({
         code: 'circuit_open' satisfies ExclusionReason,
         until: new Date(testNow.getTime() + 100_000),
@@ -167,7 +182,10 @@ describe('what is known of an account', () => {
         isDemoted: false,
         isReserve: false,
         circuit: 'open',
-        limits: [{ windowMinutes: 300, usedPercent: 12.35, resetsInSeconds: 3_600, ageSeconds: 90 }],
+        limits: [
+          { meter: 'codex', windowMinutes: 300, usedPercent: 12.35, resetsInSeconds: 3_600, ageSeconds: 90 },
+          { meter: 'codex_spark', windowMinutes: 300, usedPercent: 50, resetsInSeconds: 17_910, ageSeconds: 90 },
+        ],
       },
     ]);
   });

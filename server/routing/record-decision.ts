@@ -3,11 +3,12 @@
  * size whatever the Pool holds, and made of ids, words and numbers only.
  */
 import type { AccountFacts } from '../accounts/account.ts';
-import type { QuotaReading } from '../accounts/quota.ts';
+import { accountMeter, type QuotaReading } from '../accounts/quota.ts';
 import type { StoredDecision } from '../contract/decisions.ts';
 import type { DecisionGround, ExclusionReason } from '../contract/vocabulary.ts';
 import { outsideRing, type Choice } from './choose-account.ts';
 import type { Exclusion } from './eligibility.ts';
+import { localityAmong } from './locality-among.ts';
 import { tiers, type Standing } from './order-candidates.ts';
 import type { Scene } from './scene.ts';
 
@@ -15,9 +16,11 @@ type Candidate = StoredDecision['candidates'][number];
 
 /** Raise it when the same facts may lead to another choice than before. */
 const rules = '1';
-/** Accounts named in a record, with {@link listedLimits} each: at most 450 bytes per account, 8 kB in all. */
-export const listedAccounts = 16;
+/** Accounts named in a record, with {@link listedLimits} each: at most 560 bytes per account, 8 kB in all. */
+export const listedAccounts = 14;
 const listedLimits = 3;
+/** Of a meter's name, which the provider chooses. */
+const listedLetters = 24;
 
 /** @example const choice = chooseAccount(scene); attempt.decision = recordDecision(scene, choice); */
 export function recordDecision(scene: Scene, choice: Choice): StoredDecision {
@@ -33,7 +36,7 @@ export function recordDecision(scene: Scene, choice: Choice): StoredDecision {
     floorPercent,
     ...(scene.pinnedTo !== null && { isPinned: true }),
     ...(scene.continuity.reason !== 'none' && { continuity: scene.continuity.reason }),
-    locality: scene.continuity.locality,
+    locality: localityAmong(scene.continuity.locality, choice.kind === 'chosen' ? eligible : 0),
     decidedBy: groundOf(scene, choice),
     total: accounts.length,
     eligible,
@@ -118,8 +121,9 @@ function knownOf(accountId: string, scene: Scene): Candidate {
   };
 }
 
-function limitThen({ windowMinutes, usedPercent, resetAt, observedAt }: QuotaReading, now: Date) {
+function limitThen({ meter, windowMinutes, usedPercent, resetAt, observedAt }: QuotaReading, now: Date) {
   return {
+    ...(meter !== accountMeter && { meter: meter.slice(0, listedLetters) }),
     windowMinutes,
     usedPercent: Math.round(usedPercent * 100) / 100,
     ...(resetAt !== null && { resetsInSeconds: secondsBetween(now, resetAt) }),

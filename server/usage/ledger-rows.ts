@@ -45,6 +45,12 @@ export interface RequestRow {
   readonly admittedAt: Date;
 }
 
+/** An attempt with what a settlement has to add. */
+interface SettledAttempt extends AttemptRow {
+  /** Why this account was chosen; absent where its row says so already. */
+  readonly decision?: StoredDecision;
+}
+
 export interface AttemptRow {
   readonly id: string;
   readonly number: number;
@@ -120,7 +126,7 @@ export interface Settlement {
   readonly completedAt: Date;
   /** The last choice, when it found nobody any more. */
   readonly decision: StoredDecision | null;
-  readonly attempts: readonly AttemptRow[];
+  readonly attempts: readonly SettledAttempt[];
   /** null: nothing in it was looked at. */
   readonly compression: CompressionFacts | null;
   readonly uses: readonly ReportedUse[];

@@ -61,20 +61,24 @@ export async function rejectRequests(pool: Queryable, items: readonly Rejection[
 const insertAttemptText = `
 insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at, decision)
 select $1::uuid, requests.id, $3::int, $4::uuid, $5::text, $6::text, 'in_progress', $7::timestamptz, $8::jsonb
-from requests where requests.id = $2::uuid and requests.status = 'in_progress'`;
+from requests where requests.id = $2::uuid and requests.status = 'in_progress'
+returning id`;
 
 /**
  * Writes a further attempt before it is sent, so a crash leaves a trace of it. A request that was closed meanwhile, by
  * others who believed this process dead, gets its attempts with its settlement: nobody would close an open one.
+ *
+ * @returns whether it was written.
  */
 export async function insertAttempt(
   pool: Queryable,
   { requestId, attempt, decision = null }: { requestId: string; attempt: AttemptRow; decision?: StoredDecision | null },
-): Promise<void> {
+): Promise<boolean> {
   const { id, number, accountId, accountLabel, transport, startedAt } = attempt;
-  await runStatement(pool, {
+  const rows = await runStatement(pool, {
     name: 'insert_attempt',
     text: insertAttemptText,
     values: [id, requestId, number, accountId, accountLabel, transport, startedAt, decision],
   });
+  return rows.length > 0;
 }

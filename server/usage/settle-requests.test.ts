@@ -10,6 +10,7 @@ import {
   makeUse,
   type Household,
 } from '../../test/support/ledger-rows.ts';
+import type { StoredDecision } from '../contract/decisions.ts';
 import type { Reservation } from './ledger-rows.ts';
 import { insertAttempt } from './ledger-store.ts';
 import { reserveRequests } from './reservation-store.ts';
@@ -17,6 +18,20 @@ import { settleRequests } from './settle-requests.ts';
 
 let database: TestDatabase;
 let house: Household;
+
+const decision: StoredDecision = {
+  at: '2026-11-23T12:00:00.000Z',
+  rules: '1',
+  strategy: 'bridge_ring',
+  ringSize: 3,
+  floorPercent: 5,
+  locality: 'prompt_cache_key_absent',
+  decidedBy: 'spread',
+  total: 2,
+  eligible: 2,
+  excluded: {},
+  candidates: [],
+};
 
 beforeAll(async () => {
   database = await testDatabase();
@@ -49,6 +64,18 @@ describe('a settlement', () => {
       { event: 'release', requests: -1, inputTokens: -100, cachedTokens: null, costMicros: '-1100.000000000' },
       { event: 'reservation', requests: 1 },
       { event: 'settlement', requests: 1, inputTokens: 100, cachedTokens: 40, costMicros: '900.125000000' },
+    ]);
+  });
+
+  it('brings the choice behind an attempt that it writes itself, and keeps what stands', async () => {
+    const reservation = await reserved({ decision });
+    const first = makeAttemptRow(reservation, { status: 'retryable_failed' });
+    const second = { ...first, id: randomUUID(), number: 2, decision: { ...decision, decidedBy: 'sealed' as const } };
+    const other = { ...first, decision: { ...decision, decidedBy: 'floor' as const } };
+    await settleRequests(database.pool, [makeSettlement(reservation, { attempts: [other, second] })]);
+    expect(await attemptsOf(reservation)).toMatchObject([
+      { number: 1, decision: { decidedBy: 'spread' } },
+      { number: 2, decision: { decidedBy: 'sealed' } },
     ]);
   });
 

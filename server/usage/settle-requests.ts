@@ -12,7 +12,7 @@ import { processEnded, type Settlement } from './ledger-rows.ts';
 
 const attemptColumns = `id uuid, number int, "accountId" uuid, "accountLabel" text, transport text, status text,
   "upstreamStatus" int, "errorCode" text, "retryReason" text, "upstreamRequestId" text, "firstByteMs" int,
-  "totalMs" int, "startedAt" timestamptz, "completedAt" timestamptz`;
+  "totalMs" int, "startedAt" timestamptz, "completedAt" timestamptz, decision jsonb`;
 
 /** The estimate stands in the reservation; the amounts of other entries are read from there. */
 const estimate = (sign: '' | '-') =>
@@ -94,15 +94,16 @@ with item as (
   from target where requests.id = target."requestId"
 ), attempt as (
   insert into attempts (id, request_id, number, account_id, account_label, transport, status, upstream_status,
-    error_code, retry_reason, upstream_request_id, first_byte_ms, total_ms, started_at, completed_at)
+    error_code, retry_reason, upstream_request_id, first_byte_ms, total_ms, started_at, completed_at, decision)
   select a.id, target."requestId", a.number, a."accountId", a."accountLabel", a.transport, a.status,
     a."upstreamStatus", a."errorCode", a."retryReason", a."upstreamRequestId", a."firstByteMs", a."totalMs",
-    a."startedAt", a."completedAt"
+    a."startedAt", a."completedAt", a.decision
   from target, jsonb_to_recordset(target.attempts) as a(${attemptColumns})
   on conflict (request_id, number) do update set status = excluded.status, upstream_status = excluded.upstream_status,
     error_code = excluded.error_code, retry_reason = excluded.retry_reason,
     upstream_request_id = excluded.upstream_request_id, first_byte_ms = excluded.first_byte_ms,
-    total_ms = excluded.total_ms, completed_at = excluded.completed_at
+    total_ms = excluded.total_ms, completed_at = excluded.completed_at,
+    decision = coalesce(attempts.decision, excluded.decision)
 ), reserved as (
   select target.*, entry.requests, ${estimate('').replaceAll('reserved.', 'entry.')}, entry.cost_status,
     entry.account_id as reserved_account, entry.usage_status as reserved_usage

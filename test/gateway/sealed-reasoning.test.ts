@@ -1,6 +1,7 @@
 /** Encrypted reasoning that only its account can open, in conversations that have to move: asked as it is, then without. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decisions } from '../../server/contract/decisions.ts';
 import { askCodex, codexBody, eventsOf, typesOf } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { oneInstallation, type Installation } from '../support/one-installation.ts';
@@ -68,6 +69,13 @@ async function retryReasonsOf(answer: Response): Promise<(string | null)[]> {
   return rows.map(({ reason }) => reason);
 }
 
+/** What decided for each attempt, in order. */
+async function groundsOf(answer: Response): Promise<(string | null | undefined)[]> {
+  const requestId = answer.headers.get('x-request-id')!;
+  const { choices } = await gateway.call(decisions.explain, { requestId });
+  return choices.map(({ decision }) => decision?.decidedBy);
+}
+
 /** Resolves when this request's records are written. */
 async function untilSettled(id: string | null): Promise<void> {
   for (let nth = 1; ; nth += 1) if ((await gateway.logged('exchange_settled', nth)).facts['requestId'] === id) return;
@@ -86,6 +94,7 @@ describe('a conversation that must move with what its account sealed', () => {
       { account: 'ben', body: bodyOf(thread, []) },
     ]);
     expect(await retryReasonsOf(answer)).toEqual(['usage_exhausted', 'sealed_items_left_out', null]);
+    expect(await groundsOf(answer)).toEqual(['affinity', 'only_one', 'sealed']);
     const said = gateway.log.findLast(({ event }) => event === 'sealed_items_left_out');
     expect(said?.facts).toEqual({
       requestId: answer.headers.get('x-request-id'),
@@ -122,8 +131,10 @@ describe('a conversation that must move with what its account sealed', () => {
   it('comes back without it when the one that sealed it fails as well', async () => {
     const { thread, thoughts } = await forgottenThread();
     anna.answers({ behaviour: 'F4', kind: 'server_error' });
-    const { calls, text } = await ask(thread, [thoughts]);
+    const { answer, calls, text } = await ask(thread, [thoughts]);
     expect(calls.map(({ account }) => account)).toEqual(['ben', 'anna', 'ben']);
+    await untilSettled(answer.headers.get('x-request-id'));
+    expect((await groundsOf(answer)).slice(1)).toEqual(['sealed', 'sealed']);
     expect(calls[2]?.body).toBe(bodyOf(thread, []));
     expect(typesOf(text).at(-1)).toBe('response.completed');
   });

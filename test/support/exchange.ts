@@ -99,6 +99,7 @@ export function makeAttempt(overrides: Partial<Attempt> = {}): Attempt {
     startedAt: beginning,
     startedMs: 0,
     decision: null,
+    isRecorded: false,
     status: 'in_progress',
     upstreamStatus: null,
     errorCode: null,

@@ -1,12 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  decideContinuation,
-  localityAmong,
-  seedOf,
-  type ContinuityEvidence,
-  type SeedFacts,
-} from './decide-continuation.ts';
+import { decideContinuation, seedOf, type ContinuityEvidence, type SeedFacts } from './decide-continuation.ts';
 
 const account = fc.constantFrom('anna', 'ben', 'carl');
 const maybe = fc.option(account);
@@ -128,15 +122,6 @@ describe('a prompt cache key', () => {
     [{ hasPromptCacheKey: true, namesThread: true, thread: 'anna' }, 'durable_affinity_hit'],
   ] as const)('of %j is %s', (given, expected) => {
     expect(decideContinuation({ ...nothing, ...given }).locality).toBe(expected);
-  });
-
-  it('has nothing to choose from among fewer than two accounts', () => {
-    expect([0, 1, 2].map((count) => localityAmong('applied', count))).toEqual([
-      'no_eligible_candidates',
-      'single_eligible_candidate',
-      'applied',
-    ]);
-    expect(localityAmong('pinned', 0)).toBe('pinned');
   });
 });
 

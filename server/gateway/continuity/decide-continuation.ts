@@ -111,10 +111,3 @@ function localityOf(evidence: ContinuityEvidence, prefers: string | null): Local
   if (evidence.namesIdempotencyKey) return 'idempotency_key_continuity';
   return prefers === null ? 'applied' : 'durable_affinity_hit';
 }
-
-/** With fewer than two accounts to choose from there is nothing to bring together. */
-export function localityAmong(locality: LocalityWord, eligibleCount: number): LocalityWord {
-  if (locality !== 'applied') return locality;
-  if (eligibleCount === 0) return 'no_eligible_candidates';
-  return eligibleCount === 1 ? 'single_eligible_candidate' : 'applied';
-}
