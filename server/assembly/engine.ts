@@ -6,6 +6,7 @@ import { createCompressor } from '../gateway/compression/compressor.ts';
 import { loadTokenCounter } from '../gateway/compression/token-counter.ts';
 import { createContinuity } from '../gateway/continuity/continuity.ts';
 import type { GatewayParts } from '../gateway/handle-request.ts';
+import { createFileStore } from '../gateway/files/file-store.ts';
 import { createRecordKeeper } from '../gateway/record-keeper.ts';
 import { createRunningExchanges } from '../gateway/running-exchanges.ts';
 import { readBody } from '../http/read-body.ts';
@@ -65,6 +66,14 @@ export function createEngine(
           () => log.warn('account_closed', { accountId: id, reason }),
           (error: unknown) => log.error('account_not_closed', { accountId: id, ...errorFacts(error) }),
         );
+    },
+    files: createFileStore({ pool, now: () => clock.now() }),
+    uploads: {
+      network: world.network,
+      codex: provider.codex,
+      tokens: provider.tokens,
+      clock,
+      providerOrigin: provider.origin,
     },
     readForm: (request, limits) =>
       readForm(request, { limits, clock, pauseMs: settings.current()['gateway.body_timeout_ms'] }),

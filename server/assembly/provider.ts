@@ -21,6 +21,8 @@ import type { Books } from './books.ts';
 import { createSavedResets, type SavedResets } from './saved-resets.ts';
 
 export interface Provider {
+  /** As configured. */
+  readonly origin: string;
   readonly codex: CodexClient;
   /** Websockets to the provider, kept between turns. */
   readonly sockets: CodexSockets;
@@ -62,5 +64,5 @@ export function createProvider(
   const idleMs = () => settings.current()['gateway.websocket_owner_idle_timeout_ms'];
   const sockets = createCodexSockets({ network, clock, log, idleMs });
   const codex = createCodexClient({ network, sockets, origin: upstreamUrl });
-  return { codex, sockets, vault, tokens, reader, freshness, resets };
+  return { origin: upstreamUrl, codex, sockets, vault, tokens, reader, freshness, resets };
 }

@@ -349,6 +349,12 @@ export const errorCodes = {
     retry: 'never',
     message: "The provider's answer is larger than this gateway relays.",
   },
+  upstream_file_upload_failed: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: 'The file could not be brought to the provider.',
+  },
   image_generation_failed: {
     ...upstream,
     status: 502,

@@ -372,6 +372,7 @@ export const retentionClasses = {
   accounts: 'Removed accounts',
   processes: 'Processes that ended',
   anchors: 'Anchors of conversations',
+  files: 'Uploaded files that expired',
 } as const;
 export type RetentionClass = keyof typeof retentionClasses;
 export const RetentionClass = wordsOf(retentionClasses);

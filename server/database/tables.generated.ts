@@ -348,6 +348,17 @@ export interface Settings {
   value: Json;
 }
 
+export interface UploadedFiles {
+  accountId: string;
+  createdAt: Timestamp;
+  expiresAt: Timestamp;
+  extension: string;
+  id: string;
+  keyId: string;
+  purpose: string;
+  sizeBytes: number;
+}
+
 export interface UsageHours {
   accountId: string | null;
   apiKeyId: string | null;
@@ -397,5 +408,6 @@ export interface DB {
   rootKeyCanaries: RootKeyCanaries;
   serverProcesses: ServerProcesses;
   settings: Settings;
+  uploadedFiles: UploadedFiles;
   usageHours: UsageHours;
 }

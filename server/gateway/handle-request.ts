@@ -11,6 +11,8 @@ import { applyKeyPolicy } from './apply-key-policy.ts';
 import type { CodexSockets } from '../upstream/codex-sockets.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
+import type { FileStore } from './files/file-store.ts';
+import type { UploadParts } from './files/upload-bytes.ts';
 import type { ReadForm } from './form.ts';
 import { openExchange } from './open-exchange.ts';
 import type { KeyUse } from './public-usage.ts';
@@ -32,6 +34,8 @@ export interface GatewayParts extends ServingParts {
   /** What is kept of an account's saved resets. */
   readonly savedResets: ResetBank['credits'];
   readonly settings: () => Settings;
+  readonly files: FileStore;
+  readonly uploads: UploadParts;
   readonly readForm: ReadForm;
   readonly readBody: (request: IncomingMessage, settings: Settings) => Promise<Buffer>;
 }

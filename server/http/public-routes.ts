@@ -5,6 +5,8 @@
 import type Router from '@koa/router';
 import type { RouterContext } from '@koa/router';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { findFile, listFiles } from '../gateway/files/list-files.ts';
+import { fileObject } from '../gateway/files/uploaded-file.ts';
 import { authenticatePublic, handlePublicRequest } from '../gateway/handle-public-request.ts';
 import type { GatewayParts } from '../gateway/handle-request.ts';
 import { mediaRoutes } from '../gateway/media-routes.ts';
@@ -37,6 +39,29 @@ export function mountPublic(router: Router<CallState>, parts: GatewayParts): voi
       const { req: request, res: response } = ctx;
       const { requestId } = ctx.state;
       await route.handle({ request, response, requestId, clientAddress: addressOf(ctx), route }, parts);
+    });
+  }
+
+  router.get('/v1/files', async (ctx) => {
+    ctx.state.route = '/v1/files';
+    const { keyId } = clientOf(ctx, parts);
+    ctx.body = await listFiles({ keyId, query: ctx.query }, parts.files);
+  });
+
+  router.get('/v1/files/:file', async (ctx) => {
+    ctx.state.route = '/v1/files/:file';
+    ctx.body = fileObject(await fileOf(ctx, parts));
+  });
+
+  // The provider gives no file back and takes none away; whose file it is counts first all the same.
+  for (const [method, path] of [
+    ['GET', '/v1/files/:file/content'],
+    ['DELETE', '/v1/files/:file'],
+  ] as const) {
+    router.register(path, [method], async (ctx) => {
+      ctx.state.route = path;
+      await fileOf(ctx, parts);
+      throw new GatewayError('unsupported_endpoint');
     });
   }
 
@@ -105,6 +130,10 @@ function listFor(ctx: Context, parts: GatewayParts) {
 
 function clientOf(ctx: Context, parts: GatewayParts) {
   return authenticatePublic({ request: ctx.req, clientAddress: addressOf(ctx) }, parts);
+}
+
+function fileOf(ctx: Context, parts: GatewayParts) {
+  return findFile({ keyId: clientOf(ctx, parts).keyId, id: ctx.params['file'] ?? '' }, parts.files);
 }
 
 function addressOf(ctx: Context): string | null {

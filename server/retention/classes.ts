@@ -47,6 +47,7 @@ export const retentionRows = {
         where requests.process_number = server_processes.number and requests.status = 'in_progress')`,
   },
   anchors: { table: 'continuity_anchors', age: 'expires_at', setting: null },
+  files: { table: 'uploaded_files', age: 'expires_at', setting: null },
 } as const satisfies Record<RetentionClass, RetentionRow>;
 
 /** The instant before which rows of a class go; null when they are kept for ever. */

@@ -2,6 +2,7 @@
 import { Agent, request } from 'undici';
 import { httpAnswer } from './http-answer.ts';
 import { networkFault } from './network-fault.ts';
+import { lookupPublic } from './public-address.ts';
 import { createWebsockets } from './websockets.ts';
 import type { CallPurpose, HttpAnswer, HttpCall, Network } from './world.ts';
 
@@ -12,7 +13,7 @@ const connectMs = 10_000;
  * Connections per purpose and origin. Inference is bounded by admission, so its pool is only a ceiling against runaway;
  * the others are rare calls.
  */
-const connections: Record<CallPurpose, number> = { inference: 4096, account: 16, auth: 8 };
+const connections: Record<CallPurpose, number> = { inference: 4096, account: 16, auth: 8, storage: 8 };
 
 /** The real network. `stop()` ends every connection that is left. */
 export function createNetwork(): Network & { stop(): Promise<void> } {
@@ -72,7 +73,8 @@ export function createNetwork(): Network & { stop(): Promise<void> } {
 function createAgent(purpose: CallPurpose): Agent {
   return new Agent({
     connections: connections[purpose],
-    connect: { timeout: connectMs },
+    // Where storage is, the provider's answers say: a name must not lead into this machine's own network.
+    connect: { timeout: connectMs, ...(purpose === 'storage' && { lookup: lookupPublic }) },
     // Idle limits of a stream belong to the gateway, which can tell silence from a slow answer.
     bodyTimeout: 0,
     headersTimeout: 0,

@@ -49,10 +49,10 @@ export interface Log {
 }
 
 /** What a call is for; decides which connection pool and limits it uses. */
-export type CallPurpose = 'inference' | 'account' | 'auth';
+export type CallPurpose = 'inference' | 'account' | 'auth' | 'storage';
 
 export interface HttpCall {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly url: string;
   /** Sent as given, in this order. Names in lower case. */
   readonly headers: readonly (readonly [name: string, value: string])[];

@@ -11,6 +11,7 @@ const publicHandler = 'server/gateway/handle-public-request.ts';
 /** What leads to it, all of it the OpenAI surface's own, and where that is mounted. */
 const publicStories = [
   publicHandler,
+  'server/gateway/handle-file-upload.ts',
   'server/gateway/handle-image-request.ts',
   'server/gateway/handle-transcription.ts',
   'server/gateway/media-routes.ts',

@@ -34,6 +34,12 @@ const surface: Readonly<Record<string, 'anybody' | 'api key' | 'admin token'>> =
   'GET /v1/usage': 'api key',
   'POST /v1/chat/completions': 'api key',
   'POST /backend-api/codex/v1/chat/completions': 'api key',
+  'POST /v1/files': 'api key',
+  'GET /v1/files': 'api key',
+  'GET /v1/files/:file': 'api key',
+  // Whose file it is, then that this is not supported.
+  'GET /v1/files/:file/content': 'api key',
+  'DELETE /v1/files/:file': 'api key',
   'POST /v1/audio/transcriptions': 'api key',
   'POST /v1/images/generations': 'api key',
   'POST /v1/images/edits': 'api key',

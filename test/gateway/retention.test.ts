@@ -15,6 +15,7 @@ const tables: Record<RetentionClass, string> = {
   accounts: 'accounts',
   processes: 'server_processes',
   anchors: 'continuity_anchors',
+  files: 'uploaded_files',
 };
 
 let gateway: GatewayUnderTest;
@@ -30,7 +31,16 @@ describe('what the preview shows', () => {
     await makeHistory();
     const { classes } = await gateway.call(retention.preview, {});
     const shown = Object.fromEntries(classes.map((each) => [each.class, each.rows]));
-    expect(shown).toEqual({ requests: 2, ledger: 2, usage: 1, audit: 1, accounts: 1, processes: 1, anchors: 1 });
+    expect(shown).toEqual({
+      requests: 2,
+      ledger: 2,
+      usage: 1,
+      audit: 1,
+      accounts: 1,
+      processes: 1,
+      anchors: 1,
+      files: 1,
+    });
     const before = await countAll();
     await gateway.call(jobs.run, { name: 'remove_old' });
     await gateway.call(jobs.run, { name: 'remove_expired' });
@@ -41,7 +51,7 @@ describe('what the preview shows', () => {
       rows - after[name]! + (name === 'audit' ? 3 : 0),
     ]);
     expect(Object.fromEntries(removed)).toEqual({ ...shown, attempts: 2 });
-    expect((await gateway.call(retention.preview, {})).classes.map(({ rows }) => rows)).toEqual(Array(7).fill(0));
+    expect((await gateway.call(retention.preview, {})).classes.map(({ rows }) => rows)).toEqual(Array(8).fill(0));
   });
 
   it('names the oldest row and for how long its class is kept', async () => {
@@ -157,6 +167,13 @@ async function makeHistory(): Promise<void> {
       `insert into continuity_anchors (hash, kind, account_id, created_at, expires_at)
        values ($1, 'compaction', $2, now(), $3)`,
       [Buffer.from(hash), accounts[1]!.id, daysAgo(days)],
+    );
+  await gateway.key();
+  for (const days of [1, -1])
+    await pool.query(
+      `insert into uploaded_files (id, key_id, account_id, size_bytes, purpose, extension, created_at, expires_at)
+       select $1, id, $2, 1, 'user_data', '', now(), $3 from api_keys limit 1`,
+      [`file_${days}`, accounts[1]!.id, daysAgo(days)],
     );
 }
 

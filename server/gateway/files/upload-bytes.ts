@@ -1,0 +1,92 @@
+/** Brings the bytes of a file to where the provider wants them, and waits until it has seen them (wire spec A12). */
+import type { AccountFacts } from '../../accounts/account.ts';
+import type { TokenKeeper } from '../../accounts/token-keeper.ts';
+import { GatewayError } from '../../contract/gateway-error.ts';
+import type { CodexClient } from '../../upstream/codex-client.ts';
+import type { Clock, Network } from '../../world/world.ts';
+import { recordOf } from '../dialects/openai/json-record.ts';
+import { readWholeBody } from '../read-whole-body.ts';
+import { uploadAddress } from './upload-address.ts';
+
+export interface UploadParts {
+  readonly network: Network;
+  readonly codex: CodexClient;
+  readonly tokens: Pick<TokenKeeper, 'credential'>;
+  readonly clock: Clock;
+  /** The provider's own origin as configured. */
+  readonly providerOrigin: string;
+}
+
+export interface Upload {
+  readonly fileId: string;
+  /** As the provider's answer names it. */
+  readonly address: unknown;
+  readonly bytes: Buffer;
+  readonly account: AccountFacts;
+  readonly identityHeaders: readonly (readonly [name: string, value: string])[];
+  readonly signal: AbortSignal;
+}
+
+const storageMs = 120_000;
+const confirmMs = 30_000;
+const pollMs = 250;
+const maxAnswerBytes = 64 * 1024;
+
+/** @throws {GatewayError} `upstream_file_upload_failed` @throws NetworkFault @throws the signal's reason */
+export async function uploadBytes(upload: Upload, parts: UploadParts): Promise<void> {
+  await putBytes(upload, parts);
+  const { clock } = parts;
+  const endsMs = clock.monotonicMs() + confirmMs;
+  while ((await askWhetherSeen(upload, parts)) === 'retry') {
+    if (clock.monotonicMs() >= endsMs) throw new GatewayError('upstream_file_upload_failed');
+    await clock.sleep(pollMs, upload.signal);
+  }
+}
+
+/** The storage gets the bytes and no credential: it knows nobody. A redirect is a failure like any other. */
+async function putBytes({ address, bytes, signal }: Upload, { network, providerOrigin }: UploadParts): Promise<void> {
+  const url = uploadAddress(address, { providerOrigin });
+  if (!url) throw new GatewayError('upstream_file_upload_failed');
+  const answer = await network.call('storage', {
+    method: 'PUT',
+    url: url.href,
+    headers: [
+      ['x-ms-blob-type', 'BlockBlob'],
+      ['content-type', 'application/octet-stream'],
+    ],
+    body: bytes,
+    signal,
+    headersMs: storageMs,
+  });
+  answer.cancel();
+  if (answer.status < 200 || answer.status >= 300) throw new GatewayError('upstream_file_upload_failed');
+}
+
+async function askWhetherSeen(upload: Upload, { codex, tokens }: UploadParts): Promise<'seen' | 'retry'> {
+  const { account, fileId, identityHeaders, signal } = upload;
+  const answer = await codex.call({
+    account,
+    credential: await tokens.credential(account.id, signal),
+    root: '/backend-api',
+    path: `/files/${fileId}/uploaded`,
+    body: Buffer.from('{}'),
+    identityHeaders,
+    turnState: null,
+    socketOwner: null,
+    signal,
+    headersMs: confirmMs,
+  });
+  const body = await readWholeBody(answer, maxAnswerBytes);
+  const { status } = recordOf(body && parsed(body));
+  if (answer.status !== 200 || (status !== 'success' && status !== 'retry'))
+    throw new GatewayError('upstream_file_upload_failed');
+  return status === 'success' ? 'seen' : 'retry';
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return null;
+  }
+}
