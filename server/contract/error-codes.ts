@@ -439,6 +439,7 @@ export const errorCodes = {
   prices_older: {
     ...upstream,
     status: 409,
+    type: 'invalid_request_error',
     retry: 'never',
     message: 'The fetched price list is older than the one in force, which stays.',
   },
