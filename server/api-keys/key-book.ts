@@ -39,6 +39,8 @@ export interface KeyBook {
   authenticate(caller: Caller): Client;
   /** Why a client that was recognised before may go on no longer; null while it may. Asks nobody, so it may be asked often. */
   whyEnded(client: Client): KeyEnd | null;
+  /** May this client's key be used from there? Only its allowed addresses are asked. */
+  allows(client: Client, address: string): boolean;
   /** The clients that a word names, by id, prefix or name, whether or not they may go on. Asks for no secret. */
   named(word: string): readonly Client[];
   /**
@@ -117,6 +119,7 @@ export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): 
   return {
     authenticate,
     whyEnded,
+    allows: ({ keyId }, address) => byId.get(keyId)?.addresses?.has(address) ?? true,
     named,
     onChange(listener) {
       // A function of its own, so that the same listener may be added twice.

@@ -3,6 +3,7 @@ import { createAccountsApi } from '../accounts/accounts-api.ts';
 import { createResetsApi } from '../accounts/resets/resets-api.ts';
 import { createMembershipsApi } from '../accounts/memberships-api.ts';
 import { createApiKeysApi } from '../api-keys/api-keys-api.ts';
+import { limitInTheWay } from '../api-keys/limit-in-the-way.ts';
 import { createLimitsApi } from '../api-keys/limits-api.ts';
 import { createPricesApi } from '../catalog/prices-api.ts';
 import { accounts } from '../contract/accounts.ts';
@@ -75,6 +76,8 @@ export function createAdministrator(
         decisions,
         createDecisionsApi({
           ...engine,
+          prices: books.prices,
+          limitInTheWay: (ask) => limitInTheWay(db, ask),
           newestRequests: (limit) => selectNewestRequests(db, limit),
           findRequest: (id) => selectRequest(db, id),
           labelOf: (id) => book.byId(id)?.label,

@@ -37,15 +37,7 @@ export function renderExplanation({ request, steps, choices, accounts }: Explana
   const head = `${asked.filter(Boolean).join(', ')} for the key ${keyName} (${keyPrefix})${became ? `: ${became}` : ''}`;
   const way = steps.map(({ step, outcome, code, left }) => [
     routeSteps[step],
-    outcome === 'not_reached'
-      ? '-'
-      : outcome === 'not_asked'
-        ? 'not asked'
-        : left === null
-          ? outcome === 'passed'
-            ? 'yes'
-            : 'no'
-          : String(left),
+    outcome === 'not_reached' ? '-' : left === null ? (outcome === 'passed' ? 'yes' : 'no') : String(left),
     code ?? '',
   ]);
   const shown = choices.map((choice) => renderChoice(choice, accounts));

@@ -34,6 +34,7 @@ export function addRequestCommands(program: Command, cli: Cli): void {
 interface SimulateOptions {
   readonly key: string;
   readonly model: string;
+  readonly address?: string;
   readonly thread?: string;
   readonly promptCacheKey?: string;
   readonly tier?: string;
@@ -51,6 +52,7 @@ export function addRouteCommands(program: Command, cli: Cli): void {
     .description('Show which account a request would get now; nothing is sent')
     .requiredOption('--key <key>', "the key's prefix, name or id")
     .requiredOption('--model <model>', 'the model that would be asked for')
+    .option('--address <ip>', 'where it would come from')
     .option('--thread <id>', 'the conversation it would belong to')
     .option('--prompt-cache-key <text>', 'its prompt cache key')
     .option('--tier <tier>', 'its service tier')

@@ -77,8 +77,7 @@ export type StoredDecision = z.input<typeof Decision>;
 
 const Step = z.object({
   step: RouteStep,
-  /** `not_asked` where only a real request would be counted and so could be refused. */
-  outcome: z.enum(['passed', 'refused', 'not_reached', 'not_asked']),
+  outcome: z.enum(['passed', 'refused', 'not_reached']),
   /** The error that ended it here. */
   code: z.string().nullable(),
   /** Accounts left after it; null where it is not about accounts. */
@@ -147,6 +146,7 @@ export const decisions = {
       .object({
         key: z.string().min(1).max(200).describe('id, prefix or name'),
         model: z.string().trim().min(1).max(255),
+        address: z.string().min(1).max(64).optional().describe('where it would come from'),
         thread: z.string().min(1).max(255).optional(),
         promptCacheKey: z.string().min(1).max(255).optional(),
         serviceTier: z.string().min(1).max(40).optional(),

@@ -44,23 +44,13 @@ const stepOfReason: Readonly<Record<ExclusionReason, RouteStep>> = {
 };
 
 /** @param facts.decision - the first choice; null when it did not come to one */
-export function routeStepsOf({
-  errorCode,
-  decision,
-  asksLimits = true,
-}: {
-  errorCode: string | null;
-  decision: Decision | null;
-  /** False where nothing is reserved. */
-  asksLimits?: boolean;
-}): Step[] {
+export function routeStepsOf({ errorCode, decision }: { errorCode: string | null; decision: Decision | null }): Step[] {
   const end = errorCode === null ? undefined : stepOfError[errorCode];
   const steps: Step[] = [];
   let isOver = false;
   for (const step of ['key', 'policy', 'limits'] as const) {
     const isEnd = step === end;
-    const passed = step === 'limits' && !asksLimits ? 'not_asked' : 'passed';
-    const outcome = isOver ? 'not_reached' : isEnd ? 'refused' : passed;
+    const outcome = isOver ? 'not_reached' : isEnd ? 'refused' : 'passed';
     steps.push({ step, outcome, code: isEnd ? errorCode : null, left: null });
     isOver ||= isEnd;
   }

@@ -3,40 +3,46 @@
  * circuit is tried, no conversation claimed.
  */
 import type { Client, KeyBook } from '../api-keys/key-book.ts';
-import type { UnionCatalog } from '../catalog/union-catalog.ts';
-import { Decision, type Explanation } from '../contract/decisions.ts';
-import { GatewayError } from '../contract/gateway-error.ts';
-import type { Settings } from '../contract/settings.ts';
 import type { LimitBook } from '../api-keys/limit-book.ts';
+import type { LimitedAsk } from '../api-keys/limit-in-the-way.ts';
+import type { Prices } from '../catalog/prices.ts';
+import type { UnionCatalog } from '../catalog/union-catalog.ts';
+import type { Explanation } from '../contract/decisions.ts';
+import { GatewayError } from '../contract/gateway-error.ts';
+import type { LimitRefusal } from '../contract/limits.ts';
+import type { Settings } from '../contract/settings.ts';
 import type { PoolBook } from '../pools/pool-book.ts';
-import { chooseAccount } from '../routing/choose-account.ts';
-import { recordDecision } from '../routing/record-decision.ts';
 import type { Clock, Random } from '../world/world.ts';
 import { applyKeyPolicy } from './apply-key-policy.ts';
 import type { Continuity } from './continuity/continuity.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
+import { findRoute, imaginedChoice, type FoundRoute } from './find-route.ts';
 import { gatherScene, type SceneParts } from './gather-scene.ts';
 import { openExchange } from './open-exchange.ts';
-import { refusalOf } from './refusal.ts';
 import { routeStepsOf } from './route-steps.ts';
 import { gatewayRoutes } from './routes.ts';
 import { questionOf } from './scene-question.ts';
+import { estimateOf } from './settle-exchange.ts';
 
 export interface SimulationParts extends SceneParts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly keys: Pick<KeyBook, 'named' | 'whyEnded'>;
+  readonly keys: Pick<KeyBook, 'named' | 'whyEnded' | 'allows'>;
   readonly pools: PoolBook;
   readonly limits: LimitBook;
   readonly continuity: Pick<Continuity, 'recall' | 'continuationOf'>;
   readonly catalogOf: (poolId: string) => UnionCatalog;
   readonly settings: () => Settings;
+  readonly prices: Prices;
+  /** Asks the key's limits and takes nothing from them. */
+  readonly limitInTheWay: (ask: LimitedAsk) => Promise<LimitRefusal | null>;
 }
 
 /** What would be asked. */
 export interface Simulation {
   readonly key: string;
   readonly model: string;
+  readonly address?: string | undefined;
   readonly thread?: string | undefined;
   readonly promptCacheKey?: string | undefined;
   readonly serviceTier?: string | undefined;
@@ -68,10 +74,10 @@ export async function simulateRoute(simulation: Simulation, parts: SimulationPar
     parts,
   );
   const at = parts.clock.now();
-  const told = (decision: Decision | null, errorCode: string | null): Outcome => ({
+  const told = (found: FoundRoute | null, errorCode: string | null): Outcome => ({
     request: {
       requestId: null,
-      at: decision?.at ?? at,
+      at: found?.decision.at ?? at,
       keyName: client.keyName,
       keyPrefix: client.keyPrefix,
       model: ask.model,
@@ -80,24 +86,22 @@ export async function simulateRoute(simulation: Simulation, parts: SimulationPar
       status: null,
       errorCode,
     },
-    steps: routeStepsOf({ errorCode, decision, asksLimits: false }),
-    choices: decision ? [{ ...nothingTried, accountId: chosenIn(decision), decision }] : [],
+    steps: routeStepsOf({ errorCode, decision: found?.decision ?? null }),
+    choices: found ? [imaginedChoice(found)] : [],
   });
-  const end = parts.keys.whyEnded(client) ?? refusal?.code;
+  const { address } = simulation;
+  const isElsewhere = address !== undefined && !parts.keys.allows(client, address);
+  const end = parts.keys.whyEnded(client) ?? (isElsewhere ? 'address_not_allowed' : refusal?.code);
   if (end) return told(null, end);
   await parts.continuity.recall(exchange);
   const continuation = parts.continuity.continuationOf(exchange);
   const scene = gatherScene(questionOf(exchange, { continuation, tried: new Set() }), parts);
-  const choice = chooseAccount(scene);
-  const decision = Decision.parse(recordDecision(scene, choice));
-  if (choice.kind === 'chosen') return told(decision, null);
-  return told(decision, refusalOf({ exclusions: choice.exclusions, faults: [], continuation, now: scene.now }).code);
-}
-
-const nothingTried = { attempt: null, status: null, errorCode: null, retryReason: null };
-
-function chosenIn({ candidates }: Decision): string | null {
-  return candidates.find(({ rank }) => rank === 1)?.accountId ?? null;
+  const found = findRoute(scene, continuation);
+  if (found.accountId === null) return told(found, found.errorCode);
+  // Limits are asked last, as a reservation does: nobody is refused for them whom nobody could serve.
+  const estimate = estimateOf(exchange, parts.prices);
+  const limit = await parts.limitInTheWay({ ...estimate, keyId: client.keyId, model: ask.model, at });
+  return limit ? told(null, 'api_key_policy_limit_exceeded') : told(found, null);
 }
 
 function clientNamed(word: string, { keys }: SimulationParts): Client {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decisions, type Explanation } from '../../server/contract/decisions.ts';
+import { limits, type KeyLimit } from '../../server/contract/limits.ts';
 import { askCodex } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 
@@ -47,9 +48,7 @@ describe('what a simulation says', () => {
       const { requestId } = await ask(`thread-${thread}`);
       const explained = await explain(requestId);
       expect(chosen(explained)).toEqual(chosen(simulated));
-      // Limits count what is reserved, and a simulation reserves nothing.
-      const asked = simulated.steps.map((each) => (each.step === 'limits' ? { ...each, outcome: 'passed' } : each));
-      expect(explained.steps).toEqual(asked);
+      expect(explained.steps).toEqual(simulated.steps);
       const timeless = ({ choices }: Explanation) =>
         choices.map(({ decision }) => ({
           ...decision,
@@ -79,6 +78,60 @@ describe('what a simulation says', () => {
       left: 0,
     });
     expect(choices[0]?.decision?.excluded).toEqual({ model_not_offered: 3 });
+  });
+});
+
+describe('what stands before the accounts', () => {
+  const plain = { model: 'gpt-5.5', isCompaction: false, hasImages: false, hasTools: true };
+  const ending = ({ steps }: Explanation) => steps.find(({ outcome }) => outcome === 'refused');
+
+  it.each<readonly [string, Pick<KeyLimit, 'unit' | 'window' | 'model' | 'maximum'>, boolean]>([
+    ['a request more than a day allows', { unit: 'requests', window: 'day', model: null, maximum: 1 }, true],
+    ['more money than a month allows', { unit: 'cost_micros', window: 'month', model: null, maximum: 1 }, false],
+    ['more input than one may have', { unit: 'input_tokens', window: 'request', model: 'gpt-5.5', maximum: 1 }, false],
+  ])('ends %s in a simulation as it does in earnest', async (name, limit, isFirstServed) => {
+    const narrow = await gateway.key({ name });
+    await gateway.call(limits.set, { key: name, ...limit });
+    const simulated = () => gateway.call(decisions.simulate, { key: name, ...plain });
+    const send = async () => {
+      const answer = await askCodex(gateway, narrow, { thread: name });
+      await answer.text();
+      await gateway.settled((settled += 1));
+      return explain(answer.headers.get('x-request-id')!);
+    };
+    if (isFirstServed) {
+      expect(ending(await simulated())).toBeUndefined();
+      expect(ending(await send())).toBeUndefined();
+    }
+    const told = await simulated();
+    expect(ending(told)).toEqual({
+      step: 'limits',
+      outcome: 'refused',
+      code: 'api_key_policy_limit_exceeded',
+      left: null,
+    });
+    expect(await simulated()).toEqual({ ...told, request: { ...told.request, at: expect.any(Date) } });
+    expect((await send()).steps).toEqual(told.steps);
+  });
+
+  it('leaves out limits of other models, and waits where only so many may run at once', async () => {
+    await gateway.key({ name: 'elsewhere' });
+    const key = 'elsewhere';
+    await gateway.call(limits.set, { key, unit: 'requests', window: 'day', model: 'gpt-other', maximum: 0 });
+    await gateway.call(limits.set, { key, unit: 'concurrency', window: 'now', model: null, maximum: 0 });
+    expect(ending(await gateway.call(decisions.simulate, { key, ...plain }))).toBeUndefined();
+  });
+
+  it('ends a request from an address that the key may not be used from', async () => {
+    const policy = { allowedAddresses: ['10.0.0.0/8'] };
+    await gateway.key({ name: 'at home', policy });
+    const from = async (address?: string) =>
+      ending(await gateway.call(decisions.simulate, { key: 'at home', ...plain, ...(address && { address }) }))?.code;
+    expect([await from(), await from('10.1.2.3'), await from('192.0.2.1')]).toEqual([
+      undefined,
+      undefined,
+      'address_not_allowed',
+    ]);
   });
 });
 
