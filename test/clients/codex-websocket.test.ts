@@ -141,8 +141,9 @@ describe('Codex over a websocket', () => {
     const anna = await bench.link('anna');
     anna.answers({ behaviour: 'N12', deltas: 1, everyMs: hour });
     const ended = bench.sandbox.nextStreamEnd({ account: 'anna' });
+    const arrived = bench.sandbox.nextRequest({ account: 'anna', kind: 'frame' });
     const codex = await bench.startCodex({ key: await bench.key(), provider, args: exec('say hello') });
-    await expect.poll(() => anna.counters.openStreams).toBe(1);
+    await arrived;
     codex.kill();
     await codex.finished;
     expect((await ended).outcome).toBe('left');
@@ -152,8 +153,9 @@ describe('Codex over a websocket', () => {
   it('finds the gateway again after it was killed in the middle of an answer', async () => {
     const anna = await bench.link('anna');
     anna.answers({ behaviour: 'N12', deltas: 1, everyMs: hour });
+    const arrived = bench.sandbox.nextRequest({ account: 'anna', kind: 'frame' });
     const codex = await bench.startCodex({ key: await bench.key(), provider, args: exec('say hello') });
-    await expect.poll(() => anna.counters.openStreams).toBe(1);
+    await arrived;
     await bench.kill9();
     await bench.restart();
     const run = await codex.finished;
