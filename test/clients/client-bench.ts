@@ -42,9 +42,12 @@ export interface ClientBench extends CodexRunner {
   stop(): Promise<void>;
 }
 
-/** @throws Error in plain words when a CLI cannot be installed: these tests are never skipped. */
-export async function openClientBench(): Promise<ClientBench> {
-  for (const version of [newestCodex, oldestCodex]) await installCodex(version);
+/**
+ * @param options.codex - Versions of the Codex CLI that will be run.
+ * @throws Error in plain words when a CLI cannot be installed: these tests are never skipped.
+ */
+export async function openClientBench({ codex = [newestCodex, oldestCodex] } = {}): Promise<ClientBench> {
+  for (const version of codex) await installCodex(version);
   const folder = await mkdtemp(join(tmpdir(), 'codex-pooler-clients-'));
   // As root the gateway runs Postgres as a user of its own, who must be able to enter.
   await chmod(folder, 0o755);

@@ -24,12 +24,12 @@ const runLimitMs = 60_000;
  * @throws Error that says in plain words why it cannot be had.
  */
 export async function installCodex(version: string): Promise<string> {
-  const folder = join(cacheFolder(), version);
+  const folder = join(clientCacheFolder(), version);
   const script = scriptIn(folder);
   if (await exists(script)) return script;
-  await mkdir(cacheFolder(), { recursive: true });
+  await mkdir(clientCacheFolder(), { recursive: true });
   // Built beside its place and moved there whole, so that a broken install is never found by a later run.
-  const building = await mkdtemp(join(cacheFolder(), `${version}-building-`));
+  const building = await mkdtemp(join(clientCacheFolder(), `${version}-building-`));
   try {
     await installInto(building, version);
     await rename(building, folder).catch(async (error: unknown) => {
@@ -42,7 +42,7 @@ export async function installCodex(version: string): Promise<string> {
 }
 
 /** `$CODEX_POOLER_CLIENT_CACHE`, else below the user's cache folder. */
-function cacheFolder(): string {
+export function clientCacheFolder(): string {
   const { CODEX_POOLER_CLIENT_CACHE: own, XDG_CACHE_HOME: caches } = process.env;
   return own || join(caches || join(homedir(), '.cache'), 'codex-pooler', 'clients');
 }
@@ -80,7 +80,7 @@ function firstWords(stderr: string): string {
 
 function cannotInstall(name: string, reason: string): Error {
   return new Error(
-    `The Codex CLI (${name}) could not be installed into ${cacheFolder()}, and without it these tests cannot run. ` +
+    `The Codex CLI (${name}) could not be installed into ${clientCacheFolder()}, and without it these tests cannot run. ` +
       `Check that the npm registry can be reached, or set CODEX_POOLER_CLIENT_CACHE to a folder that holds it. It said:\n${reason.trim()}`,
   );
 }

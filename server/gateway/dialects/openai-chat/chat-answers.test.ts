@@ -5,6 +5,7 @@ import { createPublicResponse } from '../openai/public-response.ts';
 import { createChatChunks, type ChatData } from './chat-chunks.ts';
 import type { ChatFrame } from './chat-parts.ts';
 import { collectChat } from './collect-chat.ts';
+import { renderChat } from './render-chat.ts';
 
 const frame: ChatFrame = { model: 'gpt-5.5', includesUsage: true, toolNameOf: (name) => name };
 
@@ -220,5 +221,33 @@ describe('a chat completion', () => {
     expect(recordOf(recordOf(listOf(recordOf(annotated)['choices'])[0])['delta'])).toEqual({
       annotations: [{ type, url_citation: rest }],
     });
+  });
+});
+
+describe('a chat that fails before it says anything', () => {
+  const failure = { code: 'server_is_overloaded', message: 'it failed', type: 'server_error' };
+  const rendering = () =>
+    renderChat(
+      {
+        frame: { model: 'gpt-5.5', createdAt: 1_000, echo: {} },
+        showsEncrypted: false,
+        makeId: (prefix) => `${prefix}_made`,
+        nowSeconds: () => 1_001,
+        failureOf: () => failure,
+      },
+      frame,
+    );
+
+  it('is one chunk of nothing but the error', () => {
+    const failed = { type: 'response.failed', response: { id: 'resp_1', error: { code: 'server_is_overloaded' } } };
+    const lines = rendering()
+      .push(failed)
+      .split('\n\n')
+      .filter((line) => line !== '');
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0]?.slice('data: '.length) ?? '')).toMatchObject({
+      error: { code: failure.code, param: null },
+    });
+    expect(rendering().breakOff(failure)).toMatch(/^data: \{"error":[^\n]*\n\n$/);
   });
 });
