@@ -17,6 +17,9 @@ interface OpenAi {
   readonly responses: { create: Call; parse: Call; compact: Call; stream(body: object): Streaming };
   readonly chat: { completions: { create: Call; parse: Call; stream(body: object): Streaming } };
   readonly models: { list(): AsyncIterable<Loose>; retrieve: Call };
+  readonly audio: { transcriptions: { create: Call } };
+  readonly images: { generate: Call };
+  readonly files: { create: Call; retrieve: Call };
 }
 interface AiModels {
   responses(model: string): object;
@@ -186,6 +189,22 @@ describe('the openai library', () => {
     expect(await client().responses.compact({ model, input: [user] })).toMatchObject({
       output: [{ type: 'compaction' }],
     });
+  });
+
+  it('has sound heard, an image drawn, and a file taken and read', async () => {
+    const { toFile } = load('openai') as { toFile: (bytes: Buffer, name: string) => Promise<object> };
+    const { audio, images, files, responses } = client();
+    const sound = await toFile(Buffer.from('RIFF sound'), 'a.wav');
+    expect(await audio.transcriptions.create({ model: 'gpt-4o-transcribe', file: sound })).toMatchObject({
+      text: 'Words the sandbox heard.',
+    });
+    anna.answers({ behaviour: 'N15' });
+    const image = await images.generate({ model: 'gpt-image-2', prompt: 'a red square' });
+    expect(image['data']?.[0]?.['b64_json']).toMatch(/^iVBOR/);
+    const file = await files.create({ file: await toFile(Buffer.from('%PDF-1.7'), 'a.pdf'), purpose: 'user_data' });
+    expect(await files.retrieve(file['id'])).toMatchObject({ id: file['id'], object: 'file', bytes: 8 });
+    const content = [{ type: 'input_file', file_id: file['id'] }];
+    expect((await responses.create({ model, input: [{ role: 'user', content }] }))['status']).toBe('completed');
   });
 
   it('understands what it did wrong, and asks once', async () => {
