@@ -127,7 +127,7 @@ describe('a refusal', () => {
   it('leaves a row with its code and the status the client got', async () => {
     const { records } = keeping();
     const exchange = anExchange();
-    records.reject(exchange, new GatewayError('model_not_allowed'));
+    records.reject(exchange, { refusal: new GatewayError('model_not_allowed'), responseStatus: 400 });
     await records.flush(new AbortController().signal);
     expect(await requests()).toMatchObject([
       { id: exchange.id, status: 'rejected', errorCode: 'model_not_allowed', responseStatus: 400 },
@@ -136,7 +136,7 @@ describe('a refusal', () => {
 
   it('reaches its client even when it cannot be recorded', async () => {
     const { records, log } = keeping({ failures: [lost] });
-    records.reject(anExchange(), new GatewayError('no_eligible_backend'));
+    records.reject(anExchange(), { refusal: new GatewayError('no_eligible_backend'), responseStatus: 503 });
     expect(await log.logged('rejection_not_recorded')).toMatchObject({ level: 'error' });
   });
 });
@@ -149,7 +149,10 @@ describe('whatever a client writes', () => {
       const exchange = anExchange({ ask: makeAsk({ model: name, requestedTier: name, reasoningEffort: name }) });
       await records.begin(exchange, begun(exchange, 0));
       void records.settle(exchange, { kind: 'succeeded' });
-      records.reject(anExchange({ ask: makeAsk({ model: name }) }), new GatewayError('model_not_allowed'));
+      records.reject(anExchange({ ask: makeAsk({ model: name }) }), {
+        refusal: new GatewayError('model_not_allowed'),
+        responseStatus: 400,
+      });
     }
     await records.flush(new AbortController().signal);
     const rows = await requests();

@@ -11,10 +11,15 @@ import type { Rejection, Reservation, Settlement } from '../usage/ledger-rows.ts
 import { reserveRequests, type Reserved } from '../usage/reservation-store.ts';
 import { settleRequests, type Settled } from '../usage/settle-requests.ts';
 import type { Clock, Log } from '../world/world.ts';
-import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import type { Attempt, Exchange, Outcome } from './exchange.ts';
 import { overLimit } from './over-limit.ts';
 import { attemptRowOf, requestRowOf, reservationOf, settlementOf } from './settle-exchange.ts';
+
+/** Why a request was refused before any attempt, and the status its client is told. */
+export interface Refusal {
+  readonly refusal: GatewayError;
+  readonly responseStatus: number;
+}
 
 export interface RecordKeeper {
   /**
@@ -25,7 +30,7 @@ export interface RecordKeeper {
    */
   begin(exchange: Exchange, attempt: Attempt): Promise<void>;
   /** Records a request that was refused before any attempt. Never throws: a refusal must reach its client. */
-  reject(exchange: Exchange, refusal: GatewayError): void;
+  reject(exchange: Exchange, refusal: Refusal): void;
   /** Closes the exchange, once: further calls do nothing. Never throws; resolves when it is written, or never will be. */
   settle(exchange: Exchange, outcome: Outcome): Promise<void>;
   /** Resolves when every record is written or the signal aborts. */
@@ -114,11 +119,11 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
     log.debug('exchange_settled', { requestId: id, status, usageStatus });
   }
 
-  function reject(exchange: Exchange, refusal: GatewayError): void {
+  function reject(exchange: Exchange, { refusal, responseStatus }: Refusal): void {
     const rejection = {
       ...requestRowOf(exchange, processNumber),
       errorCode: refusal.code,
-      responseStatus: nativeStatusOf(refusal),
+      responseStatus,
       decision: exchange.deadEnd,
     };
     rejections

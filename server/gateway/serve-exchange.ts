@@ -6,7 +6,6 @@ import { answerExchange, endAttempt, RefusedByProvider, type Answered, type Engi
 import { noteReport } from './attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
 import type { Compressor } from './compression/compressor.ts';
-import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';
 import { judgeLateFailure } from './judge-response.ts';
 import { noteFault } from './note-fault.ts';
@@ -14,6 +13,7 @@ import type { EndingFacts } from './outcome-of-fault.ts';
 import { ClientLeft } from './running-exchanges.ts';
 import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { StreamIdle } from './stream/upstream-stream.ts';
+import { statusOfRefusal, statusTold } from './status-told.ts';
 import { waitForSeat, type SeatParts } from './wait-for-seat.ts';
 
 export type ServingParts = EngineParts & SeatParts & { readonly compressor: Compressor };
@@ -39,7 +39,7 @@ export async function serveExchange(
   } catch (error) {
     outcome = outcomeOf(exchange, { answered, error });
     if (answered) answered.pass.ended(endingOf(exchange, { parts, answered, error }));
-    exchange.responseStatus ??= statusOf(error);
+    exchange.responseStatus ??= statusTold(error, exchange);
     if (error instanceof GatewayError && !exchange.isReserved) throw refuse(exchange, { parts, refusal: error });
     if (!exchange.isCommitted) throw error;
     await carrier.end();
@@ -54,13 +54,6 @@ export async function serveExchange(
       leaveSeat(settled);
     }
   }
-}
-
-/** The status the client will get for an error that nothing was sent before; null when it left. */
-function statusOf(error: unknown): number | null {
-  if (error instanceof RefusedByProvider) return error.fault.upstreamStatus;
-  if (error instanceof GatewayError) return nativeStatusOf(error);
-  return error instanceof ClientLeft ? null : 500;
 }
 
 /** Every path ends here, once: usage, attempt and request are closed together. Resolves when that is written. */
@@ -134,6 +127,7 @@ export function refuse(
   exchange: Exchange,
   { parts, refusal }: { parts: Pick<ServingParts, 'records'>; refusal: GatewayError },
 ): GatewayError {
-  if (refusal.row.blame !== 'gateway') parts.records.reject(exchange, refusal);
+  if (refusal.row.blame !== 'gateway')
+    parts.records.reject(exchange, { refusal, responseStatus: statusOfRefusal(refusal, exchange) });
   return refusal;
 }

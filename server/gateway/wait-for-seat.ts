@@ -3,6 +3,7 @@ import type { KeyBook } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Admission, LeaveSeat } from './admission.ts';
 import type { Exchange } from './exchange.ts';
+import { statusOfRefusal } from './status-told.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 
 export interface SeatParts {
@@ -38,7 +39,7 @@ export async function waitForSeat(exchange: Exchange, parts: SeatParts): Promise
     throw ended.signal.reason;
   } catch (error) {
     const isRecorded = error instanceof GatewayError && (error === ended.signal.reason || error.limit);
-    if (isRecorded) records.reject(exchange, error);
+    if (isRecorded) records.reject(exchange, { refusal: error, responseStatus: statusOfRefusal(error, exchange) });
     throw error;
   } finally {
     forget();

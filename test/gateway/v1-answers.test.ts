@@ -179,6 +179,20 @@ describe('an error on the OpenAI surface', () => {
     expect(answer.headers.get('x-request-id')).not.toBeNull();
   });
 
+  it('is recorded with the status its client was told', async () => {
+    const answer = await ask('/v1/chat/completions', { ...chat, model: 'gpt-none' });
+    const row = async () => {
+      const id = answer.headers.get('x-request-id');
+      const { rows } = await gateway.database.pool.query<{ told: number; status: string }>(
+        'select response_status as told, status from requests where id = $1',
+        [id],
+      );
+      return rows;
+    };
+    expect(answer.status).toBe(404);
+    await expect.poll(row).toEqual([{ told: 404, status: 'rejected' }]);
+  });
+
   it('is an HTTP error when the provider fails before it says anything', async () => {
     anna.answers({ behaviour: 'F6', code: 'context_length_exceeded' });
     const answer = await ask('/v1/responses', { ...responses, stream: true });

@@ -15,7 +15,7 @@ export function renderOpenAiError(error: GatewayError, now: Date): RenderedError
   const { row, param, resetsAt, limit, sentence } = error;
   const { openai = {} } = row;
   const code = openai.code ?? error.code;
-  const status = openai.status ?? row.status;
+  const status = openAiStatusOf(error);
   const type = openai.type ?? (row.type === 'usage_limit_reached' ? 'insufficient_quota' : row.type);
   const seconds = waitSeconds(error, now);
   const recovery = recoveryOf(error);
@@ -42,6 +42,11 @@ export function renderOpenAiError(error: GatewayError, now: Date): RenderedError
       },
     },
   };
+}
+
+/** The status a client of this surface gets for this error. */
+export function openAiStatusOf({ row }: GatewayError): number {
+  return row.openai?.status ?? row.status;
 }
 
 /** The provider's refusal, in the words of this surface. HTML of its network edge never shows. */
