@@ -87,7 +87,7 @@ describe.each([newestCodex, oldestCodex])('what Codex %s shows, and how often it
     await bench.change('gateway.max_body_bytes', 4096);
     const run = await bench.codex({ version, key: await bench.key(), args: exec });
     expect(run.exitCode).toBe(1);
-    expect(failureOf(run)).toContain('The request body is larger than this gateway accepts. The limit is 4096 bytes.');
+    expect(failureOf(run)).toContain('What was sent is larger than this gateway accepts. The limit is 4096 bytes.');
     expect(reconnects(run)).toEqual([]);
     expect(await bench.statuses()).toEqual([400]);
     expect(bench.sandbox.requests.filter(({ method }) => method === 'POST')).toEqual([]);
