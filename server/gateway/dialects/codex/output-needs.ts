@@ -2,6 +2,7 @@
  * What a request says of how long its answer may be: enough to set the right amount of output aside. It decides nothing
  * else, so what is written twice or not well is read as if it were not there.
  */
+import { createMark } from '../../../lib/find-mark.ts';
 import type { Member } from '../../../lib/json-spans.ts';
 
 /** The client's own cap in tokens; null when it gives none. */
@@ -11,7 +12,11 @@ export function outputCapOf(body: Buffer, members: readonly Member[]): number | 
 }
 
 /** Results of tools, files and images; in a text of the conversation their names have no closing quote right after. */
-const opaqueMarks = ['_call_output"', '"input_file"', '"input_image"'].map((mark) => Buffer.from(mark));
+const opaqueMarks = [
+  createMark('_call_output"', '_output'),
+  createMark('"input_file"', '_file"'),
+  createMark('"input_image"', '_image"'),
+] as const;
 
 /** Does it continue or refer to something whose size the body does not tell (gateway spec 11.2)? */
 export function hasOpaqueContext(body: Buffer, members: readonly Member[]): boolean {
@@ -20,7 +25,7 @@ export function hasOpaqueContext(body: Buffer, members: readonly Member[]): bool
   const input = members.find(({ key }) => key === 'input');
   if (!input) return false;
   const items = body.subarray(input.start, input.end);
-  return opaqueMarks.some((mark) => items.includes(mark));
+  return opaqueMarks.some((find) => find(items) >= 0);
 }
 
 /** The start of a member's value as it is written; null when there is no such member. */

