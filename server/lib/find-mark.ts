@@ -21,7 +21,7 @@ export function createMark(mark: string, piece: string): FindMark {
   return (bytes, from = 0) => {
     for (let at = bytes.indexOf(part, from + offset); at >= 0; at = bytes.indexOf(part, at + 1)) {
       const start = at - offset;
-      if (whole.compare(bytes, start, start + whole.length) === 0) return start;
+      if (whole.equals(bytes.subarray(start, start + whole.length))) return start;
     }
     return -1;
   };
