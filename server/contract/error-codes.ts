@@ -1,6 +1,7 @@
 /**
  * Every error the gateway itself can answer with: one row each. Status, message, blame and retry advice come from here
- * alone, so retry decisions, health, alerts, documents and renderers cannot disagree.
+ * alone, so retry decisions, health, alerts, documents and renderers cannot disagree. The file is long because it is one
+ * table to read; nothing in it decides anything.
  */
 
 /** Who caused it. Only `upstream` may count against an account's health. */

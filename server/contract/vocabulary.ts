@@ -1,6 +1,7 @@
 /**
  * Every closed word list of the product, each word with its label. Words live here, not in database CHECK lists, so
- * adding one is a change in one place; TypeScript then points at what must learn it.
+ * adding one is a change in one place; TypeScript then points at what must learn it. The file is long because it is one
+ * list to read; nothing in it decides anything.
  */
 import { z } from 'zod';
 

@@ -1,6 +1,7 @@
 /** The story of one `/v1` file: announced to an account, its bytes passed on from memory, and remembered by its id. */
 import { GatewayError } from '../contract/gateway-error.ts';
 import { NetworkFault } from '../world/world.ts';
+import { beginForResponse } from './begin-for-response.ts';
 import { createDocumentCarrier, type TextDocument } from './carriers/document-carrier.ts';
 import { plainAsk } from './dialects/codex/read-service-ask.ts';
 import { recordOf } from './dialects/openai/json-record.ts';
@@ -22,10 +23,7 @@ import { fileCreation } from './services.ts';
 export async function handleFileUpload(call: MediaCall, parts: GatewayParts): Promise<void> {
   const client = authenticatePublic(call, parts);
   const { request, response } = call;
-  const run = parts.running.begin();
-  response.once('close', () => {
-    if (!response.writableFinished) run.clientLeft();
-  });
+  const run = beginForResponse(response, parts.running);
   let seat: EarlySeat | null = null;
   try {
     const settings = parts.settings();

@@ -3,6 +3,7 @@ import { mayUseModel } from '../api-keys/key-policy.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { KeyPolicy } from '../contract/key-policy.ts';
 import type { Settings } from '../contract/settings.ts';
+import { beginForResponse } from './begin-for-response.ts';
 import { createPublicCarrier, FailedAtStart } from './carriers/public-carrier.ts';
 import { chooseImageHost } from './choose-image-host.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
@@ -53,10 +54,7 @@ async function handleImageRequest(call: MediaCall, { parts, read }: ImageStory):
   const client = authenticatePublic(call, parts);
   const { poolId, policy } = client;
   if (!parts.pools.routingOf(poolId).imageGeneration) throw new GatewayError('image_generation_disabled');
-  const run = parts.running.begin();
-  call.response.once('close', () => {
-    if (!call.response.writableFinished) run.clientLeft();
-  });
+  const run = beginForResponse(call.response, parts.running);
   let seat: EarlySeat | null = null;
   try {
     const settings = parts.settings();

@@ -1,6 +1,7 @@
 /** The story of one request in another dialect than the provider's: read, translated, served, told back. */
 import { GatewayError } from '../contract/gateway-error.ts';
 import { JsonSyntaxError, scanObject } from '../lib/json-spans.ts';
+import { beginForResponse } from './begin-for-response.ts';
 import { createPublicCarrier } from './carriers/public-carrier.ts';
 import { chooseForPublic } from './choose-for-public.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
@@ -24,10 +25,7 @@ export type PublicCall = Omit<IncomingCall, 'route'> & { readonly route: PublicR
  */
 export async function handlePublicRequest(call: PublicCall, parts: GatewayParts): Promise<void> {
   const client = authenticatePublic(call, parts);
-  const run = parts.running.begin();
-  call.response.once('close', () => {
-    if (!call.response.writableFinished) run.clientLeft();
-  });
+  const run = beginForResponse(call.response, parts.running);
   try {
     const settings = parts.settings();
     checkMediaType(call.request.headers['content-type']);

@@ -6,6 +6,7 @@ import type { LimitBook } from '../api-keys/limit-book.ts';
 import type { UnionCatalog } from '../catalog/union-catalog.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
+import { beginForResponse } from './begin-for-response.ts';
 import type { Admission } from './admission.ts';
 import { applyKeyPolicy } from './apply-key-policy.ts';
 import type { CodexSockets } from '../upstream/codex-sockets.ts';
@@ -54,11 +55,7 @@ export async function handleRequest(call: IncomingCall, parts: GatewayParts): Pr
     authorization: call.request.headers.authorization,
     address: call.clientAddress,
   });
-  const run = parts.running.begin();
-  // `close` also follows an answer that is through; then nobody left early.
-  call.response.once('close', () => {
-    if (!call.response.writableFinished) run.clientLeft();
-  });
+  const run = beginForResponse(call.response, parts.running);
   try {
     const settings = parts.settings();
     checkMediaType(call.request.headers['content-type']);

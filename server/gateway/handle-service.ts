@@ -1,6 +1,7 @@
 /** The story of one call beside inference: known, let in, read, passed on to one account, and told back as it came. */
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
+import { beginForResponse } from './begin-for-response.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readServiceAsk } from './dialects/codex/read-service-ask.ts';
 import { checkMediaType, headerPairs, type GatewayParts, type IncomingCall } from './handle-request.ts';
@@ -26,10 +27,7 @@ export async function handleService(call: ServiceCall, parts: GatewayParts): Pro
   if (route.model.kind === 'image' && !parts.pools.routingOf(client.poolId).imageGeneration)
     throw new GatewayError('image_generation_disabled');
   checkBodyKind(route, request.headers);
-  const run = parts.running.begin();
-  response.once('close', () => {
-    if (!response.writableFinished) run.clientLeft();
-  });
+  const run = beginForResponse(response, parts.running);
   let seat: EarlySeat | null = null;
   try {
     const settings = parts.settings();

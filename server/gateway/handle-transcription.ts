@@ -2,6 +2,7 @@
 import { GatewayError } from '../contract/gateway-error.ts';
 import { mayUseModel } from '../api-keys/key-policy.ts';
 import { writeForm } from '../lib/write-form.ts';
+import { beginForResponse } from './begin-for-response.ts';
 import { createDocumentCarrier, type TextDocument } from './carriers/document-carrier.ts';
 import { plainAsk } from './dialects/codex/read-service-ask.ts';
 import { recordOf } from './dialects/openai/json-record.ts';
@@ -22,10 +23,7 @@ const fileName = 'audio.wav';
 export async function handleTranscription(call: MediaCall, parts: GatewayParts): Promise<void> {
   const client = authenticatePublic(call, parts);
   const { request, response } = call;
-  const run = parts.running.begin();
-  response.once('close', () => {
-    if (!response.writableFinished) run.clientLeft();
-  });
+  const run = beginForResponse(response, parts.running);
   let seat: EarlySeat | null = null;
   try {
     const settings = parts.settings();
