@@ -1,6 +1,7 @@
 /** The websockets of clients: each is driven by its session (`carriers/websocket-session.ts`) until it is gone. */
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Client } from '../api-keys/key-book.ts';
+import { createPulse } from '../lib/pulse.ts';
 import { readClientName } from './client-name.ts';
 import { readFrame } from './dialects/codex/read-frame.ts';
 import { renderErrorFrame } from './dialects/codex/render-error-frame.ts';
@@ -20,6 +21,7 @@ import {
 /** What the socket tells its session. */
 export interface ClientSession {
   frame(bytes: Buffer, options: { isBinary: boolean }): void;
+  pong(payload: Buffer): void;
   /** The connection is gone; `code` is that of the close, 1006 for none. */
   closed(code: number): void;
 }
@@ -37,6 +39,10 @@ export interface ClientSessions {
 
 /** How long a client may take to answer a close. */
 const closeLimitMs = 1_000;
+/** A socket is pinged this often (v1 spec 4.6). */
+export const pingMs = 30_000;
+/** A client may read an answer slowly, and a pong waits behind it. */
+export const maxMissedPongs = 2;
 
 export function createClientSessions(parts: GatewayParts): ClientSessions {
   const open = new Set<{ readonly drain: () => void; readonly terminate: () => void }>();
@@ -120,6 +126,9 @@ function openSession(
       case 'close':
         socket.close(command.code, command.reason);
         return;
+      case 'cut':
+        socket.terminate();
+        return;
       case 'abandon':
         run?.clientLeft();
     }
@@ -174,14 +183,27 @@ function openSession(
     else idle.restart();
   });
 
+  const pulse = createPulse({
+    everyMs: pingMs,
+    maxMissed: maxMissedPongs,
+    timer: (ms, fire) => clock.timer(ms, fire),
+    ping: (payload) => socket.ping(payload),
+    // What is not handed over yet has a limit of its own, and a ping would only wait behind it.
+    isExcused: () => socket.bufferedBytes > 0,
+    onSilent: () => step({ kind: 'silent' }),
+  });
+
   return {
     frame(bytes: Buffer, { isBinary }: { isBinary: boolean }): void {
       idle.restart();
+      pulse.heard();
       const event: SessionEvent | null = isBinary ? { kind: 'binary' } : readFrame(bytes);
       if (event) step(event);
     },
+    pong: (payload: Buffer) => pulse.answered(payload),
     closed(code: number): void {
       idle.stop();
+      pulse.stop();
       forgetKeys();
       onGone();
       const durationMs = Math.round(clock.monotonicMs() - openedMs);

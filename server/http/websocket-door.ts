@@ -59,12 +59,17 @@ function connect(socket: WebSocket, open: Handshake['open']): void {
     get bufferedBytes() {
       return socket.bufferedAmount;
     },
+    ping(payload) {
+      // A pong that is not owed any more would be an error of the library.
+      if (socket.readyState === socket.OPEN) socket.ping(payload);
+    },
     close: (code, reason) => socket.close(code, reason),
     terminate: () => socket.terminate(),
   });
   // After a protocol error the library closes the socket by itself with the fitting code, and `close` follows.
   socket.on('error', () => undefined);
   socket.on('message', (content, isBinary) => session.frame(bytesOf(content), { isBinary }));
+  socket.on('pong', (payload) => session.pong(payload));
   socket.once('close', (code) => session.closed(code));
 }
 

@@ -80,6 +80,8 @@ export function createMovableClock(base: Clock): MovableClock {
       offsetMs += ms;
       const inOrder = [...waits].toSorted((left, right) => left.dueMs - right.dueMs);
       for (const wait of inOrder) {
+        // What came due before it may have stopped it.
+        if (!waits.has(wait)) continue;
         if (wait.dueMs <= monotonicMs()) wait.fire();
         else wait.reschedule();
       }

@@ -1,5 +1,6 @@
 /** One websocket to the provider: one turn at a time, watched while it lives, and gone before the provider ends it. */
 import type { ErrorCode } from '../contract/error-codes.ts';
+import { createPulse, type Pulse } from '../lib/pulse.ts';
 import {
   NetworkFault,
   type Clock,
@@ -72,6 +73,7 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
   let isFirst = true;
   let isClosed = false;
   let retiring: string | null = null;
+  let isPaused = false;
   let openedMs = 0;
   let pulse: Pulse | null = null;
   let age: Timer | null = null;
@@ -102,13 +104,10 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
       headers: isFirst ? socket.headers : new Map(),
       before,
       pause: () => {
-        pulse?.pause();
+        isPaused = true;
         socket.pause();
       },
-      resume: () => {
-        pulse?.resume();
-        socket.resume();
-      },
+      resume,
       onOver: (how) => leave(asked, how),
     });
     turn = asked;
@@ -117,13 +116,19 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
     return asked;
   }
 
+  /** Pongs that came meanwhile are read only now. */
+  function resume(): void {
+    if (isPaused) pulse?.heard();
+    isPaused = false;
+    wire?.resume();
+  }
+
   function leave({ responseId, isNamedAtOpening }: SocketTurn, how: TurnEnd): void {
     turn = null;
     if (isClosed) return;
     // A turn that is given up still runs at the provider, and a refused one may have left anything behind.
     if (how !== 'answered') return end(how);
-    pulse?.resume();
-    wire?.resume();
+    resume();
     if (responseId !== null) remember(responseId);
     before = responseId !== null && isNamedAtOpening ? { responseId } : null;
     if (retiring !== null) end(retiring, { code: 1000 });
@@ -159,61 +164,15 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
     if (isClosed) return;
     wire = opened;
     openedMs = clock.monotonicMs();
-    pulse = createPulse({ clock, ping: (payload) => opened.ping(payload), onSilent: () => end(pongDeadline) });
+    pulse = createPulse({
+      everyMs: pingMs,
+      timer: (ms, fire) => clock.timer(ms, fire),
+      ping: (payload) => opened.ping(payload),
+      isExcused: () => isPaused,
+      onSilent: () => end(pongDeadline),
+    });
     age = clock.timer(lifeMs, () => retire('rotated'));
   }
 
   return { listener, socket, begin };
-}
-
-type Pulse = ReturnType<typeof createPulse>;
-
-/** Pings and listens for the pong that belongs to the last one. */
-function createPulse({
-  clock,
-  ping,
-  onSilent,
-}: {
-  clock: Clock;
-  ping: (payload: Buffer) => void;
-  onSilent: () => void;
-}) {
-  let count = 0;
-  let awaited: string | null = null;
-  let isPaused = false;
-  const send = () => {
-    count += 1;
-    awaited = String(count);
-    ping(Buffer.from(awaited));
-  };
-  const beat = clock.timer(pingMs, () => {
-    if (awaited !== null && !isPaused) return onSilent();
-    send();
-    beat.restart();
-  });
-  let urgent: { stop(): void } | null = null;
-  return {
-    answered(payload: Buffer) {
-      if (payload.toString('latin1') !== awaited) return;
-      awaited = null;
-      urgent?.stop();
-    },
-    check(withinMs: number) {
-      send();
-      urgent?.stop();
-      urgent = clock.timer(withinMs, () => {
-        if (awaited !== null && !isPaused) onSilent();
-      });
-    },
-    /** Nothing is read meanwhile, so no pong is missed. */
-    pause: () => void (isPaused = true),
-    resume() {
-      if (isPaused) awaited = null;
-      isPaused = false;
-    },
-    stop() {
-      beat.stop();
-      urgent?.stop();
-    },
-  };
 }

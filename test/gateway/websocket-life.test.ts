@@ -293,32 +293,6 @@ describe('a message', () => {
   });
 });
 
-describe('silence', () => {
-  it('of a client closes its socket with 1000 after the idle time, counted from its last turn', async () => {
-    const { client } = await withKey();
-    const { client: other } = await withKey();
-    gateway.clock.advance(1_000_000);
-    other.turn({ extra: { generate: false } });
-    await other.answer();
-    gateway.clock.advance(900_000);
-    expect(await client.closed).toEqual({ code: 1000, reason: 'idle' });
-    other.turn();
-    expect((await other.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
-  });
-
-  it('of the provider is bridged by keep-alive frames, from the first moment of the turn', async () => {
-    const { client } = await withKey();
-    anna.answers({ behaviour: 'F8', at: 'start' });
-    const arrived = gateway.sandbox.nextRequest({ account: 'anna', kind: 'frame' });
-    client.turn();
-    await arrived;
-    gateway.clock.advance(15_000);
-    expect(await client.next()).toEqual({ type: 'keepalive' });
-    gateway.clock.advance(15_000);
-    expect(await client.next()).toEqual({ type: 'keepalive' });
-  });
-});
-
 describe('a client that leaves', () => {
   it('in the middle of an answer ends the call to the provider, and the turn is settled', async () => {
     const { client } = await withKey();

@@ -35,16 +35,19 @@ export interface SocketOptions {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly thread?: string;
+  /** false plays a connection that was cut without a word; true when absent. */
+  readonly answersPings?: boolean;
 }
 
 /** @throws {HandshakeRefused} with the answer when there is no 101. */
 export async function openSocket(
   target: { url: string },
   key: string | null,
-  { path = '/backend-api/codex/responses', headers = {}, thread = 'thread-1' }: SocketOptions = {},
+  { path = '/backend-api/codex/responses', headers = {}, thread = 'thread-1', answersPings = true }: SocketOptions = {},
 ): Promise<SocketClient> {
   const socket = new WebSocket(target.url.replace('http', 'ws') + path, {
     perMessageDeflate: true,
+    autoPong: answersPings,
     headers: {
       ...(key !== null && { authorization: `Bearer ${key}` }),
       originator: 'codex_exec',

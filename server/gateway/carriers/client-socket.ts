@@ -8,6 +8,7 @@ export interface ClientSocket {
   send(frame: Buffer): Promise<void>;
   /** Bytes that were sent and not handed over yet. */
   readonly bufferedBytes: number;
+  ping(payload: Buffer): void;
   close(code: CloseCode, reason: string): void;
   /** Ends the connection without another word. */
   terminate(): void;

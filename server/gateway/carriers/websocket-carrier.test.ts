@@ -29,6 +29,7 @@ function slowSocket() {
     get bufferedBytes() {
       return waiting.reduce((sum, { bytes }) => sum + bytes, 0);
     },
+    ping: () => undefined,
     close: () => undefined,
     terminate() {
       socket.isTerminated = true;

@@ -107,6 +107,11 @@ describe('a socket is closed', () => {
   it('and what runs is abandoned when nobody is left to read it', () => {
     expect(play(turn(), turn(), { kind: 'left' }, turnEnded(1), turn()).commands).toEqual(['serve 1', 'abandon']);
     expect(play(turn(), { kind: 'binary' }).commands).toEqual(['serve 1', 'close 1003 binary_frame', 'abandon']);
+    expect(play(turn(), { kind: 'silent' }, { kind: 'left' }).commands).toEqual(['serve 1', 'cut', 'abandon']);
+  });
+
+  it('without a goodbye when nothing comes back from it', () => {
+    expect(play({ kind: 'silent' }, turn(), { kind: 'left' }).commands).toEqual(['cut']);
   });
 });
 
@@ -126,6 +131,7 @@ describe('whatever happens', () => {
         { kind: 'key_ended', code: 'api_key_expired' },
         { kind: 'draining' },
         { kind: 'idle' },
+        { kind: 'silent' },
         { kind: 'left' },
       ),
     },
@@ -150,7 +156,7 @@ describe('whatever happens', () => {
               served = command.turn.number;
               running.add(served);
             }
-            if (command.do === 'close') closes += 1;
+            if (command.do === 'close' || command.do === 'cut') closes += 1;
             if (command.do === 'abandon') expect(running.size).toBe(1);
           }
           if (before.isClosed) expect(next.commands).toEqual([]);

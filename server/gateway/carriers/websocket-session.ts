@@ -41,6 +41,8 @@ export type SessionEvent =
   | { readonly kind: 'key_ended'; readonly code: ErrorCode }
   | { readonly kind: 'draining' }
   | { readonly kind: 'idle' }
+  /** Pings came back no more. */
+  | { readonly kind: 'silent' }
   /** The connection is gone. */
   | { readonly kind: 'left' };
 
@@ -49,6 +51,8 @@ export type Command =
   | { readonly do: 'answer_warm_up' }
   | { readonly do: 'refuse'; readonly code: ErrorCode; readonly detail?: string | undefined }
   | { readonly do: 'close'; readonly code: CloseCode; readonly reason: string }
+  /** Ends the connection without a goodbye, which nobody would hear. */
+  | { readonly do: 'cut' }
   /** Nobody is left to read what runs. */
   | { readonly do: 'abandon' };
 
@@ -109,6 +113,8 @@ export function stepSession(
       return closeSoon(state, { code: 1012, reason: 'gateway_stopping' });
     case 'idle':
       return isAtRest(state) ? closeNow(state, { code: 1000, reason: 'idle' }) : stay(state);
+    case 'silent':
+      return closed(state, [{ do: 'cut' }]);
     case 'left':
       return closed(state, []);
   }
