@@ -19,7 +19,7 @@ import { resets } from '../contract/resets.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
 import { system } from '../contract/system.ts';
 import { createDecisionsApi } from '../gateway/decisions-api.ts';
-import type { GatewayParts } from '../gateway/handle-request.ts';
+import type { GatewayParts } from '../gateway/gateway-parts.ts';
 import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
 import { createJobsApi } from '../jobs/jobs-api.ts';
 import type { Storage } from '../open-storage.ts';

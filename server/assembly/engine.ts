@@ -5,7 +5,7 @@ import { createAdmission } from '../gateway/admission.ts';
 import { createCompressor } from '../gateway/compression/compressor.ts';
 import { loadTokenCounter } from '../gateway/compression/token-counter.ts';
 import { createContinuity } from '../gateway/continuity/continuity.ts';
-import type { GatewayParts } from '../gateway/handle-request.ts';
+import type { GatewayParts } from '../gateway/gateway-parts.ts';
 import { createFileStore } from '../gateway/files/file-store.ts';
 import { createRecordKeeper } from '../gateway/record-keeper.ts';
 import { createRunningExchanges } from '../gateway/running-exchanges.ts';

@@ -6,6 +6,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import type { KeyPolicy } from '../contract/key-policy.ts';
 import { changeBody } from './dialects/codex/change-body.ts';
 import type { Ask } from './exchange.ts';
+import { modelNotAllowed } from './refusal-of-model.ts';
 
 export interface PolicyParts {
   readonly policy: KeyPolicy | null;
@@ -53,11 +54,7 @@ export function policyRefusal(
   { code, allowedEfforts }: Extract<PolicyVerdict, { kind: 'refused' }>,
   effortField = 'reasoning.effort',
 ): GatewayError {
-  if (code === 'model_not_allowed')
-    return new GatewayError(code, {
-      param: 'model',
-      detail: 'Ask its owner, or choose a model from the model list.',
-    });
+  if (code === 'model_not_allowed') return modelNotAllowed();
   if (code === 'reasoning_effort_not_allowed') {
     const detail = allowedEfforts?.length
       ? `Choose ${allowedEfforts.join(', ')}, or none.`

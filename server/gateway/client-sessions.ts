@@ -5,7 +5,7 @@ import { createPulse } from '../lib/pulse.ts';
 import { readClientName } from './client-name.ts';
 import { readFrame } from './dialects/codex/read-frame.ts';
 import { renderErrorFrame } from './dialects/codex/render-error-frame.ts';
-import type { GatewayParts } from './handle-request.ts';
+import type { GatewayParts } from './gateway-parts.ts';
 import type { RunningExchange } from './running-exchanges.ts';
 import { serveTurn, type SocketFacts } from './serve-turn.ts';
 import {

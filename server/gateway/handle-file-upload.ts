@@ -1,7 +1,7 @@
 /** The story of one `/v1` file: announced to an account, its bytes passed on from memory, and remembered by its id. */
 import { GatewayError } from '../contract/gateway-error.ts';
 import { NetworkFault } from '../world/world.ts';
-import { beginForResponse } from './begin-for-response.ts';
+import { authenticatePublic } from './authenticate-public.ts';
 import { createDocumentCarrier, type TextDocument } from './carriers/document-carrier.ts';
 import { plainAsk } from './dialects/codex/read-service-ask.ts';
 import { recordOf } from './dialects/openai/json-record.ts';
@@ -9,48 +9,41 @@ import { currentAttempt, type Exchange } from './exchange.ts';
 import { fileForm, readFileForm, type FileRequest } from './files/read-file-form.ts';
 import { uploadBytes } from './files/upload-bytes.ts';
 import { extensionOf, fileLifeMs, fileObject } from './files/uploaded-file.ts';
-import { authenticatePublic } from './handle-public-request.ts';
-import type { GatewayParts } from './handle-request.ts';
-import type { MediaCall } from './media-routes.ts';
-import { openExchange } from './open-exchange.ts';
+import type { GatewayParts, IncomingCall } from './gateway-parts.ts';
 import { ourName } from './our-identity.ts';
 import { readFileId } from './read-file-id.ts';
-import { takeSeatEarly, type EarlySeat } from './seat-before-body.ts';
-import { refuse, serveExchange } from './serve-exchange.ts';
+import { serveCall } from './serve-call.ts';
 import { fileCreation } from './services.ts';
 
-/** @throws {GatewayError} or `RefusedByProvider` while nothing has been sent; afterwards it only ends the response. */
-export async function handleFileUpload(call: MediaCall, parts: GatewayParts): Promise<void> {
-  const client = authenticatePublic(call, parts);
+/** @throws as {@link serveCall} does. */
+export async function handleFileUpload(call: IncomingCall, parts: GatewayParts): Promise<void> {
   const { request, response } = call;
-  const run = beginForResponse(response, parts.running);
-  let seat: EarlySeat | null = null;
-  try {
-    const settings = parts.settings();
-    seat = await takeSeatEarly({ client, lane: fileCreation.routeClass, model: '', signal: run.signal }, parts);
-    const asked = readFileForm(await parts.readForm(request, fileForm));
-    const { file } = asked;
-    const announcement = { file_name: file.name || 'file', file_size: file.bytes.length, use_case: 'codex' };
-    const ask = {
-      ...plainAsk,
-      service: fileCreation,
-      upstreamPath: fileCreation.upstreamPath,
-      model: '',
-      requestedModel: '',
-      body: Buffer.from(JSON.stringify(announcement)),
-      identityHeaders: ourName(settings['gateway.originator']),
-      fileIds: [],
-      mustOwnFiles: false,
-    };
-    const exchange = openExchange({ ...call, client, ask, settings, signal: run.signal }, parts);
-    if (!client.policy) throw refuse(exchange, { parts, refusal: new GatewayError('api_key_policy_malformed') });
-    const render = (answer: Buffer) => bringFile(answer, { exchange, asked, parts });
-    const carrier = createDocumentCarrier({ response, exchange, clock: parts.clock, render });
-    await serveExchange(exchange, { carrier, parts: seat.parts });
-  } finally {
-    seat?.leave();
-    run.done();
-  }
+  const client = authenticatePublic(call, parts);
+  await serveCall(call, {
+    client,
+    earlySeat: { lane: fileCreation.routeClass, model: '' },
+    async read(settings) {
+      const asked = readFileForm(await parts.readForm(request, fileForm));
+      const { file } = asked;
+      const announcement = { file_name: file.name || 'file', file_size: file.bytes.length, use_case: 'codex' };
+      const ask = {
+        ...plainAsk,
+        service: fileCreation,
+        upstreamPath: fileCreation.upstreamPath,
+        body: Buffer.from(JSON.stringify(announcement)),
+        identityHeaders: ourName(settings['gateway.originator']),
+      };
+      return {
+        ask,
+        refusal: client.policy ? null : new GatewayError('api_key_policy_malformed'),
+        carrierOf(exchange) {
+          const render = (answer: Buffer) => bringFile(answer, { exchange, asked, parts });
+          return createDocumentCarrier({ response, exchange, clock: parts.clock, render });
+        },
+      };
+    },
+    parts,
+  });
 }
 
 /** Nothing is kept of a file that did not arrive. */

@@ -5,7 +5,7 @@
 import type { Client } from '../api-keys/key-book.ts';
 import type { RouteClass } from '../contract/vocabulary.ts';
 import type { LeaveSeat } from './admission.ts';
-import type { GatewayParts } from './handle-request.ts';
+import type { GatewayParts } from './gateway-parts.ts';
 
 export interface EarlySeat {
   /** The parts for the exchange, which has its seat already. */

@@ -11,12 +11,12 @@ import { createWebsocketCarrier } from './carriers/websocket-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import { readTurn } from './dialects/codex/read-frame.ts';
 import { renderErrorFrame, renderRefusalFrame } from './dialects/codex/render-error-frame.ts';
-import type { Exchange } from './exchange.ts';
+import type { Ask, Exchange } from './exchange.ts';
 import { faultRow } from './faults.ts';
-import { headerPairs, type GatewayParts } from './handle-request.ts';
-import { openExchange } from './open-exchange.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { headerPairs } from './header-pairs.ts';
 import { ClientLeft } from './running-exchanges.ts';
-import { refuse, serveExchange } from './serve-exchange.ts';
+import { serveAsked } from './serve-call.ts';
 import { socketOwnerOf } from './socket-owner.ts';
 
 /** What a socket brings to each of its turns. */
@@ -60,11 +60,16 @@ export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<s
     const socketOwner = settings['gateway.upstream_websockets_enabled']
       ? socketOwnerOf({ ...ask, keyId: turn.client.keyId, connection: turn.connection })
       : null;
-    exchange = openExchange({ ...turn, ask, settings, isTurn: true, socketOwner }, parts);
-    if (refusal) throw refuse(exchange, { parts, refusal });
-    if (!canGoOn(exchange, parts)) throw refuse(exchange, { parts, refusal: notHeld() });
-    const carrier = createWebsocketCarrier({ socket, exchange, clock: parts.clock, keepAlive });
-    await serveExchange(exchange, { carrier, parts });
+    const cannotGoOn = canGoOn(ask, { socketOwner, parts }) ? null : notHeld();
+    const start = { ...turn, ask, settings, isTurn: true, socketOwner };
+    await serveAsked(start, {
+      refusal: refusal ?? cannotGoOn,
+      carrierOf(opened) {
+        exchange = opened;
+        return createWebsocketCarrier({ socket, exchange, clock: parts.clock, keepAlive });
+      },
+      parts,
+    });
     return null;
   } catch (error) {
     if (signal.reason instanceof ClientLeft) return null;
@@ -90,8 +95,11 @@ function renderFailure(error: unknown): { frame: Buffer; code: string; isUnknown
 }
 
 /** What a turn goes on from lies on one socket to the provider; without that one the client sends everything. */
-function canGoOn({ ask, socketOwner }: Exchange, { sockets }: GatewayParts): boolean {
-  return ask.previousResponseIds.every((id) => socketOwner !== null && sockets.holds(socketOwner, id));
+function canGoOn(
+  { previousResponseIds }: Ask,
+  { socketOwner, parts }: { socketOwner: string | null; parts: Pick<GatewayParts, 'sockets'> },
+): boolean {
+  return previousResponseIds.every((id) => socketOwner !== null && parts.sockets.holds(socketOwner, id));
 }
 
 /**

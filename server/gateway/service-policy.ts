@@ -1,11 +1,12 @@
 /** What a key's policy makes of a call beside inference. Pure. */
-import { decideKeyPolicy, mayUseModel } from '../api-keys/key-policy.ts';
+import { decideKeyPolicy } from '../api-keys/key-policy.ts';
 import type { CatalogEntry } from '../catalog/split-catalog.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { KeyPolicy } from '../contract/key-policy.ts';
-import { modelFactsOf, type PolicyResult } from './apply-key-policy.ts';
+import { modelFactsOf, policyRefusal, type PolicyResult } from './apply-key-policy.ts';
 import { changeBody } from './dialects/codex/change-body.ts';
 import type { Ask } from './exchange.ts';
+import { refusalOfModel } from './refusal-of-model.ts';
 import type { ServiceRoute } from './services.ts';
 
 /**
@@ -21,15 +22,7 @@ export function applyServicePolicy(
   }: { policy: KeyPolicy | null; entries: readonly CatalogEntry[]; service: Pick<ServiceRoute, 'model'> },
 ): PolicyResult {
   if (!policy) return { ask, refusal: new GatewayError('api_key_policy_malformed') };
-  const refused = (model: string): PolicyResult => ({
-    ask: { ...ask, model },
-    refusal: new GatewayError('model_not_allowed', {
-      param: 'model',
-      detail: 'Ask its owner, or choose a model from the model list.',
-    }),
-  });
-  if (service.model.kind === 'image')
-    return mayUseModel(policy, ask.model) ? { ask, refusal: null } : refused(ask.model);
+  if (service.model.kind === 'image') return { ask, refusal: refusalOfModel(policy, ask.model) };
   if (service.model.kind !== 'inference') return { ask, refusal: null };
   const verdict = decideKeyPolicy({
     // These calls name neither effort nor tier.
@@ -39,7 +32,7 @@ export function applyServicePolicy(
     isEffortReadable: true,
     factsOf: (name) => modelFactsOf(entries, name),
   });
-  if (verdict.kind === 'refused') return refused(verdict.model);
+  if (verdict.kind === 'refused') return { ask: { ...ask, model: verdict.model }, refusal: policyRefusal(verdict) };
   const { model, changes } = verdict;
   return { ask: { ...ask, model, body: changeBody(ask.body, changes) }, refusal: null };
 }

@@ -1,9 +1,11 @@
 /** Mounts the client-facing paths: inference, the model list, limits, and what a plain request for a websocket is told. */
-import type { IncomingMessage } from 'node:http';
 import type Router from '@koa/router';
+import type { RouterContext } from '@koa/router';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { accountsCheck, savedResets } from '../gateway/account-services.ts';
-import { handleRequest, type GatewayParts } from '../gateway/handle-request.ts';
+import { authenticateNative } from '../gateway/authenticate-native.ts';
+import type { GatewayParts } from '../gateway/gateway-parts.ts';
+import { handleRequest } from '../gateway/handle-request.ts';
 import { handleService } from '../gateway/handle-service.ts';
 import { modelListOf } from '../gateway/model-list.ts';
 import { poolUsage } from '../gateway/pool-usage.ts';
@@ -17,36 +19,22 @@ import {
 } from '../gateway/routes.ts';
 import { serviceRoutes } from '../gateway/services.ts';
 import type { Client } from '../api-keys/key-book.ts';
+import { addressOf, handOver } from './hand-over.ts';
 import type { CallState } from './middleware.ts';
 
 export function mountGateway(router: Router<CallState>, parts: GatewayParts): void {
-  for (const route of gatewayRoutes) {
-    router.post(route.path, async (ctx) => {
-      ctx.state.route = route.path;
-      ctx.respond = false;
-      const clientAddress = ctx.req.socket.remoteAddress ?? null;
-      await handleRequest(
-        { request: ctx.req, response: ctx.res, requestId: ctx.state.requestId, clientAddress, route },
-        parts,
-      );
-    });
-  }
+  for (const route of gatewayRoutes)
+    router.register(route.path, [route.method], (ctx) => handleRequest(handOver(ctx, route), parts));
 
-  for (const route of serviceRoutes) {
-    router.post(route.path, async (ctx) => {
-      ctx.state.route = route.path;
-      ctx.respond = false;
-      const clientAddress = ctx.req.socket.remoteAddress ?? null;
-      const fileId = ctx.params['fileId'] ?? null;
-      const { req: request, res: response } = ctx;
-      await handleService({ request, response, requestId: ctx.state.requestId, clientAddress, route, fileId }, parts);
-    });
-  }
+  for (const route of serviceRoutes)
+    router.register(route.path, [route.method], (ctx) =>
+      handleService({ ...handOver(ctx, route), fileId: ctx.params['fileId'] ?? null }, parts),
+    );
 
   for (const path of modelPaths) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      const client = clientOf(ctx.req, parts);
+      const client = clientOf(ctx, parts);
       const { poolId, policy } = client;
       const servingModeOf = (model: string) => parts.pools.servingModeOf(poolId, model);
       const { body, etag } = modelListOf({ catalog: parts.catalogOf(poolId), policy, servingModeOf });
@@ -59,7 +47,7 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
   for (const path of usagePaths) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      const client = clientOf(ctx.req, parts);
+      const client = clientOf(ctx, parts);
       const accounts = parts.book.inPool(client.poolId);
       const rows = accounts.map((account) => ({ account, readings: parts.board.limits(account.id, null) }));
       ctx.body = poolUsage(rows, parts.clock.now());
@@ -69,7 +57,7 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
   for (const path of accountsCheckPaths) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      const { poolId } = clientOf(ctx.req, parts);
+      const { poolId } = clientOf(ctx, parts);
       ctx.body = accountsCheck({ clientAccountId: ctx.get('chatgpt-account-id') || undefined, poolId });
     });
   }
@@ -77,7 +65,7 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
   for (const path of savedResetPaths) {
     router.get(path, async (ctx) => {
       ctx.state.route = path;
-      const { poolId } = clientOf(ctx.req, parts);
+      const { poolId } = clientOf(ctx, parts);
       const lists = await Promise.all(parts.book.inPool(poolId).map(({ id }) => parts.savedResets(id)));
       ctx.body = savedResets(lists.flat());
     });
@@ -86,13 +74,13 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
   for (const path of websocketPaths) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      clientOf(ctx.req, parts);
+      clientOf(ctx, parts);
       const isOffered = parts.settings()['gateway.websockets_enabled'];
       throw new GatewayError(isOffered ? 'websocket_upgrade_required' : 'websocket_not_offered');
     });
   }
 }
 
-function clientOf({ headers, socket }: IncomingMessage, { keys }: GatewayParts): Client {
-  return keys.authenticate({ authorization: headers.authorization, address: socket.remoteAddress ?? null });
+function clientOf(ctx: RouterContext<CallState>, parts: GatewayParts): Client {
+  return authenticateNative({ request: ctx.req, clientAddress: addressOf(ctx) }, parts);
 }

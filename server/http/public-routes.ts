@@ -7,8 +7,9 @@ import type { RouterContext } from '@koa/router';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { findFile, listFiles } from '../gateway/files/list-files.ts';
 import { fileObject } from '../gateway/files/uploaded-file.ts';
-import { authenticatePublic, handlePublicRequest } from '../gateway/handle-public-request.ts';
-import type { GatewayParts } from '../gateway/handle-request.ts';
+import { authenticatePublic } from '../gateway/authenticate-public.ts';
+import type { GatewayParts } from '../gateway/gateway-parts.ts';
+import { handlePublicRequest } from '../gateway/handle-public-request.ts';
 import { mediaRoutes } from '../gateway/media-routes.ts';
 import { modelListOf } from '../gateway/model-list.ts';
 import { unsupported } from '../gateway/dialects/openai/bad-request.ts';
@@ -17,29 +18,18 @@ import { poolUsage } from '../gateway/pool-usage.ts';
 import { publicModels } from '../gateway/public-models.ts';
 import { publicUsage } from '../gateway/public-usage.ts';
 import { publicRoutes } from '../gateway/routes.ts';
+import { addressOf, handOver } from './hand-over.ts';
 import type { CallState } from './middleware.ts';
 
 type Context = RouterContext<CallState>;
 
 export function mountPublic(router: Router<CallState>, parts: GatewayParts): void {
   for (const route of publicRoutes) {
-    router.post(route.path, async (ctx) => {
-      ctx.state.route = route.path;
-      ctx.respond = false;
-      const { req: request, res: response } = ctx;
-      const { requestId } = ctx.state;
-      await handlePublicRequest({ request, response, requestId, clientAddress: addressOf(ctx), route }, parts);
-    });
+    router.register(route.path, [route.method], (ctx) => handlePublicRequest(handOver(ctx, route), parts));
   }
 
   for (const route of mediaRoutes) {
-    router.register(route.path, [route.method], async (ctx) => {
-      ctx.state.route = route.path;
-      ctx.respond = false;
-      const { req: request, res: response } = ctx;
-      const { requestId } = ctx.state;
-      await route.handle({ request, response, requestId, clientAddress: addressOf(ctx), route }, parts);
-    });
+    router.register(route.path, [route.method], (ctx) => route.handle(handOver(ctx, route), parts));
   }
 
   router.get('/v1/files', async (ctx) => {
@@ -134,8 +124,4 @@ function clientOf(ctx: Context, parts: GatewayParts) {
 
 function fileOf(ctx: Context, parts: GatewayParts) {
   return findFile({ keyId: clientOf(ctx, parts).keyId, id: ctx.params['file'] ?? '' }, parts.files);
-}
-
-function addressOf(ctx: Context): string | null {
-  return ctx.req.socket.remoteAddress ?? null;
 }

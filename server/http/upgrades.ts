@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { hasListOfItsOwn } from '../api-keys/key-policy.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { ClientSessions } from '../gateway/client-sessions.ts';
-import type { GatewayParts } from '../gateway/handle-request.ts';
+import type { GatewayParts } from '../gateway/gateway-parts.ts';
 import { poolUsage } from '../gateway/pool-usage.ts';
 import { websocketPaths } from '../gateway/routes.ts';
 import { usageHeaders } from '../gateway/usage-headers.ts';

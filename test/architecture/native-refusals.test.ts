@@ -6,13 +6,14 @@ import { sourceFiles } from './source-files.ts';
 const askedSixTimes = [403, 408, 413, 415, 422];
 const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => askedSixTimes.includes(errorRow(code).status));
 
-/** Codes that native routes never answer with, and the one file that does: the handler of the OpenAI surface. */
-const publicHandler = 'server/gateway/handle-public-request.ts';
+/** Codes that native routes never answer with, and the one file that does: who is let in on the OpenAI surface. */
+const publicDoor = 'server/gateway/authenticate-public.ts';
 /** What leads to it, all of it the OpenAI surface's own, and where that is mounted. */
 const publicStories = [
-  publicHandler,
+  publicDoor,
   'server/gateway/handle-file-upload.ts',
   'server/gateway/handle-image-request.ts',
+  'server/gateway/handle-public-request.ts',
   'server/gateway/handle-transcription.ts',
   'server/gateway/media-routes.ts',
 ];
@@ -30,7 +31,7 @@ describe('a refusal that cannot change by asking again', () => {
   it.each(onlyOnPublicRoutes)('keeps its own status where no native route can answer it: %s', (code) => {
     expect(codes).toContain(code);
     expect(errorRow(code).nativeStatus).toBeUndefined();
-    expect(pathsWith(`'${code}'`)).toEqual([publicHandler]);
+    expect(pathsWith(`'${code}'`)).toEqual([publicDoor]);
     for (const story of publicStories)
       for (const path of pathsWith(`${story.replace('server/gateway', '')}'`))
         expect([...publicStories, publicMount], `${path} leads to ${story}`).toContain(path);

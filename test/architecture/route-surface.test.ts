@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountAdminApi, type AdminApiParts } from '../../server/http/admin-api.ts';
-import type { GatewayParts } from '../../server/gateway/handle-request.ts';
+import type { GatewayParts } from '../../server/gateway/gateway-parts.ts';
 import { mountGateway } from '../../server/http/gateway-routes.ts';
 import type { CallState } from '../../server/http/middleware.ts';
 import { everythingElse, mountPublic } from '../../server/http/public-routes.ts';

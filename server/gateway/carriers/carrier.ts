@@ -6,4 +6,10 @@ export interface Carrier {
   send(answer: Answer): Promise<void>;
   /** Says that nothing more follows, and waits until what was sent is handed over. Never rejects. */
   end(): Promise<void>;
+  /**
+   * Only of carriers that may begin to speak before there is an answer: an error ended the exchange.
+   *
+   * @returns whether the client was told: it was if its stream had begun.
+   */
+  fail?(error: unknown): Promise<boolean>;
 }

@@ -5,7 +5,8 @@
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { NetworkFault } from '../../world/world.ts';
 import type { Answer } from '../answer.ts';
-import type { AnswerRendering, SaidFailure } from '../dialects/dialect.ts';
+import type { AnswerRendering } from '../dialects/dialect.ts';
+import { saidOf } from '../dialects/openai/render-error.ts';
 import type { ObservedBlock } from '../stream/observe-answer.ts';
 import { dataOf, parseEvent } from '../stream/read-block.ts';
 import { SseBlockTooLarge } from '../stream/sse-blocks.ts';
@@ -17,13 +18,6 @@ import { createKeepAlive, type KeepAlive } from './keep-alive.ts';
 export interface PublicCarrierOptions extends ResponseOptions {
   readonly rendering: AnswerRendering;
   readonly wantsStream: boolean;
-  /** What is said of an error once the stream began. */
-  readonly saidOf: (error: GatewayError) => SaidFailure;
-}
-
-export interface PublicCarrier extends Carrier {
-  /** An error ended the exchange. @returns whether the client was told: it was if its stream had begun. */
-  fail(error: unknown): Promise<boolean>;
 }
 
 /** The provider's answer was a failure from the start: its own error object, for the surface to render. */
@@ -49,8 +43,8 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 };
 
-export function createPublicCarrier(options: PublicCarrierOptions): PublicCarrier {
-  const { response, exchange, clock, rendering, wantsStream, saidOf } = options;
+export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
+  const { response, exchange, clock, rendering, wantsStream } = options;
   let keepAlive: KeepAlive | null = null;
   let broken: unknown = null;
   const hold = wantsStream ? clock.timer(holdStatusMs, () => open()) : null;
@@ -138,7 +132,7 @@ export function createPublicCarrier(options: PublicCarrierOptions): PublicCarrie
     if (!response.headersSent) return false;
     if (!wantsStream || response.destroyed || response.writableEnded) return true;
     const known = error instanceof GatewayError ? error : new GatewayError('upstream_stream_error');
-    const text = rendering.breakOff(saidOf(known));
+    const text = rendering.breakOff(saidOf(known, clock.now()));
     if (text !== '') response.write(text);
     return true;
   }

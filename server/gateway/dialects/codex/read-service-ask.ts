@@ -41,6 +41,8 @@ export function readServiceAsk({ body, headers, service, fileId }: ServiceReques
 
 /** What no call beside inference has. */
 export const plainAsk = {
+  model: '',
+  requestedModel: '',
   wantsStream: false,
   isCompaction: false,
   requestedTier: null,
@@ -56,6 +58,8 @@ export const plainAsk = {
   idempotencyKey: null,
   previousResponseIds: [],
   compactions: [],
+  fileIds: [],
+  mustOwnFiles: false,
 } as const;
 
 const longestText = 255;
