@@ -1,6 +1,6 @@
 /** `request list`, `request explain`, `route simulate`: where requests went and why, and where one would go now. */
-import type { Command } from 'commander';
-import { decisions } from '../contract/decisions.ts';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { decisions, usualInputTokens } from '../contract/decisions.ts';
 import type { Cli } from './cli.ts';
 import { addCommandGroup } from './command-group.ts';
 import { CommandProblem, exitCodes } from './command-problem.ts';
@@ -42,6 +42,8 @@ interface SimulateOptions {
   readonly compact?: boolean;
   readonly images?: boolean;
   readonly tools?: boolean;
+  readonly inputTokens: number;
+  readonly outputTokens?: number;
 }
 
 export function addRouteCommands(program: Command, cli: Cli): void {
@@ -60,6 +62,12 @@ export function addRouteCommands(program: Command, cli: Cli): void {
     .option('--compact', 'as a compaction')
     .option('--images', 'with images in it')
     .option('--tools', 'with tools')
+    .addOption(
+      new Option('--input-tokens <number>', 'how long it would be; by default as the first turn of a Codex conversation')
+        .default(usualInputTokens)
+        .argParser(readTokens),
+    )
+    .option('--output-tokens <number>', 'the longest answer it would ask for', readTokens)
     .action(async ({ tier, compact, images, tools, ...options }: SimulateOptions) => {
       const ask = {
         ...options,
@@ -71,6 +79,11 @@ export function addRouteCommands(program: Command, cli: Cli): void {
       const simulated = await cli.withEndpoints(({ call }) => call(decisions.simulate, ask));
       cli.show({ json: simulated, text: renderExplanation(simulated) });
     });
+}
+
+function readTokens(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number of tokens.');
 }
 
 function readLimit(text: string): number {

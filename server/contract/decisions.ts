@@ -132,6 +132,9 @@ export const RequestLine = z.object({
 });
 export type RequestLine = z.infer<typeof RequestLine>;
 
+/** The first turn of a Codex conversation: some 40 kB of instructions and tools, at four bytes per token. */
+export const usualInputTokens = 10_000;
+
 export const decisions = {
   /** The newest requests first. */
   list: query('requests.list', {
@@ -154,6 +157,8 @@ export const decisions = {
         isCompaction: z.boolean().default(false),
         hasImages: z.boolean().default(false),
         hasTools: z.boolean().default(false),
+        inputTokens: z.number().int().min(1).max(1_000_000_000).default(usualInputTokens),
+        outputTokens: z.number().int().min(1).max(999_999_999).optional().describe('the longest answer it asks for'),
       })
       .strict(),
     output: Explanation,

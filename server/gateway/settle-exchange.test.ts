@@ -21,7 +21,7 @@ const failed: Outcome = { kind: 'failed', errorCode: 'upstream_error' };
 describe('a reservation', () => {
   it('sets aside a token for four bytes of body, and some output, at an estimated price', () => {
     const exchange = makeExchange({ ask: makeAsk({ body: Buffer.alloc(4_001, 0x20) }) });
-    expect(estimateOf(exchange, prices)).toEqual({
+    expect(estimateOf(exchange, { prices })).toEqual({
       inputTokens: 1_001,
       cachedTokens: null,
       cacheWriteTokens: null,
@@ -42,12 +42,12 @@ describe('a reservation', () => {
     ["a cap of the key's above what is usual", {}, 4_000, 512],
   ])('sets aside as much output as fits %s', (_name, ask, outputCap, expected) => {
     const exchange = makeExchange({ ask: makeAsk(ask), limits: { isLimited: true, outputCap, atOnce: [] } });
-    expect(estimateOf(exchange, prices).outputTokens).toBe(expected);
+    expect(estimateOf(exchange, { prices }).outputTokens).toBe(expected);
   });
 
   it('has no price for a model without one, and says so', () => {
     const exchange = makeExchange({ ask: makeAsk({ model: 'gpt-unknown' }) });
-    expect(estimateOf(exchange, prices)).toMatchObject({ costMicros: null, costStatus: 'unpriced_missing_model' });
+    expect(estimateOf(exchange, { prices })).toMatchObject({ costMicros: null, costStatus: 'unpriced_missing_model' });
   });
 
   it('names key, Pool, account and route, and nothing of what was asked', () => {

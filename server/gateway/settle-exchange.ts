@@ -12,14 +12,18 @@ const opaqueOutputTokens = 2048;
 /** Bytes of JSON per token, as a rule of thumb (gateway spec 11.2). */
 const bytesPerToken = 4;
 
-/** What is set aside before dispatch, and what counts for as long as usage is not reported: of the bytes that are sent. */
-export function estimateOf(exchange: Exchange, prices: Prices): Amounts {
+/**
+ * What is set aside before dispatch, and what counts for as long as usage is not reported: of the bytes that are sent.
+ *
+ * @param options.inputTokens - In their place, where nothing is sent.
+ */
+export function estimateOf(exchange: Exchange, options: { prices: Prices; inputTokens?: number }): Amounts {
   const { ask, limits } = exchange;
   if (ask.service && !ask.service.hasTokens) return nothingSetAside;
   const usual = ask.hasOpaqueContext ? opaqueOutputTokens : usualOutputTokens;
   // A cap lowers what is set aside and never raises it: a low cap must not refuse every request (product spec 5.3).
   const outputTokens = Math.min(usual, ask.outputCap ?? usual, limits.outputCap ?? usual);
-  const inputTokens = Math.ceil(bodyToSend(exchange).length / bytesPerToken);
+  const { prices, inputTokens = Math.ceil(bodyToSend(exchange).length / bytesPerToken) } = options;
   const usage: Usage = {
     inputTokens,
     cachedTokens: null,
@@ -83,7 +87,7 @@ export function reservationOf(
     accountId: attempt.accountId,
     accountLabel: attempt.accountLabel,
     decision: attempt.decision,
-    estimate: estimateOf(exchange, prices),
+    estimate: estimateOf(exchange, { prices }),
   };
 }
 

@@ -50,6 +50,10 @@ export interface Simulation {
   readonly isCompaction: boolean;
   readonly hasImages: boolean;
   readonly hasTools: boolean;
+  /** How long what is sent would be; a real request is counted by its bytes. */
+  readonly inputTokens: number;
+  /** The longest answer it would ask for. */
+  readonly outputTokens?: number | undefined;
 }
 
 type Outcome = Omit<Explanation, 'accounts'>;
@@ -99,7 +103,7 @@ export async function simulateRoute(simulation: Simulation, parts: SimulationPar
   const found = findRoute(scene, continuation);
   if (found.accountId === null) return told(found, found.errorCode);
   // Limits are asked last, as a reservation does: nobody is refused for them whom nobody could serve.
-  const estimate = estimateOf(exchange, parts.prices);
+  const estimate = estimateOf(exchange, { prices: parts.prices, inputTokens: simulation.inputTokens });
   const limit = await parts.limitInTheWay({ ...estimate, keyId: client.keyId, model: ask.model, at });
   return limit ? told(null, 'api_key_policy_limit_exceeded') : told(found, null);
 }
@@ -115,6 +119,7 @@ function clientNamed(word: string, { keys }: SimulationParts): Client {
 /** As a Codex client would write it, as far as the choice looks at it. */
 function requestOf(simulation: Simulation): Parameters<typeof readCodexAsk>[0] {
   const { model, thread, promptCacheKey, serviceTier, effort, isCompaction, hasImages, hasTools } = simulation;
+  const { outputTokens } = simulation;
   const body = {
     model,
     stream: !isCompaction,
@@ -123,6 +128,7 @@ function requestOf(simulation: Simulation): Parameters<typeof readCodexAsk>[0] {
     ...(promptCacheKey !== undefined && { prompt_cache_key: promptCacheKey }),
     ...(serviceTier !== undefined && { service_tier: serviceTier }),
     ...(effort !== undefined && { reasoning: { effort } }),
+    ...(outputTokens !== undefined && { max_output_tokens: outputTokens }),
   };
   const route = gatewayRoutes.find((each) => each.isCompaction === isCompaction)!;
   return {

@@ -57,6 +57,14 @@ it('route simulate shows the same of a request that was never sent', async () =>
   expect(text.stdout).toContain('nobody may serve it');
 });
 
+it('route simulate takes a request for the first of a conversation, or for as long as it is told', async () => {
+  await run('limit set laptop input_tokens request 9999');
+  const simulate = async (options: string) => (await run(`route simulate --key laptop --model gpt-5.5 ${options}`)).stdout;
+  expect(await simulate('')).toContain('api_key_policy_limit_exceeded');
+  expect(await simulate('--input-tokens 9999')).not.toContain('api_key_policy_limit_exceeded');
+  expect((await run('route simulate --key laptop --model gpt-5.5 --output-tokens few')).exitCode).toBe(64);
+});
+
 it('what cannot be found is refused in words', async () => {
   const unknown = await run('request explain 00000000-0000-4000-8000-000000000000');
   expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining('There is no such request')]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decisions, type Explanation } from '../../server/contract/decisions.ts';
+import { decisions, usualInputTokens, type Explanation } from '../../server/contract/decisions.ts';
 import { limits, type KeyLimit } from '../../server/contract/limits.ts';
-import { askCodex } from '../support/codex-request.ts';
+import { askCodex, codexBody } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 
 let gateway: GatewayUnderTest;
@@ -38,6 +38,7 @@ const simulate = (thread: string, model = 'gpt-5.5') =>
     isCompaction: false,
     hasImages: false,
     hasTools: true,
+    inputTokens: usualInputTokens,
   });
 const chosen = ({ choices }: Explanation) => choices.map(({ accountId }) => accountId && ids.get(accountId));
 
@@ -82,7 +83,13 @@ describe('what a simulation says', () => {
 });
 
 describe('what stands before the accounts', () => {
-  const plain = { model: 'gpt-5.5', isCompaction: false, hasImages: false, hasTools: true };
+  const plain = {
+    model: 'gpt-5.5',
+    isCompaction: false,
+    hasImages: false,
+    hasTools: true,
+    inputTokens: usualInputTokens,
+  };
   const ending = ({ steps }: Explanation) => steps.find(({ outcome }) => outcome === 'refused');
 
   it.each<readonly [string, Pick<KeyLimit, 'unit' | 'window' | 'model' | 'maximum'>, boolean]>([
@@ -112,6 +119,35 @@ describe('what stands before the accounts', () => {
     });
     expect(await simulated()).toEqual({ ...told, request: { ...told.request, at: expect.any(Date) } });
     expect((await send()).steps).toEqual(told.steps);
+  });
+
+  it.each([
+    ['exactly as much room as a body takes', 0, undefined],
+    ['one token less', -1, 'api_key_policy_limit_exceeded'],
+  ])('counts the tokens it is told as those of a body: %s', async (name, spare, code) => {
+    const narrow = await gateway.key({ name });
+    const inputTokens = Math.ceil(codexBody({ thread: name }).length / 4);
+    const maximum = inputTokens + spare;
+    await gateway.call(limits.set, { key: name, unit: 'input_tokens', window: 'request', model: null, maximum });
+    const ofThatLength = await gateway.call(decisions.simulate, { key: name, ...plain, inputTokens });
+    const answer = await askCodex(gateway, narrow, { thread: name });
+    await answer.text();
+    await gateway.settled((settled += 1));
+    const sent = await explain(answer.headers.get('x-request-id')!);
+    expect([ending(ofThatLength)?.code, ending(sent)?.code]).toEqual([code, code]);
+  });
+
+  it('sets aside what an answer may become at most', async () => {
+    const key = 'brief';
+    await gateway.key({ name: key });
+    const maximum = usualInputTokens + 100;
+    await gateway.call(limits.set, { key, unit: 'total_tokens', window: 'day', model: null, maximum });
+    const outputs = [undefined, 101, 100];
+    const codes = outputs.map(async (outputTokens) =>
+      ending(await gateway.call(decisions.simulate, { key, ...plain, outputTokens }))?.code,
+    );
+    const refused = 'api_key_policy_limit_exceeded';
+    expect(await Promise.all(codes)).toEqual([refused, refused, undefined]);
   });
 
   it('leaves out limits of other models, and waits where only so many may run at once', async () => {

@@ -29,7 +29,7 @@ describe('a limit that one process meets', () => {
     await expect
       .poll(async () => {
         installation.clock.advance(1_000);
-        const imagined = { isCompaction: false, hasImages: false, hasTools: false };
+        const imagined = { isCompaction: false, hasImages: false, hasTools: false, inputTokens: 10 };
         const { choices } = await second.call(decisions.simulate, {
           key: key.slice(0, 19),
           model: 'gpt-5.5',
