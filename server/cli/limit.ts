@@ -1,6 +1,7 @@
 /** `limit set`, `list`, `remove`: how much a key may use. */
 import { Argument, InvalidArgumentError, type Command } from 'commander';
-import { limits, type KeyLimit, type KeyLimitUse } from '../contract/limits.ts';
+import { figureOf, termsOf } from '../contract/limit-words.ts';
+import { limits, type KeyLimitUse } from '../contract/limits.ts';
 import { limitUnits, limitWindows, limitWindowsOf, type LimitUnit, type LimitWindow } from '../contract/vocabulary.ts';
 import type { Cli } from './cli.ts';
 import { addCommandGroup } from './command-group.ts';
@@ -34,7 +35,7 @@ export function addLimitCommands(program: Command, cli: Cli): void {
       const set = await cli.withEndpoints(({ call }) =>
         call(limits.set, { key: startOf(key), unit, window, maximum, model: model ?? null }),
       );
-      cli.show({ json: set, text: `${startOf(key)} may use ${termsOf(set.limit)} now.\n` });
+      cli.show({ json: set, text: `${startOf(key)} is limited to ${printable(termsOf(set.limit))} now.\n` });
     });
 
   group
@@ -61,7 +62,10 @@ export function addLimitCommands(program: Command, cli: Cli): void {
       const removed = await cli.withEndpoints(({ call }) =>
         call(limits.remove, { key: startOf(key), unit, window, model: model ?? null }),
       );
-      cli.show({ json: removed, text: `${startOf(key)} is no longer limited to ${termsOf(removed.limit)}.\n` });
+      cli.show({
+        json: removed,
+        text: `${startOf(key)} is no longer limited to ${printable(termsOf(removed.limit))}.\n`,
+      });
     });
 }
 
@@ -72,12 +76,6 @@ function readMaximum(text: string): number {
   return Number(text);
 }
 
-/** "1000 requests per day for gpt-5.5" */
-function termsOf({ unit, window, model, maximum }: KeyLimit): string {
-  const scope = model === null ? '' : ` for ${printable(model)}`;
-  return `${maximum} ${limitUnits[unit].toLowerCase()}${unit === 'concurrency' ? '' : ` ${limitWindows[window]}`}${scope}`;
-}
-
 function renderLimits(rows: readonly KeyLimitUse[], now: Date): string {
   return renderTable([
     ['UNIT', 'WINDOW', 'MODEL', 'USED', 'MAXIMUM', 'FREE AGAIN'],
@@ -85,8 +83,8 @@ function renderLimits(rows: readonly KeyLimitUse[], now: Date): string {
       unit,
       window,
       model ?? 'all',
-      used === null ? '' : String(used),
-      String(maximum),
+      used === null ? '' : figureOf(unit, used),
+      figureOf(unit, maximum),
       freeAt ? renderMoment(freeAt, now) : '',
     ]),
   ]);

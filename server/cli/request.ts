@@ -63,7 +63,10 @@ export function addRouteCommands(program: Command, cli: Cli): void {
     .option('--images', 'with images in it')
     .option('--tools', 'with tools')
     .addOption(
-      new Option('--input-tokens <number>', 'how long it would be; by default as the first turn of a Codex conversation')
+      new Option(
+        '--input-tokens <number>',
+        'how long it would be; by default as the first turn of a Codex conversation',
+      )
         .default(usualInputTokens)
         .argParser(readTokens),
     )

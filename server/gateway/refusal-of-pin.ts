@@ -1,6 +1,6 @@
 /** What the client of a pinned conversation is told when its one account cannot serve it: always the real reason. Pure. */
 import { GatewayError } from '../contract/gateway-error.ts';
-import { exclusionReasons, type ContinuationReason, type ExclusionReason } from '../contract/vocabulary.ts';
+import { exclusionReasons, type ContinuationReason } from '../contract/vocabulary.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
 import type { Continuation } from './continuity/decide-continuation.ts';
 import type { Fault } from './faults.ts';
@@ -40,7 +40,7 @@ export function refusalOfPin({ exclusions, faults, pinnedTo, why, now }: PinFact
     });
   }
   return new GatewayError('pinned_continuation_unavailable', {
-    detail: 'It was removed, or is no longer in this Pool.',
+    detail: 'The account was removed, or is no longer in this Pool.',
     continuity: { pinnedBy: why, reason: 'account_gone' },
   });
 }
@@ -49,22 +49,18 @@ function refusalFor({ reason, until }: Exclusion, { why, now }: { why: Continuat
   const continuity = { pinnedBy: why, reason };
   if (reason === 'account_signed_out') return new GatewayError('pinned_continuation_reauth_required', { continuity });
   return new GatewayError('pinned_continuation_unavailable', {
-    detail: `It ${sentenceOf(reason)}.`,
+    detail: `The account ${exclusionReasons[reason]}.`,
     // Without a failed attempt, `already_tried` means that another request is just trying it.
     retryAfterMs: passing.has(reason) || reason === 'already_tried' ? boundedWait(until, now) : undefined,
     continuity,
   });
 }
 
-function sentenceOf(reason: ExclusionReason): string {
-  return exclusionReasons[reason];
-}
-
 /** It goes on from what two accounts made, so neither could read it all. */
 export function refusalOfTorn({ why }: Continuation): GatewayError {
   if (why === 'file') return new GatewayError('file_assignment_conflict', { param: 'file_id' });
   return new GatewayError('pinned_continuation_unavailable', {
-    detail: 'It goes on from what two accounts made, and neither can read what the other did.',
+    detail: 'The conversation goes on from what two accounts made, and neither can read what the other did.',
     continuity: { pinnedBy: why, reason: 'state_of_two_accounts' },
   });
 }

@@ -152,7 +152,7 @@ describe('when the conversation is pinned', () => {
     expect(refusalOf(facts({ exclusions, continuation: pin('owner') }))).toMatchObject({
       code: 'pinned_continuation_unavailable',
       retryAfterMs: 6_000,
-      detail: 'It was asked to slow down.',
+      detail: 'The account was asked to slow down.',
     });
   });
 
@@ -193,6 +193,16 @@ describe('when nothing could be asked', () => {
     expect(refusalOf(facts({ exclusions: exclusions.slice(0, 1) })).detail).toBe(
       '1 account: 1 must be signed in again.',
     );
+  });
+
+  it.each([
+    ['usage_limit_reached', '2 accounts: 2 have used up their limit.'],
+    ['account_paused', '2 accounts: 2 are paused.'],
+    ['tier_not_offered', '2 accounts: 2 do not offer the service tier for the model.'],
+    ['cooling_down', '2 accounts: 2 were asked to slow down.'],
+    ['circuit_open', '2 accounts: 2 failed several times and are left alone for a moment.'],
+  ] as const)('says of several that are out for %s "%s"', (reason, expected) => {
+    expect(refusalOf(facts({ exclusions: [excluded(reason), excluded(reason)] })).detail).toBe(expected);
   });
 
   it('never names an account', () => {

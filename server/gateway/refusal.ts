@@ -89,10 +89,17 @@ function earliest(exclusions: readonly Exclusion[]): Date | null {
   return times.length > 0 ? new Date(Math.min(...times)) : null;
 }
 
-/** "2 accounts: 1 must be signed in again, 1 has used up its limit." Counts, no names: key holders see this. */
+/** "3 accounts: 1 must be signed in again, 2 have used up their limit." Counts, no names: key holders see this. */
 function tally(exclusions: readonly Exclusion[]): string {
   const counts = new Map<ExclusionReason, number>();
   for (const { reason } of exclusions) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  const parts = [...counts].map(([reason, count]) => `${count} ${exclusionReasons[reason]}`);
+  const parts = [...counts].map(([reason, count]) => `${count} ${saidOf(count, exclusionReasons[reason])}`);
   return `${exclusions.length} ${exclusions.length === 1 ? 'account' : 'accounts'}: ${parts.join(', ')}.`;
 }
+
+/** What is said of one account, said of so many. */
+function saidOf(count: number, reason: string): string {
+  return count === 1 ? reason : reason.replaceAll(/\b(?:is|was|has|does|its)\b/g, (word) => ofMany[word] ?? word);
+}
+
+const ofMany: Readonly<Record<string, string>> = { is: 'are', was: 'were', has: 'have', does: 'do', its: 'their' };

@@ -59,7 +59,8 @@ it('route simulate shows the same of a request that was never sent', async () =>
 
 it('route simulate takes a request for the first of a conversation, or for as long as it is told', async () => {
   await run('limit set laptop input_tokens request 9999');
-  const simulate = async (options: string) => (await run(`route simulate --key laptop --model gpt-5.5 ${options}`)).stdout;
+  const simulate = async (options: string) =>
+    (await run(`route simulate --key laptop --model gpt-5.5 ${options}`)).stdout;
   expect(await simulate('')).toContain('api_key_policy_limit_exceeded');
   expect(await simulate('--input-tokens 9999')).not.toContain('api_key_policy_limit_exceeded');
   expect((await run('route simulate --key laptop --model gpt-5.5 --output-tokens few')).exitCode).toBe(64);

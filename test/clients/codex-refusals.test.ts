@@ -68,7 +68,7 @@ describe.each([newestCodex, oldestCodex])('what Codex %s shows, and how often it
     const run = await bench.codex({ version, key, args: exec });
     expect(run.exitCode).toBe(1);
     expect(failureOf(run)).toMatch(
-      /^You['’]ve hit your usage limit\. .*It allows 1 requests per day: 1 requests used, 1 requests asked for, or try again at .*[AP]M\.$/,
+      /^You['’]ve hit your usage limit\. .*It allows 1 request per day: 1 used, 1 asked for, or try again at .*[AP]M\.$/,
     );
     expect(reconnects(run)).toEqual([]);
     expect(await bench.statuses()).toEqual([200, 429]);

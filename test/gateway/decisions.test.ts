@@ -143,8 +143,8 @@ describe('what stands before the accounts', () => {
     const maximum = usualInputTokens + 100;
     await gateway.call(limits.set, { key, unit: 'total_tokens', window: 'day', model: null, maximum });
     const outputs = [undefined, 101, 100];
-    const codes = outputs.map(async (outputTokens) =>
-      ending(await gateway.call(decisions.simulate, { key, ...plain, outputTokens }))?.code,
+    const codes = outputs.map(
+      async (outputTokens) => ending(await gateway.call(decisions.simulate, { key, ...plain, outputTokens }))?.code,
     );
     const refused = 'api_key_policy_limit_exceeded';
     expect(await Promise.all(codes)).toEqual([refused, refused, undefined]);

@@ -57,7 +57,7 @@ describe('a request beyond a limit', () => {
       type: 'rate_limit_error',
       limit: { unit: 'requests', window: 'minute', model: null, maximum: 1, used: 1, attempted: 1 },
     });
-    expect(refused.error?.['message']).toContain('It allows 1 requests per minute: 1 requests used');
+    expect(refused.error?.['message']).toContain('It allows 1 request per minute: 1 used, 1 asked for.');
     expect(anna.counters.requests).toBe(known);
     const row = await settled(refused);
     expect(row).toMatchObject({ status: 'rejected', errorCode: 'api_key_policy_limit_exceeded', responseStatus: 429 });
@@ -79,7 +79,7 @@ describe('a request beyond a limit', () => {
     const refused = await ask();
     const reset = Math.ceil(gateway.clock.now().getTime() / 86_400_000) * 86_400;
     expect(refused.error).toMatchObject({ type: 'usage_limit_reached', plan_type: null, resets_at: reset });
-    expect(refused.headers.get('x-codex-promo-message')).toContain('1 requests per day');
+    expect(refused.headers.get('x-codex-promo-message')).toContain('1 request per day');
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 

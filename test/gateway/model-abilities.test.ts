@@ -67,7 +67,7 @@ describe("what a request needs is looked up in each account's own list", () => {
     expect(await answer.json()).toMatchObject({
       error: {
         code: 'no_compatible_backend',
-        message: expect.stringContaining('2 accounts: 2 does not offer the service tier for the model') as string,
+        message: expect.stringContaining('2 accounts: 2 do not offer the service tier for the model') as string,
       },
     });
   });

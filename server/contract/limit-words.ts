@@ -1,0 +1,30 @@
+/** Limits of keys in words, as refusals, the command line and pages show them. Pure. */
+import type { KeyLimit } from './limits.ts';
+import { limitUnits, limitWindows, type LimitUnit } from './vocabulary.ts';
+
+/** @example termsOf({ unit: 'requests', window: 'day', model: null, maximum: 1000 }) // '1,000 requests per day' */
+export function termsOf({ unit, window, model, maximum }: Omit<KeyLimit, 'id'>): string {
+  const scope = model === null ? '' : ` for ${model}`;
+  return `${amountOf(unit, maximum)} ${limitWindows[window]}${scope}`;
+}
+
+/** The number alone: `1,500`; money in dollars with cents, and with more digits where it takes them: `$0.000125`. */
+export function figureOf(unit: LimitUnit, amount: number): string {
+  if (unit !== 'cost_micros') return plain.format(amount);
+  return dollars.format(amount / 1e6);
+}
+
+const plain = new Intl.NumberFormat('en-US');
+const dollars = new Intl.NumberFormat('en-US', {
+  style: 'currency',
+  currency: 'USD',
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 6,
+});
+
+/** `1 request`, `1,500 input tokens`, `$20.00`. */
+function amountOf(unit: LimitUnit, amount: number): string {
+  if (unit === 'cost_micros') return figureOf(unit, amount);
+  const noun = unit === 'concurrency' ? limitUnits.requests : limitUnits[unit];
+  return `${figureOf(unit, amount)} ${amount === 1 ? noun.replace(/s$/, '') : noun}`.toLowerCase();
+}
