@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../server/cli/run-command-line.ts';
+import { expect } from 'vitest';
 import { readEnvironment } from '../../server/environment.ts';
 import { systemClock, systemRandom } from '../../server/world/real-world.ts';
+import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
 
 export interface Outcome {
   readonly exitCode: number | null;
@@ -57,6 +59,33 @@ export function commandLine({ env, home }: { env: Environment; home: string }) {
         readEnvironment({ env, readFile: () => Buffer.alloc(0), home, platform: 'linux', isRoot: false }),
     });
     return { exitCode, ...printed, json: () => JSON.parse(printed.stdout) as never };
+  };
+}
+
+/** The command line of whoever operates this gateway, and what the audit trail says of it. */
+export function commandLineBeside(gateway: Pick<GatewayUnderTest, 'database' | 'dataFolder'>) {
+  const { database, dataFolder } = gateway;
+  const run = commandLine({
+    env: { PORT: '0', DATABASE_URL: database.url, CODEX_POOLER_DATA_DIR: dataFolder },
+    home: dataFolder,
+  });
+  return {
+    run,
+    /** A command that must succeed, as the document it prints. */
+    async done<Document>(words: string): Promise<Document> {
+      const outcome = await run(`--json ${words}`);
+      expect([outcome.exitCode, outcome.stderr]).toEqual([0, '']);
+      return outcome.json<Document>();
+    },
+    /** The newest success of this action. */
+    auditOf: (action: string) =>
+      database.db
+        .selectFrom('auditEvents')
+        .select(['outcome', 'details'])
+        .where('action', '=', action)
+        .where('outcome', '=', 'success')
+        .orderBy('occurredAt', 'desc')
+        .executeTakeFirstOrThrow(),
   };
 }
 

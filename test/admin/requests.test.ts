@@ -2,27 +2,17 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Explanation } from '../../server/contract/decisions.ts';
 import { askCodex } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { commandLine } from './command-line-under-test.ts';
+import { commandLineBeside } from './command-line-under-test.ts';
 
 let gateway: GatewayUnderTest;
-let run: ReturnType<typeof commandLine>;
+let operator: ReturnType<typeof commandLineBeside>;
 let requestId: string;
 
 beforeAll(async () => {
   gateway = await gatewayUnderTest();
   await gateway.link('anna', { percentPerAnswer: 0 });
   await gateway.link('ben', { percentPerAnswer: 0, models: ['gpt-6-luna'] });
-  const { database, sandbox, dataFolder } = gateway;
-  run = commandLine({
-    home: dataFolder,
-    env: {
-      PORT: '0',
-      DATABASE_URL: database.url,
-      CODEX_POOLER_DATA_DIR: dataFolder,
-      CODEX_POOLER_UPSTREAM_URL: sandbox.url,
-      CODEX_POOLER_AUTH_URL: sandbox.url,
-    },
-  });
+  operator = commandLineBeside(gateway);
   const answer = await askCodex(gateway, await gateway.key({ name: 'laptop' }), { model: 'gpt-5.5' });
   await answer.text();
   requestId = answer.headers.get('x-request-id')!;
@@ -31,14 +21,14 @@ beforeAll(async () => {
 afterAll(() => gateway.stop());
 
 it('request list shows the newest requests with what became of them', async () => {
-  const { stdout, exitCode } = await run('request list --limit 5');
+  const { stdout, exitCode } = await operator.run('request list --limit 5');
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/^TIME +STATUS +ACCOUNT/);
   expect(stdout).toMatch(new RegExp(`Succeeded +anna +gpt-5\\.5 +\\d+ +\\$0\\.\\d{4}.*laptop.*${requestId}`));
 });
 
 it('request explain gives every account a line in words, the chosen one first', async () => {
-  const { stdout, exitCode } = await run(`request explain ${requestId}`);
+  const { stdout, exitCode } = await operator.run(`request explain ${requestId}`);
   expect(exitCode).toBe(0);
   const accountLines = stdout.split('\n').filter((line) => /^\d? +(?:anna|ben) /.test(line));
   expect(accountLines[0]).toMatch(/^1 +anna +chosen/);
@@ -48,28 +38,28 @@ it('request explain gives every account a line in words, the chosen one first', 
 });
 
 it('route simulate shows the same of a request that was never sent', async () => {
-  const outcome = await run('--json route simulate --key laptop --model gpt-5.5 --thread thread-1');
+  const outcome = await operator.run('--json route simulate --key laptop --model gpt-5.5 --thread thread-1');
   const { request, choices } = outcome.json<Explanation>();
   expect(request).toMatchObject({ requestId: null, keyName: 'laptop', model: 'gpt-5.5' });
   expect(choices[0]?.decision).toMatchObject({ decidedBy: 'only_one', eligible: 1, total: 2 });
-  const text = await run('route simulate --key laptop --model gpt-unheard-of');
+  const text = await operator.run('route simulate --key laptop --model gpt-unheard-of');
   expect(text.stdout).toMatch(/offer what is asked +0 +invalid_model/);
   expect(text.stdout).toContain('nobody may serve it');
 });
 
 it('route simulate takes a request for the first of a conversation, or for as long as it is told', async () => {
-  await run('limit set laptop input_tokens request 9999');
+  await operator.run('limit set laptop input_tokens request 9999');
   const simulate = async (options: string) =>
-    (await run(`route simulate --key laptop --model gpt-5.5 ${options}`)).stdout;
+    (await operator.run(`route simulate --key laptop --model gpt-5.5 ${options}`)).stdout;
   expect(await simulate('')).toContain('api_key_policy_limit_exceeded');
   expect(await simulate('--input-tokens 9999')).not.toContain('api_key_policy_limit_exceeded');
-  expect((await run('route simulate --key laptop --model gpt-5.5 --output-tokens few')).exitCode).toBe(64);
+  expect((await operator.run('route simulate --key laptop --model gpt-5.5 --output-tokens few')).exitCode).toBe(64);
 });
 
 it('what cannot be found is refused in words', async () => {
-  const unknown = await run('request explain 00000000-0000-4000-8000-000000000000');
+  const unknown = await operator.run('request explain 00000000-0000-4000-8000-000000000000');
   expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining('There is no such request')]);
-  const noKey = await run('route simulate --key nobody --model gpt-5.5');
+  const noKey = await operator.run('route simulate --key nobody --model gpt-5.5');
   expect([noKey.exitCode, noKey.stderr]).toEqual([1, expect.stringContaining('There is no such API key')]);
-  expect((await run('request list --limit many')).exitCode).toBe(64);
+  expect((await operator.run('request list --limit many')).exitCode).toBe(64);
 });
