@@ -29,6 +29,8 @@ export interface ErrorRow {
   readonly message: string;
   readonly blame: Blame;
   readonly retry: RetryAdvice;
+  /** The request that it refuses leaves no row, because another's row says it all. */
+  readonly leavesNoRow?: true;
 }
 
 const client = { type: 'invalid_request_error', blame: 'client', retry: 'never' } as const;
@@ -136,7 +138,8 @@ export const errorCodes = {
   duplicate_turn: {
     ...client,
     status: 409,
-    message: 'A turn with this id was already taken on this websocket. It was not asked again.',
+    message: 'A turn with this id was asked before. It was not asked again; give every turn an id of its own.',
+    leavesNoRow: true,
   },
   model_not_allowed: { ...client, status: 403, nativeStatus: 400, message: 'This API key may not use this model.' },
   reasoning_effort_not_allowed: {

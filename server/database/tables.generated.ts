@@ -292,6 +292,7 @@ export interface Requests {
   status: string;
   totalMs: number | null;
   transport: string;
+  turnSha256: Buffer | null;
   usageStatus: string;
 }
 

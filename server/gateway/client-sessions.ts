@@ -155,14 +155,14 @@ function openSession(
     }
   }
 
-  async function serve({ number, frame }: Turn): Promise<void> {
+  async function serve({ number, ...turn }: Turn): Promise<void> {
     const requestId = parts.random.id();
     const startedMs = clock.monotonicMs();
     let errorCode: string | null = null;
     try {
       const client = recognise();
       run = parts.running.begin();
-      errorCode = await serveTurn({ ...facts, connection, frame, requestId, client, signal: run.signal }, parts);
+      errorCode = await serveTurn({ ...facts, ...turn, connection, requestId, client, signal: run.signal }, parts);
     } catch (error) {
       const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
       errorCode = known.code;

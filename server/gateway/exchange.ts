@@ -121,6 +121,8 @@ export interface Exchange {
   readonly transport: Transport;
   /** Names what may keep a socket to the provider between its turns, hashed; null for calls over HTTP. */
   readonly socketOwner: string | null;
+  /** SHA-256 of its key and of the name that the client gave to this turn, base64: none is served twice. */
+  readonly turnSha256: string | null;
   /** Frozen at the start: a change of settings does not reach a running request, nor its retries. */
   readonly settings: Settings;
   /** What its key's limits mean for it before it is reserved, frozen likewise. */

@@ -1,4 +1,5 @@
 /** Begins an exchange: what is known of a request when it is admitted, frozen for its whole life. */
+import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../api-keys/key-book.ts';
 import type { LimitBook } from '../api-keys/limit-book.ts';
@@ -24,6 +25,8 @@ export interface ExchangeStart {
   readonly isTurn?: boolean;
   /** By `socketOwnerOf`, where the call came over a websocket. */
   readonly socketOwner?: string | null;
+  /** The client's name for this turn, where it gave one. */
+  readonly turnId?: string | null;
 }
 
 export function openExchange(
@@ -31,6 +34,7 @@ export function openExchange(
   parts: { clock: Clock; limits: LimitBook; pools: PoolBook },
 ): Exchange {
   const { requestId, request, route, clientAddress, client, ask, settings, signal, isTurn = false } = start;
+  const { turnId = null } = start;
   return {
     id: requestId,
     client,
@@ -39,6 +43,7 @@ export function openExchange(
     routeClass: isTurn ? 'proxy_websocket' : routeClassOf(ask),
     transport: isTurn ? 'websocket' : ask.wantsStream ? 'http_sse' : 'http_json',
     socketOwner: start.socketOwner ?? null,
+    turnSha256: turnId === null ? null : hash('sha256', `${client.keyId}\n${turnId}`, 'base64'),
     settings,
     limits: parts.limits.of({ keyId: client.keyId, model: ask.model }),
     routing: parts.pools.routingOf(client.poolId),

@@ -25,8 +25,8 @@ export interface RecordKeeper {
   /**
    * Sets tokens and money aside and records the first attempt; later attempts are recorded as they begin.
    *
-   * @throws {GatewayError} `api_key_revoked` when the key ended meanwhile, `api_key_policy_limit_exceeded`,
-   *   `database_unavailable`.
+   * @throws {GatewayError} `api_key_revoked` when the key ended meanwhile, `duplicate_turn`,
+   *   `api_key_policy_limit_exceeded`, `database_unavailable`.
    */
   begin(exchange: Exchange, attempt: Attempt): Promise<void>;
   /** Records a request that was refused before any attempt. Never throws: a refusal must reach its client. */
@@ -106,6 +106,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
       const reserved = await writing;
       exchange.isReserved = attempt.isRecorded = reserved.kind === 'reserved';
       if (reserved.kind === 'key_ended') throw new GatewayError('api_key_revoked');
+      if (reserved.kind === 'repeated') throw new GatewayError('duplicate_turn', { param: 'request_id' });
       if (reserved.kind === 'over_limit') throw overLimit(reserved.refusal, clock.now());
     } catch (error) {
       if (error instanceof GatewayError) throw error;

@@ -122,12 +122,12 @@ function failureCodeOf(error: unknown, exchange: Exchange): string {
   return 'internal_error';
 }
 
-/** Policy and routing refusals leave a row; overload and stopping do not (gateway spec 2.2, 2.3). */
+/** Policy and routing refusals leave a row; overload, stopping and repeats do not (gateway spec 2.2, 2.3). */
 export function refuse(
   exchange: Exchange,
   { parts, refusal }: { parts: Pick<ServingParts, 'records'>; refusal: GatewayError },
 ): GatewayError {
-  if (refusal.row.blame !== 'gateway')
+  if (refusal.row.blame !== 'gateway' && !refusal.row.leavesNoRow)
     parts.records.reject(exchange, { refusal, responseStatus: statusOfRefusal(refusal, exchange) });
   return refusal;
 }

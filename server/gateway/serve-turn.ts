@@ -32,6 +32,8 @@ export interface SocketFacts {
 
 export interface TurnStart extends SocketFacts {
   readonly frame: Buffer;
+  /** The client's name for it, where it gave one. */
+  readonly turnId: string | null;
   readonly requestId: string;
   readonly client: Client;
   readonly signal: AbortSignal;

@@ -83,6 +83,7 @@ export function reservationOf(
   return {
     ...requestRowOf(exchange, processNumber),
     reservedAt: attempt.startedAt,
+    turnSha256: exchange.turnSha256,
     attemptId: attempt.id,
     accountId: attempt.accountId,
     accountLabel: attempt.accountLabel,

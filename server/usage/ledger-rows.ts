@@ -72,6 +72,8 @@ export interface AttemptRow {
 export interface Reservation extends RequestRow {
   /** The moment of this reservation: the key must still be good at it. */
   readonly reservedAt: Date;
+  /** SHA-256 of the turn's name and its key, base64; null where its client gave it none. */
+  readonly turnSha256: string | null;
   readonly attemptId: string;
   readonly accountId: string;
   readonly accountLabel: string;

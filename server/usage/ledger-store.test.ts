@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { beginning } from '../../test/support/exchange.ts';
@@ -109,6 +109,54 @@ describe('a reservation', () => {
     const expiresAt = new Date(beginning.getTime() + 1_000);
     await database.db.updateTable('apiKeys').set({ expiresAt }).where('id', '=', reservation.keyId).execute();
     expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'key_ended' }]);
+  });
+});
+
+describe('a reservation of a turn that its client named', () => {
+  const named = () => hash('sha256', randomUUID(), 'base64');
+  const rowsOf = async (reservation: Reservation) => ({
+    requests: (await requestOf(reservation)) ? 1 : 0,
+    attempts: (await attemptsOf(reservation)).length,
+    entries: (await entriesOf(reservation)).length,
+  });
+
+  it('is made once: another of that name leaves nothing', async () => {
+    const turnSha256 = named();
+    const [first, second, other] = [turnSha256, turnSha256, named()].map((each) =>
+      makeReservation(house, { turnSha256: each }),
+    );
+    expect(await reserveRequests(database.pool, [first!])).toEqual([{ kind: 'reserved' }]);
+    expect(await reserveRequests(database.pool, [second!, other!])).toEqual([
+      { kind: 'repeated' },
+      { kind: 'reserved' },
+    ]);
+    expect(await rowsOf(second!)).toEqual({ requests: 0, attempts: 0, entries: 0 });
+  });
+
+  it('may be written again by whoever did not hear the answer', async () => {
+    const reservation = makeReservation(house, { turnSha256: named() });
+    for (let time = 0; time < 2; time += 1)
+      expect(await reserveRequests(database.pool, [reservation])).toEqual([{ kind: 'reserved' }]);
+    expect(await rowsOf(reservation)).toEqual({ requests: 1, attempts: 1, entries: 1 });
+  });
+
+  it('is made once, however many ask at once, in one group or from many processes', async () => {
+    const turnSha256 = named();
+    const groups = Array.from({ length: 5 }, () => [1, 2, 3].map(() => makeReservation(house, { turnSha256 })));
+    const results = await Promise.all(groups.map((group) => reserveRequests(database.pool, group)));
+    const kinds = results.flat().map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'reserved')).toHaveLength(1);
+    expect(kinds.filter((kind) => kind === 'repeated')).toHaveLength(14);
+    const entries = await Promise.all(groups.flat().map(entriesOf));
+    expect(entries.flat()).toHaveLength(1);
+  });
+
+  it('that its key may not make leaves the name free', async () => {
+    const turnSha256 = named();
+    const foreign = makeReservation(house, { turnSha256, keyId: randomUUID() });
+    expect(await reserveRequests(database.pool, [foreign])).toEqual([{ kind: 'key_ended' }]);
+    const own = makeReservation(house, { turnSha256 });
+    expect(await reserveRequests(database.pool, [own])).toEqual([{ kind: 'reserved' }]);
   });
 });
 

@@ -34,7 +34,8 @@ export const amountColumns = `"inputTokens" bigint, "cachedTokens" bigint, "cach
   "reasoningTokens" bigint, "totalTokens" bigint, "costMicros" numeric, "costStatus" text`;
 export const insertRequest = `insert into requests (id, pool_id, api_key_id, api_key_name, api_key_prefix, process_number,
     endpoint, transport, route_class, model, requested_model, requested_tier, reasoning_effort, client_address, client_name,
-    request_bytes, admitted_at, status, usage_status, error_code, response_status, completed_at, attempt_count, decision)
+    request_bytes, admitted_at, status, usage_status, error_code, response_status, completed_at, attempt_count, decision,
+    turn_sha256)
   select "requestId", "poolId", "keyId", "keyName", "keyPrefix", "processNumber", endpoint, transport, "routeClass",
     model, "requestedModel", "requestedTier", "reasoningEffort", "clientAddress", "clientName", "requestBytes", "admittedAt"`;
 export const ledgerColumns = `request_id, event, usage_status, pool_id, api_key_id, account_id, model, requests, input_tokens,
@@ -45,7 +46,8 @@ with item as (
   select * from jsonb_to_recordset($1::jsonb) as x(${requestColumns}, "errorCode" text, "responseStatus" int,
     decision jsonb)
 ), request as (
-  ${insertRequest}, 'rejected', 'not_applicable', "errorCode", "responseStatus", "admittedAt", 0, decision from item
+  ${insertRequest}, 'rejected', 'not_applicable', "errorCode", "responseStatus", "admittedAt", 0, decision, null
+  from item
 )
 insert into usage_hours as sum (hour, pool_id, api_key_id, account_id, model, requests, rejected)
 select date_trunc('hour', "admittedAt", 'UTC'), "poolId", "keyId", null::uuid, model, count(*), count(*)

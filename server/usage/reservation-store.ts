@@ -24,13 +24,13 @@ const withoutDiskWait = `unhurried as materialized (select set_config('synchrono
  * A key that was revoked, paused, rotated, moved, deleted or has expired since it was recognised reserves nothing, nor
  * does one of a disabled Pool (`endOf` of `api-keys/key-status.ts` asks the same in memory) or one whose limits have no
  * room. What is there already stays: an answer that was lost on its way makes the caller write the same again. Requests
- * of keys without limits take no lock and are counted nowhere.
+ * of keys without limits take no lock and are counted nowhere. A turn whose name was taken before leaves nothing.
  */
 const reserveText = `
 with ${withoutDiskWait}, item as (
   select * from jsonb_to_recordset($1::jsonb)
     as x(${requestColumns}, "reservedAt" timestamptz, "attemptId" uuid, "accountId" uuid, "accountLabel" text,
-      decision jsonb,
+      decision jsonb, "turnSha256" text,
       ${amountColumns})
 ), live as (
   select item.* from item
@@ -51,28 +51,31 @@ with ${withoutDiskWait}, item as (
 ), admitted as (
   select live.* from live where "requestId" not in (select id from refused)
 ), request as (
-  ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1, null from admitted
+  ${insertRequest}, 'in_progress', 'usage_unknown', null, null, null, 1, null, decode("turnSha256", 'base64') from admitted
   on conflict do nothing
+  returning id
 ), attempt as (
   insert into attempts (id, request_id, number, account_id, account_label, transport, status, started_at, decision)
   select "attemptId", "requestId", 1, "accountId", "accountLabel", transport, 'in_progress', "admittedAt", decision
-  from admitted
-  on conflict do nothing
+  from admitted where "requestId" in (select id from request)
 ), entry as (
   insert into ledger_entries (${ledgerColumns})
   select "requestId", 'reservation', 'usage_unknown', "poolId", "keyId", "accountId", model, 1, "inputTokens",
     "cachedTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens", "totalTokens", "costMicros", "costStatus",
     "admittedAt"
-  from admitted
-  on conflict do nothing
+  from admitted where "requestId" in (select id from request)
 )
-select "requestId" as id, refusal from live left join refused on refused.id = "requestId", unhurried`;
+select "requestId" as id, refusal, request.id is null and "turnSha256" is not null and refusal is null
+    and not exists (select from requests there where there.id = "requestId") as "isRepeated"
+from live left join refused on refused.id = "requestId" left join request on request.id = "requestId", unhurried`;
 
 /** What became of a wish to reserve. */
 export type Reserved =
   | { readonly kind: 'reserved' }
   /** Its key may no longer be used. */
   | { readonly kind: 'key_ended' }
+  /** A turn of this name was let in before. */
+  | { readonly kind: 'repeated' }
   | { readonly kind: 'over_limit'; readonly refusal: LimitRefusal };
 
 /** Writes requests with their first attempt and reservation, as far as their keys and limits let them in. */
@@ -85,11 +88,13 @@ export async function reserveRequests(pool: Queryable, items: readonly Reservati
 
 interface ReservedRow {
   readonly id: string;
+  readonly isRepeated: boolean;
   readonly refusal: (Omit<LimitRefusal, 'freeAt'> & { readonly freeAt: string | null }) | null;
 }
 
 function reservedOf(row: ReservedRow | undefined): Reserved {
   if (!row) return { kind: 'key_ended' };
+  if (row.isRepeated) return { kind: 'repeated' };
   if (!row.refusal) return { kind: 'reserved' };
   const { freeAt, ...refusal } = row.refusal;
   return { kind: 'over_limit', refusal: { ...refusal, freeAt: freeAt === null ? null : new Date(freeAt) } };

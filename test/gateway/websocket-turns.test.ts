@@ -176,15 +176,6 @@ describe('frames of one socket', () => {
     expect(third.at(-1)).toMatchObject({ response: { id: '' } });
   });
 
-  it('that repeat a turn id are refused and not charged', async () => {
-    const known = await rowCount();
-    for (const id of ['t1', 't1', 't2']) client.turn({ extra: { request_id: id } });
-    const ends = [await client.answer(), await client.answer(), await client.answer()].map((each) => each.at(-1));
-    expect(ends.map((end) => end?.['type'])).toEqual(['response.completed', 'error', 'response.completed']);
-    expect(ends[1]).toMatchObject({ status: 409, error: { code: 'duplicate_turn' } });
-    await expect.poll(rowCount).toBe(known + 2);
-  });
-
   it.each([
     ['no JSON', '{"type":'],
     ['no object', '[1]'],

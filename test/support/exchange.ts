@@ -66,6 +66,7 @@ export function makeExchange(overrides: Partial<Exchange> = {}): Exchange {
     routeClass: 'proxy_stream',
     transport: 'http_sse',
     socketOwner: null,
+    turnSha256: null,
     settings: defaultSettings,
     limits: unlimited,
     routing: defaultPoolRouting,

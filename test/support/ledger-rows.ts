@@ -78,6 +78,7 @@ export function makeReservation(house: Household, overrides: Partial<Reservation
     requestBytes: 400,
     admittedAt: beginning,
     reservedAt: beginning,
+    turnSha256: null,
     attemptId: randomUUID(),
     accountId: house.accountIds[0] ?? '',
     accountLabel: 'account 0',

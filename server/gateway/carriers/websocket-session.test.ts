@@ -48,13 +48,9 @@ describe('turns', () => {
     expect(play(turn(), turnEnded(1), turn(), turnEnded(1), turnEnded(7)).state.running).toBe(2);
   });
 
-  it('that repeat an id are refused in their turn, also after the first has ended', () => {
-    expect(play(turn('a'), turn('a'), turnEnded(1), turn('a'), turn('b')).commands).toEqual([
-      'serve 1',
-      'refuse duplicate_turn',
-      'refuse duplicate_turn',
-      'serve 2',
-    ]);
+  it('keep the names that their client gave them', () => {
+    const { commands } = stepSession(newSession, { event: turn('a'), limits });
+    expect(commands).toMatchObject([{ do: 'serve', turn: { number: 1, turnId: 'a' } }]);
   });
 
   it('beyond the line are refused at once, by number and by bytes', () => {
@@ -66,12 +62,6 @@ describe('turns', () => {
     ]);
     // A frame alone in the line may be as large as a frame may be.
     expect(play(turn(), turn(null, 5_000), turnEnded(1)).commands).toEqual(['serve 1', 'serve 2']);
-  });
-
-  it('that were refused for the line may be asked again under the same id', () => {
-    const many = Array.from({ length: maxLine + 1 }, () => turn());
-    const { commands } = play(...many, turn('a'), turnEnded(1), turn('a'));
-    expect(commands).toEqual(['serve 1', 'refuse websocket_queue_full', 'serve 2']);
   });
 });
 

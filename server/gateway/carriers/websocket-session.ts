@@ -8,6 +8,8 @@ import type { ErrorCode } from '../../contract/error-codes.ts';
 export interface Turn {
   readonly number: number;
   readonly frame: Buffer;
+  /** The client's name for it, where it gave one. */
+  readonly turnId: string | null;
 }
 
 /** What a frame is answered with; turns by the engine, the rest by the session itself. */
@@ -22,8 +24,6 @@ export interface SessionState {
   readonly line: readonly Due[];
   /** Bytes of the frames in the line. */
   readonly lineBytes: number;
-  /** Ids of turns taken lately, so that none is asked twice. */
-  readonly turnIds: readonly string[];
   readonly turns: number;
   /** How the socket is to be closed as soon as nothing runs. */
   readonly closing: Closing | null;
@@ -79,7 +79,6 @@ export const newSession: SessionState = {
   running: null,
   line: [],
   lineBytes: 0,
-  turnIds: [],
   turns: 0,
   closing: null,
   isClosed: false,
@@ -87,8 +86,6 @@ export const newSession: SessionState = {
 
 /** Codex sends one turn and waits; a longer line is somebody who does not (gateway spec 9.4). */
 export const maxLine = 32;
-/** A repeat comes soon after; far older ids are forgotten. */
-const maxTurnIds = 256;
 
 /** @example stepSession(newSession, { event: { kind: 'binary' }, limits }).commands // [{ do: 'close', code: 1003, … }] */
 export function stepSession(
@@ -137,13 +134,10 @@ function takeTurn(
   { frame, turnId, limits }: { frame: Buffer; turnId: string | null; limits: SessionLimits },
 ): Step {
   if (state.closing) return stay(state);
-  if (turnId !== null && state.turnIds.includes(turnId))
-    return join(state, { kind: 'refusal', code: 'duplicate_turn' });
   const isTooMuch = state.lineBytes > 0 && state.lineBytes + frame.length > limits.maxLineBytes;
   if (isTooMuch || state.line.length >= maxLine) return full(state);
   const number = state.turns + 1;
-  const turnIds = turnId === null ? state.turnIds : [...state.turnIds, turnId].slice(-maxTurnIds);
-  return join({ ...state, turns: number, turnIds }, { kind: 'turn', turn: { number, frame } });
+  return join({ ...state, turns: number }, { kind: 'turn', turn: { number, frame, turnId } });
 }
 
 function join(state: SessionState, due: Due): Step {
