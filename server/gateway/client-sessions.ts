@@ -3,11 +3,9 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import type { Client } from '../api-keys/key-book.ts';
 import { createPulse } from '../lib/pulse.ts';
 import { readClientName } from './client-name.ts';
-import { readFrame } from './dialects/codex/read-frame.ts';
-import { renderErrorFrame } from './dialects/codex/render-error-frame.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { RunningExchange } from './running-exchanges.ts';
-import { serveTurn, type SocketFacts } from './serve-turn.ts';
+import type { SocketFacts } from './socket-surface.ts';
 import {
   isAtRest,
   newSession,
@@ -98,6 +96,7 @@ function openSession(
   { parts, onGone }: { parts: GatewayParts; onGone: () => void },
 ) {
   const { socket, request, route, clientAddress } = facts;
+  const { surface } = route;
   const { clock, log, keys } = parts;
   const connection = parts.random.id();
   const openedMs = clock.monotonicMs();
@@ -121,7 +120,7 @@ function openSession(
         for (const frame of warmUpFrames) tell(frame);
         return;
       case 'refuse':
-        tell(renderErrorFrame(new GatewayError(command.code, { detail: command.detail })));
+        tellError(new GatewayError(command.code, command), command.streamId);
         return;
       case 'close':
         socket.close(command.code, command.reason);
@@ -140,9 +139,13 @@ function openSession(
     else void socket.send(frame);
   }
 
+  function tellError(error: GatewayError, streamId: string | null): void {
+    tell(surface.renderError(error, { streamId, now: clock.now() }));
+  }
+
   /** The client as its key is now. */
   function recognise(): Client {
-    return keys.authenticate({ authorization: request.headers.authorization, address: clientAddress });
+    return surface.recognise({ request, clientAddress }, parts);
   }
 
   /** What ends a key ends its sockets, and so does an address that is allowed no longer. */
@@ -162,11 +165,12 @@ function openSession(
     try {
       const client = recognise();
       run = parts.running.begin();
-      errorCode = await serveTurn({ ...facts, ...turn, connection, requestId, client, signal: run.signal }, parts);
+      const { signal } = run;
+      errorCode = await surface.serve({ ...facts, ...turn, connection, requestId, client, signal }, parts);
     } catch (error) {
       const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
       errorCode = known.code;
-      tell(renderErrorFrame(known));
+      tellError(known, turn.streamId);
     }
     run?.done();
     run = null;
@@ -197,7 +201,7 @@ function openSession(
     frame(bytes: Buffer, { isBinary }: { isBinary: boolean }): void {
       idle.restart();
       pulse.heard();
-      const event: SessionEvent | null = isBinary ? { kind: 'binary' } : readFrame(bytes);
+      const event: SessionEvent | null = isBinary ? { kind: 'binary' } : surface.readFrame(bytes);
       if (event) step(event);
     },
     pong: (payload: Buffer) => pulse.answered(payload),

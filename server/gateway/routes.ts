@@ -47,9 +47,6 @@ export function isPublicPath(path: string): boolean {
   return plain === '/v1' || path.startsWith('/v1/') || publicRoutes.some((route) => route.path === plain);
 }
 
-/** Paths on which a websocket may be asked for. */
-export const websocketPaths = ['/backend-api/codex/responses', '/backend-api/codex/v1/responses'] as const;
-
 /** Paths of the Pool's model list. */
 export const modelPaths = ['/backend-api/codex/models', '/backend-api/codex/v1/models'] as const;
 

@@ -1,11 +1,8 @@
 /** The story of one turn of a websocket: from its frame to the last frame of its answer. */
-import type { IncomingMessage } from 'node:http';
-import type { Client } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { errorFacts } from '../observe/log.ts';
 import { RefusedByProvider } from './answer-exchange.ts';
 import { applyKeyPolicy } from './apply-key-policy.ts';
-import type { ClientSocket } from './carriers/client-socket.ts';
 import { createKeepAlive, keepAliveFrame } from './carriers/keep-alive.ts';
 import { createWebsocketCarrier } from './carriers/websocket-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
@@ -18,32 +15,9 @@ import { headerPairs } from './header-pairs.ts';
 import { ClientLeft } from './running-exchanges.ts';
 import { serveAsked } from './serve-call.ts';
 import { socketOwnerOf } from './socket-owner.ts';
+import type { TurnStart } from './socket-surface.ts';
 
-/** What a socket brings to each of its turns. */
-export interface SocketFacts {
-  readonly socket: ClientSocket;
-  /** Its name among all connections. */
-  readonly connection: string;
-  /** The handshake. */
-  readonly request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>;
-  readonly route: { readonly path: string };
-  readonly clientAddress: string | null;
-}
-
-export interface TurnStart extends SocketFacts {
-  readonly frame: Buffer;
-  /** The client's name for it, where it gave one. */
-  readonly turnId: string | null;
-  readonly requestId: string;
-  readonly client: Client;
-  readonly signal: AbortSignal;
-}
-
-/**
- * Never rejects: an error that is left becomes a frame.
- *
- * @returns the code of what the client was told instead of an answer; null when there was one, or nobody to tell.
- */
+/** Serves a turn as `SocketSurface.serve` asks. */
 export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<string | null> {
   const { socket, signal } = turn;
   let exchange: Exchange | null = null;

@@ -9,15 +9,9 @@ import { handleRequest } from '../gateway/handle-request.ts';
 import { handleService } from '../gateway/handle-service.ts';
 import { modelListOf } from '../gateway/model-list.ts';
 import { poolUsage } from '../gateway/pool-usage.ts';
-import {
-  accountsCheckPaths,
-  gatewayRoutes,
-  modelPaths,
-  savedResetPaths,
-  usagePaths,
-  websocketPaths,
-} from '../gateway/routes.ts';
+import { accountsCheckPaths, gatewayRoutes, modelPaths, savedResetPaths, usagePaths } from '../gateway/routes.ts';
 import { serviceRoutes } from '../gateway/services.ts';
+import { socketRoutes } from '../gateway/socket-surfaces.ts';
 import type { Client } from '../api-keys/key-book.ts';
 import { addressOf, handOver } from './hand-over.ts';
 import type { CallState } from './middleware.ts';
@@ -71,10 +65,10 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
     });
   }
 
-  for (const path of websocketPaths) {
+  for (const { path, surface } of socketRoutes) {
     router.get(path, (ctx) => {
       ctx.state.route = path;
-      clientOf(ctx, parts);
+      surface.recognise({ request: ctx.req, clientAddress: addressOf(ctx) }, parts);
       const isOffered = parts.settings()['gateway.websockets_enabled'];
       throw new GatewayError(isOffered ? 'websocket_upgrade_required' : 'websocket_not_offered');
     });

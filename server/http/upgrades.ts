@@ -4,15 +4,12 @@
  */
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { hasListOfItsOwn } from '../api-keys/key-policy.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { ClientSessions } from '../gateway/client-sessions.ts';
 import type { GatewayParts } from '../gateway/gateway-parts.ts';
-import { poolUsage } from '../gateway/pool-usage.ts';
-import { websocketPaths } from '../gateway/routes.ts';
-import { usageHeaders } from '../gateway/usage-headers.ts';
+import type { SocketRoute } from '../gateway/socket-surface.ts';
+import { socketRoutes } from '../gateway/socket-surfaces.ts';
 import { errorFacts } from '../observe/log.ts';
-import type { Client } from '../api-keys/key-book.ts';
 import type { World } from '../world/world.ts';
 import type { Ingress } from './ingress.ts';
 import { renderHttpError } from './map-errors.ts';
@@ -36,17 +33,17 @@ export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, request
   const { clock, log } = world;
   connection.on('error', () => connection.destroy());
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  const route = websocketPaths.find((each) => each === path);
+  const route = socketRoutes.find((each) => each.path === path);
   try {
     ingress.check({ host: request.headers.host, origin: request.headers.origin, url: request.url ?? '/' });
     if (!route || !parts) throw new GatewayError('not_found');
     openClient(upgrade, { ...parts, route, requestId });
-    log.info('websocket_opened', { requestId, route });
+    log.info('websocket_opened', { requestId, route: route.path });
   } catch (error) {
     const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
     if (known !== error) log.error('internal_error', { requestId, ...errorFacts(error) });
     const status = refuse(connection, { error: known, path, requestId, now: clock.now() });
-    log.info('upgrade_refused', { requestId, route: route ?? 'unknown', status, errorCode: known.code });
+    log.info('upgrade_refused', { requestId, route: route?.path ?? 'unknown', status, errorCode: known.code });
   }
 }
 
@@ -60,45 +57,23 @@ interface UpgradeContext {
 
 function openClient(
   { request, connection, head }: Upgrade,
-  { engine, sessions, door, route, requestId }: UpgradeParts & { route: string; requestId: string },
+  { engine, sessions, door, route, requestId }: UpgradeParts & { route: SocketRoute; requestId: string },
 ): void {
   const settings = engine.settings();
   if (!settings['gateway.websockets_enabled']) throw new GatewayError('websocket_not_offered');
   const clientAddress = request.socket.remoteAddress ?? null;
-  const client = engine.keys.authenticate({ authorization: request.headers.authorization, address: clientAddress });
+  const handshake = { request, clientAddress };
+  const client = route.surface.recognise(handshake, engine);
   if (!client.policy) throw new GatewayError('api_key_policy_malformed');
   sessions.admit();
   door.open({
     request,
     connection,
     head,
-    headers: { 'x-request-id': requestId, ...handshakeHeaders(request, { client, engine }) },
+    headers: { 'x-request-id': requestId, ...route.surface.greet(handshake, { client, parts: engine }) },
     maxMessageBytes: settings['gateway.max_body_bytes'],
-    open: (socket) => sessions.open({ socket, request, route: { path: route }, clientAddress }),
+    open: (socket) => sessions.open({ ...handshake, socket, route }),
   });
-}
-
-/** What a client reads of its handshake: the model list it would get, its Pool's limits, and a name for its turns. */
-function handshakeHeaders(
-  request: IncomingMessage,
-  { client, engine }: { client: Client; engine: GatewayParts },
-): Record<string, string> {
-  const { poolId, policy } = client;
-  const etag = hasListOfItsOwn(policy) ? null : engine.poolEtag(poolId);
-  const rows = engine.book.inPool(poolId).map((account) => ({
-    account,
-    readings: engine.board.limits(account.id, null),
-  }));
-  return {
-    'x-codex-turn-state': turnStateOf(request) ?? engine.random.id(),
-    ...(etag !== null && { 'x-models-etag': etag }),
-    ...usageHeaders(poolUsage(rows, engine.clock.now())),
-  };
-}
-
-function turnStateOf({ headers }: IncomingMessage): string | null {
-  const value = headers['x-codex-turn-state'];
-  return typeof value === 'string' && /^[\x21-\x7e]{1,1024}$/.test(value) ? value : null;
 }
 
 function refuse(

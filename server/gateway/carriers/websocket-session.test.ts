@@ -14,6 +14,7 @@ const limits = { maxLineBytes: 100 };
 const turn = (turnId: string | null = null, bytes = 1): SessionEvent => ({
   kind: 'turn',
   frame: Buffer.alloc(bytes),
+  streamId: null,
   turnId,
 });
 const turnEnded = (number: number): SessionEvent => ({ kind: 'turn_ended', number });
@@ -113,7 +114,7 @@ describe('whatever happens', () => {
     },
     { weight: 6, arbitrary: fc.nat(8).map(turnEnded) },
     { weight: 2, arbitrary: fc.constant<SessionEvent>({ kind: 'warm_up' }) },
-    { weight: 2, arbitrary: fc.constant<SessionEvent>({ kind: 'refusal', code: 'invalid_request' }) },
+    { weight: 2, arbitrary: fc.constant<SessionEvent>({ kind: 'refusal', code: 'invalid_request', streamId: null }) },
     {
       weight: 1,
       arbitrary: fc.constantFrom<SessionEvent>(

@@ -10,13 +10,23 @@ export interface Turn {
   readonly frame: Buffer;
   /** The client's name for it, where it gave one. */
   readonly turnId: string | null;
+  /** What its client calls the stream of its answer; null where it calls it nothing. */
+  readonly streamId: string | null;
+}
+
+/** What cannot be served, as its client is told. */
+interface Refusal {
+  readonly code: ErrorCode;
+  readonly param?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly streamId: string | null;
 }
 
 /** What a frame is answered with; turns by the engine, the rest by the session itself. */
 type Due =
   | { readonly kind: 'turn'; readonly turn: Turn }
   | { readonly kind: 'warm_up' }
-  | { readonly kind: 'refusal'; readonly code: ErrorCode; readonly detail?: string | undefined };
+  | ({ readonly kind: 'refusal' } & Refusal);
 
 export interface SessionState {
   /** Number of the turn that is being served. */
@@ -30,11 +40,15 @@ export interface SessionState {
   readonly isClosed: boolean;
 }
 
-export type SessionEvent =
-  | { readonly kind: 'turn'; readonly frame: Buffer; readonly turnId: string | null }
+/** What a frame asks. */
+export type FrameEvent =
+  | ({ readonly kind: 'turn' } & Omit<Turn, 'number'>)
   | { readonly kind: 'warm_up' }
   /** A frame that cannot be served. */
-  | { readonly kind: 'refusal'; readonly code: ErrorCode; readonly detail?: string | undefined }
+  | ({ readonly kind: 'refusal' } & Refusal);
+
+export type SessionEvent =
+  | FrameEvent
   | { readonly kind: 'binary' }
   | { readonly kind: 'turn_ended'; readonly number: number }
   /** The key may not be used any longer, or not from there. */
@@ -49,7 +63,7 @@ export type SessionEvent =
 export type Command =
   | { readonly do: 'serve'; readonly turn: Turn }
   | { readonly do: 'answer_warm_up' }
-  | { readonly do: 'refuse'; readonly code: ErrorCode; readonly detail?: string | undefined }
+  | ({ readonly do: 'refuse' } & Refusal)
   | { readonly do: 'close'; readonly code: CloseCode; readonly reason: string }
   /** Ends the connection without a goodbye, which nobody would hear. */
   | { readonly do: 'cut' }
@@ -131,25 +145,25 @@ function ended(state: SessionState, event: SessionEvent): Step {
 
 function takeTurn(
   state: SessionState,
-  { frame, turnId, limits }: { frame: Buffer; turnId: string | null; limits: SessionLimits },
+  { frame, turnId, streamId, limits }: Omit<Turn, 'number'> & { limits: SessionLimits },
 ): Step {
   if (state.closing) return stay(state);
   const isTooMuch = state.lineBytes > 0 && state.lineBytes + frame.length > limits.maxLineBytes;
-  if (isTooMuch || state.line.length >= maxLine) return full(state);
+  if (isTooMuch || state.line.length >= maxLine) return full(state, streamId);
   const number = state.turns + 1;
-  return join({ ...state, turns: number }, { kind: 'turn', turn: { number, frame, turnId } });
+  return join({ ...state, turns: number }, { kind: 'turn', turn: { number, frame, turnId, streamId } });
 }
 
 function join(state: SessionState, due: Due): Step {
   if (state.closing) return stay(state);
-  if (state.line.length >= maxLine) return full(state);
+  if (state.line.length >= maxLine) return full(state, due.kind === 'refusal' ? due.streamId : null);
   const bytes = due.kind === 'turn' ? due.turn.frame.length : 0;
   return goOn({ ...state, line: [...state.line, due], lineBytes: state.lineBytes + bytes }, []);
 }
 
 /** Said at once: what has no place in the line cannot be answered in its turn. */
-function full(state: SessionState): Step {
-  return { state, commands: [{ do: 'refuse', code: 'websocket_queue_full' }] };
+function full(state: SessionState, streamId: string | null): Step {
+  return { state, commands: [{ do: 'refuse', code: 'websocket_queue_full', streamId }] };
 }
 
 /** Answers what is due until a turn runs; then closes, if that is what remains. */
@@ -168,9 +182,13 @@ function goOn(state: SessionState, commands: readonly Command[]): Step {
       commands: [...commands, { do: 'serve', turn }],
     };
   }
-  const { code, detail } = due.kind === 'refusal' ? due : {};
-  const answer: Command = code ? { do: 'refuse', code, detail } : { do: 'answer_warm_up' };
-  return goOn({ ...state, line }, [...commands, answer]);
+  return goOn({ ...state, line }, [...commands, answerTo(due)]);
+}
+
+function answerTo(due: Exclude<Due, { kind: 'turn' }>): Command {
+  if (due.kind === 'warm_up') return { do: 'answer_warm_up' };
+  const { kind: _kind, ...refusal } = due;
+  return { do: 'refuse', ...refusal };
 }
 
 /** What runs may finish; what waits is not begun. The first reason stands. */

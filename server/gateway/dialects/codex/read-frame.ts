@@ -7,7 +7,7 @@ import { GatewayError } from '../../../contract/gateway-error.ts';
 import { putMember, takeOutMembers, type Edit } from '../../../lib/json-edits.ts';
 import { JsonSyntaxError, readSpan, scanObject, spliceSpans, type Member } from '../../../lib/json-spans.ts';
 import { withoutTurnState } from '../../../upstream/render-frame.ts';
-import type { SessionEvent } from '../../carriers/websocket-session.ts';
+import type { FrameEvent } from '../../carriers/websocket-session.ts';
 import type { CodexRequest } from './read-ask.ts';
 import { previousResponseHeader } from './read-names.ts';
 
@@ -17,7 +17,7 @@ type HeaderPair = readonly [name: string, value: string];
 const frameMembers = ['type', 'generate', 'request_id', 'turn_id', 'stream_id'];
 
 /** What a frame asks of its session; null where nothing is to be done. */
-export function readFrame(frame: Buffer): Extract<SessionEvent, { kind: 'turn' | 'warm_up' | 'refusal' }> | null {
+export function readFrame(frame: Buffer): FrameEvent | null {
   const members = membersOf(frame);
   if (!members) return refusal('The frame is not a JSON object.');
   const type = shortText(frame, memberOf(members, 'type'));
@@ -28,7 +28,7 @@ export function readFrame(frame: Buffer): Extract<SessionEvent, { kind: 'turn' |
   const generate = memberOf(members, 'generate');
   if (generate && frame.toString('latin1', generate.start, generate.end) === 'false') return { kind: 'warm_up' };
   const turnId = shortText(frame, memberOf(members, 'turn_id') ?? memberOf(members, 'request_id')) ?? null;
-  return { kind: 'turn', frame, turnId };
+  return { kind: 'turn', frame, streamId: null, turnId };
 }
 
 /**
@@ -65,8 +65,8 @@ function turnStateEdits(frame: Buffer, members: readonly Member[]): Edit[] {
   }
 }
 
-function refusal(detail: string): Extract<SessionEvent, { kind: 'refusal' }> {
-  return { kind: 'refusal', code: 'invalid_request', detail };
+function refusal(detail: string): FrameEvent {
+  return { kind: 'refusal', code: 'invalid_request', detail, streamId: null };
 }
 
 function membersOf(frame: Buffer): Member[] | null {
