@@ -164,6 +164,52 @@ describe('a client that was recognised before', () => {
     expect(seen).toEqual(['api_key_paused', null]);
   });
 
+  it('is worth asking about in the moment it ends by the clock, and not before', async () => {
+    const own = createKeyBook({ db: database.db, clock });
+    const { id } = await key({ expiresAt: new Date(clock.now().getTime() + 90_000) });
+    await own.reload();
+    const [client] = own.named(id);
+    const seen: unknown[] = [];
+    own.onChange(() => seen.push(own.whyEnded(client!)));
+    clock.advance(80_000);
+    expect(seen).toEqual([]);
+    clock.advance(10_000);
+    expect(seen).toEqual(['api_key_expired']);
+    own.stop();
+  });
+
+  it('is worth asking about when the secret before a rotation ends, also when the clock was set meanwhile', async () => {
+    const own = createKeyBook({ db: database.db, clock });
+    const { id, secret } = await key();
+    const former = clientOf(`Bearer ${secret}`);
+    const next = makeKey(systemRandom);
+    await change(id, {
+      prefix: next.prefix,
+      secretSha256: next.secretSha256,
+      previousPrefix: former.keyPrefix,
+      previousSecretSha256: makeKey(systemRandom).secretSha256,
+      previousEndsAt: new Date(clock.now().getTime() + 3_600_000),
+    });
+    await own.reload();
+    const seen: unknown[] = [];
+    own.onChange(() => seen.push(own.whyEnded(former)));
+    clock.jumpWall(3_600_000);
+    clock.advance(60_000);
+    expect(seen).toEqual(['api_key_rotated']);
+    own.stop();
+  });
+
+  it('is asked about no more once the book is stopped', async () => {
+    const own = createKeyBook({ db: database.db, clock });
+    await key({ expiresAt: new Date(clock.now().getTime() + 10_000) });
+    await own.reload();
+    let calls = 0;
+    own.onChange(() => (calls += 1));
+    own.stop();
+    clock.advance(10_000);
+    expect(calls).toBe(0);
+  });
+
   it('ends with its Pool, and goes on with it', async () => {
     const house = await makeHousehold(database.db);
     const { secret } = await key({ poolId: house.poolId });

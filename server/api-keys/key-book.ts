@@ -7,10 +7,10 @@ import type { KeyPolicy } from '../contract/key-policy.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { DB } from '../database/tables.generated.ts';
 import { createAddressList, type AddressList } from '../lib/address-list.ts';
-import type { Clock } from '../world/world.ts';
+import type { Clock, Timer } from '../world/world.ts';
 import { listApiKeys, type ApiKeyRow } from './api-key-store.ts';
 import { isSameSecret, readKey } from './key-format.ts';
-import { endOf, type KeyEnd } from './key-status.ts';
+import { endOf, nextEndOf, type KeyEnd } from './key-status.ts';
 
 /** Who is asking: a key that may be used now. */
 export interface Client {
@@ -44,12 +44,14 @@ export interface KeyBook {
   /** The clients that a word names, by id, prefix or name, whether or not they may go on. Asks for no secret. */
   named(word: string): readonly Client[];
   /**
-   * Calls `listener` after every reading, until the returned function is called; ask `whyEnded` then. What ends by the
-   * clock calls nobody.
+   * Calls `listener` after every reading and whenever a key has ended by the clock, until the returned function is
+   * called; ask `whyEnded` then.
    */
   onChange(listener: () => void): () => void;
   /** Reads everything again. Calls come after one another, each reading the newest state. */
   reload(): Promise<void>;
+  /** Calls nobody any more when a key ends by the clock. */
+  stop(): void;
 }
 
 interface Held {
@@ -64,12 +66,16 @@ interface HeldSecret extends Held {
 
 /** Compared against when the prefix is unknown, so that both refusals take the same time. */
 const noSecret = Buffer.alloc(32);
+/** The machine may sleep meanwhile, and its clock may be set. */
+const longestWaitMs = 60_000;
 
 export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): KeyBook {
   let byPrefix: ReadonlyMap<string, HeldSecret> = new Map();
   let byId: ReadonlyMap<string, Held> = new Map();
   const listeners = new Set<() => void>();
   let reading: Promise<void> = Promise.resolve();
+  let isStopped = false;
+  let alarm: Timer | null = null;
 
   function authenticate({ authorization, address }: Caller): Client {
     const presented = readKey(bearerOf(authorization));
@@ -99,7 +105,23 @@ export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): 
     const held = (await listApiKeys(db)).map(hold);
     byId = new Map(held.map((each) => [each.row.id, each]));
     byPrefix = new Map(held.flatMap(secretsOf));
+    setAlarm();
     for (const listener of listeners) listener();
+  }
+
+  /** Waits for the next key that ends by the clock. */
+  function setAlarm(): void {
+    alarm?.stop();
+    if (isStopped) return;
+    const now = clock.now();
+    const ends = [...byId.values()].flatMap(({ row }) => nextEndOf(row, now)?.getTime() ?? []);
+    const next = ends.reduce((first, each) => Math.min(first, each), Infinity);
+    if (next === Infinity) return;
+    alarm = clock.timer(Math.min(next - now.getTime(), longestWaitMs), () => {
+      const hasEnded = clock.now().getTime() >= next;
+      setAlarm();
+      if (hasEnded) for (const listener of listeners) listener();
+    });
   }
 
   function named(word: string): Client[] {
@@ -132,6 +154,10 @@ export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): 
         .catch(() => undefined) // whoever asked for that reading hears of its failure
         .then(read);
       return reading;
+    },
+    stop() {
+      isStopped = true;
+      alarm?.stop();
     },
   };
 }

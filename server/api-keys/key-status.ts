@@ -19,6 +19,12 @@ export function statusOf(key: KeyDates, now: Date): ApiKeyStatus {
   return 'active';
 }
 
+/** When a key, or its secret before a rotation, ends next without anybody acting; null when none of it does. */
+export function nextEndOf(key: Pick<ApiKeyRow, 'expiresAt' | 'previousEndsAt'>, now: Date): Date | null {
+  const ends = [key.expiresAt, key.previousEndsAt].filter((each): each is Date => each !== null && each > now);
+  return ends.length > 0 ? new Date(Math.min(...ends.map((each) => each.getTime()))) : null;
+}
+
 export interface EndQuestion {
   /** What was known of the key when it was recognised: its Pool, and which of its secrets was used. */
   readonly client: { readonly poolId: string; readonly keyPrefix: string };

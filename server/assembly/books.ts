@@ -94,6 +94,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   async function stop(): Promise<void> {
     for (const unsubscribe of unsubscribers) unsubscribe();
     await Promise.all(reading);
+    keys.stop();
   }
 
   async function takeReadings(): Promise<void> {

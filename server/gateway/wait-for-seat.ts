@@ -32,7 +32,7 @@ export async function waitForSeat(exchange: Exchange, parts: SeatParts): Promise
   try {
     const signal = AbortSignal.any([exchange.signal, ended.signal]);
     const leaveSeat = await admission.enter(routeClass, { owner: client.keyId, atOnce: limits.atOnce, signal });
-    // A key that expires does so without anybody announcing it.
+    // A key that expires in this moment is not announced yet.
     check();
     if (!ended.signal.aborted) return leaveSeat;
     leaveSeat();

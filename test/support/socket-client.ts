@@ -64,17 +64,34 @@ export async function openSocket(
   return client;
 }
 
-export class HandshakeRefused extends Error {
+interface HandshakeAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: string;
+}
 
-  constructor(answer: { status: number; headers: Record<string, unknown>; body: string }) {
+class HandshakeRefused extends Error {
+  readonly answer: HandshakeAnswer;
+
+  constructor(answer: HandshakeAnswer) {
     super(`the handshake was refused with ${answer.status}`);
-    this.status = answer.status;
-    this.headers = answer.headers;
-    this.body = answer.body;
+    this.answer = answer;
   }
+}
+
+/** What a handshake is answered with instead of a websocket. */
+export async function handshakeRefusal(
+  target: { url: string },
+  key: string | null,
+  options?: SocketOptions,
+): Promise<HandshakeAnswer> {
+  try {
+    (await openSocket(target, key, options)).leave();
+  } catch (error) {
+    if (error instanceof HandshakeRefused) return error.answer;
+    throw error;
+  }
+  throw new Error('the handshake was not refused');
 }
 
 function refusal(socket: WebSocket): Promise<never> {

@@ -1,0 +1,80 @@
+/** Messages as a client may send them: their kinds, pieces and sizes. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { codexBody } from '../support/codex-request.ts';
+import { faultsInBooks, soundBooks } from '../support/ledger.ts';
+import { socketBench, type SocketBench } from '../support/socket-bench.ts';
+
+let bench: SocketBench;
+beforeAll(async () => {
+  bench = await socketBench();
+});
+afterAll(() => bench.stop());
+afterEach(() => bench.rest());
+
+describe('a message', () => {
+  it('that is binary closes the socket with 1003', async () => {
+    const { client } = await bench.withKey();
+    client.send(Buffer.from('{"type":"response.create"}'), { binary: true });
+    expect(await client.closed).toEqual({ code: 1003, reason: 'binary_frame' });
+  });
+
+  it('that is no UTF-8 closes it with 1007', async () => {
+    const { client } = await bench.withKey();
+    client.send(Buffer.from([0xff, 0xfe, 0x7b]), { binary: false });
+    expect((await client.closed).code).toBe(1007);
+  });
+
+  it('as large as a request may be is served, and one byte more closes it with 1009', async () => {
+    await bench.gateway.change({ 'gateway.max_body_bytes': 16_384 });
+    const { client } = await bench.withKey();
+    const frame = (text: string) => `{"type":"response.create",${codexBody({ text }).slice(1)}`;
+    const filled = (bytes: number) => frame('x'.repeat(bytes - frame('').length));
+    client.send(filled(16_384));
+    expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+    client.send(filled(16_385));
+    expect((await client.closed).code).toBe(1009);
+    await bench.gateway.change({ 'gateway.max_body_bytes': 64 * 2 ** 20 });
+    const { client: next } = await bench.withKey();
+    next.turn();
+    expect((await next.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+  });
+
+  it.each([
+    [2 ** 24 - 1, 'frame'],
+    [2 ** 24, 'http'],
+    [2 ** 24 + 1, 'http'],
+  ])('of %i bytes is served, and reaches the provider as %s', async (bytes, kind) => {
+    const { client } = await bench.withKey();
+    const frame = (text: string) => `{"type":"response.create",${codexBody({ text, thread: `big-${bytes}` }).slice(1)}`;
+    const text = frame('x'.repeat(bytes - frame('').length));
+    expect(Buffer.byteLength(text)).toBe(bytes);
+    client.send(text);
+    expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+    const asked = bench.gateway.sandbox.requests.filter(
+      (each) => each.kind !== 'handshake' && each.path.endsWith('/responses'),
+    );
+    expect(asked.at(-1)?.kind).toBe(kind);
+  });
+
+  it('in pieces is served as one', async () => {
+    const { client } = await bench.withKey();
+    const text = JSON.stringify({
+      type: 'response.create',
+      model: 'gpt-5.5',
+      stream: true,
+      store: false,
+      input: [],
+      tools: [],
+    });
+    client.socket.send(text.slice(0, 20), { fin: false });
+    client.socket.ping('now');
+    client.socket.send(text.slice(20), { fin: true });
+    expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+  });
+});
+
+it('leaves sound books', async () => {
+  bench.rest();
+  expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
+  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+});
