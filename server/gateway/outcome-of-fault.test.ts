@@ -54,6 +54,7 @@ const neutralInStream = [
   'workspace_owner_usage_limit_reached',
   'workspace_member_usage_limit_reached',
   'model_not_found',
+  'websocket_connection_limit_reached',
 ];
 
 describe('what a failed attempt says about its circuit', () => {

@@ -55,6 +55,8 @@ const neutralStreamCodes = new Set([
   'unsupported_parameter',
   'unsupported_value',
   'unsupported_input_image_format',
+  // The websocket had its hour (wire spec B13).
+  'websocket_connection_limit_reached',
 ]);
 
 /** @example outcomeOfFault(judgeRefusal({ status: 500, headers, body }, now)) // 'failure' */

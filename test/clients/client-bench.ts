@@ -11,6 +11,7 @@ import { apiKeys } from '../../server/contract/api-keys.ts';
 import type { KeyPolicy } from '../../server/contract/key-policy.ts';
 import { settingsEndpoints, type SettingName } from '../../server/contract/settings.ts';
 import type { AccountSeed, SandboxAccount } from '../../server/sandbox/account.ts';
+import { createMovableClock, type MovableClock } from '../../server/sandbox/movable-clock.ts';
 import { createSandbox, type Sandbox } from '../../server/sandbox/sandbox.ts';
 import { systemClock } from '../../server/world/real-world.ts';
 import { installCodex, newestCodex, oldestCodex } from '../support/codex-cli.ts';
@@ -20,6 +21,8 @@ import { forgetRequests, readSettledRequests, type SettledRequest } from './sett
 
 export interface ClientBench extends CodexRunner {
   readonly sandbox: Sandbox;
+  /** The provider's own; the gateway's runs by itself. */
+  readonly clock: MovableClock;
   /** The gateway that runs now. */
   readonly gateway: ServerProcess;
   /** Ends the gateway without warning. */
@@ -51,13 +54,15 @@ export async function openClientBench({ codex = [newestCodex, oldestCodex] } = {
   const folder = await mkdtemp(join(tmpdir(), 'codex-pooler-clients-'));
   // As root the gateway runs Postgres as a user of its own, who must be able to enter.
   await chmod(folder, 0o755);
-  const sandbox = await createSandbox({ clock: systemClock });
+  const clock = createMovableClock(systemClock);
+  const sandbox = await createSandbox({ clock });
   const server = await createGatewayProcess({ dataFolder: join(folder, 'gateway'), sandbox });
   const changed = new Set<SettingName>();
 
   return {
     ...createCodexRunner({ folder, url: () => server.gateway.url }),
     sandbox,
+    clock,
     get gateway() {
       return server.gateway;
     },

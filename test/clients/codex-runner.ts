@@ -11,6 +11,8 @@ export interface CodexAsk extends CodexConfig {
   readonly key: string;
   /** The newest when absent. */
   readonly version?: string;
+  /** Where it finds the gateway, when that is not its own address. */
+  readonly url?: string;
   /** To go on where an earlier run ended; a new one when absent. */
   readonly home?: CodexHome;
 }
@@ -44,7 +46,7 @@ export function createCodexRunner({ folder, url }: { folder: string; url: () => 
     codex: async (ask) => (await runner.startCodex(ask)).finished,
     async startCodex(ask) {
       const { args, key, version = newestCodex, home = await runner.home() } = ask;
-      await writeFile(join(home.path, 'config.toml'), codexConfig({ ...ask, url: url() }));
+      await writeFile(join(home.path, 'config.toml'), codexConfig({ ...ask, url: ask.url ?? url() }));
       return startCodex({
         version,
         args,

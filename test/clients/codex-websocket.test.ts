@@ -1,5 +1,6 @@
 /** The real Codex CLI with `supports_websockets = true`: what it does over HTTP it does here as well, without a word. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { breakableLink } from '../support/breakable-link.ts';
 import { newestCodex, oldestCodex, type CodexRun } from '../support/codex-cli.ts';
 import { openClientBench, type ClientBench } from './client-bench.ts';
 import { failureOf, itemsOf, lastMessageOf, messagesOf, noticesOf, usageOf } from './codex-output.ts';
@@ -111,6 +112,60 @@ describe('Codex over a websocket', () => {
     expect(turns().map(({ account }) => account)).toEqual(['anna', 'anna', 'ben']);
   });
 
+  describe('whose provider ends its websocket after an hour', () => {
+    /** The gateway has noticed that the provider ended one. */
+    const ended = () => {
+      const since = bench.gateway.log.length;
+      return bench.gateway.logged(({ event }) => event === 'upstream_websocket_closed', { since });
+    };
+
+    it('between two turns goes on with its account, unseen', async () => {
+      await bench.link('anna');
+      const ask = { key: await bench.key(), provider, home: await bench.home() };
+      await bench.codex({ ...ask, args: exec('say hello') });
+      for (const name of ['ben', 'carla', 'dora']) await bench.link(name);
+      const noticed = ended();
+      bench.clock.advance(hour);
+      await noticed;
+      const run = await bench.codex({ ...ask, args: goOn });
+      expect(lastMessageOf(run)).toBe('Hello from the sandbox.');
+      await expectQuiet(run);
+      const [first, second] = turns();
+      expect([first?.account, second?.account]).toEqual(['anna', 'anna']);
+      expect(second?.socket).not.toBe(first?.socket);
+    });
+
+    it('while a tool runs sends everything, and goes on with its account, unseen', async () => {
+      await bench.link('anna');
+      const answered = bench.sandbox.nextStreamEnd({ account: 'anna' });
+      const codex = await bench.startCodex({ key: await bench.key(), provider, args: exec('please use-a-tool') });
+      await answered;
+      const noticed = ended();
+      bench.clock.advance(hour);
+      await noticed;
+      const run = await codex.finished;
+      expect(lastMessageOf(run)).toBe('Hello from the sandbox.');
+      await expectQuiet(run);
+      expect(turns().map(({ account }) => account)).toEqual(['anna', 'anna']);
+      expect(turns()[1]?.json()['previous_response_id']).toBeUndefined();
+    });
+
+    it('in the middle of an answer asks again, shows it once, and says nothing of it', async () => {
+      const anna = await bench.link('anna');
+      anna.answers({ behaviour: 'N12', deltas: 1, everyMs: 2 * hour });
+      const codex = await bench.startCodex({ key: await bench.key(), provider, args: exec('say hello') });
+      await expect.poll(() => anna.counters.openStreams).toBe(1);
+      bench.clock.advance(hour);
+      const run = await codex.finished;
+      expect(messagesOf(run)).toEqual(['Hello from the sandbox.']);
+      await expectQuiet(run);
+      expect(await bench.settled(2)).toMatchObject([
+        { status: 'failed', errorCode: 'websocket_connection_limit_reached', attempts: 1 },
+        { status: 'succeeded', attempts: 1 },
+      ]);
+    });
+  });
+
   it('says when the limit of every account is used up, after one turn', async () => {
     (await bench.link('anna')).fails(429, { resetsInSeconds: 600 });
     const run = await bench.codex({ key: await bench.key(), provider, args: exec('say hello') });
@@ -148,6 +203,27 @@ describe('Codex over a websocket', () => {
     await codex.finished;
     expect((await ended).outcome).toBe('left');
     expect(await bench.settled(1)).toMatchObject([{ status: 'cancelled', errorCode: 'client_disconnected' }]);
+  });
+
+  it('whose connection is cut in the middle of an answer asks again, and shows it once', async () => {
+    const anna = await bench.link('anna');
+    anna.answers({ behaviour: 'N12', deltas: 1, everyMs: hour });
+    const link = await breakableLink(bench.gateway.url);
+    const ask = { key: await bench.key(), provider, url: new URL(link.url).origin };
+    const codex = await bench.startCodex({ ...ask, args: exec('say hello') });
+    await expect.poll(() => anna.counters.openStreams).toBe(1);
+    for (const name of ['ben', 'carla', 'dora']) await bench.link(name);
+    await link.cut();
+    await link.mend();
+    const run = await codex.finished;
+    expect(run.exitCode).toBe(0);
+    expect(messagesOf(run)).toEqual(['Hello from the sandbox.']);
+    expect(turns().map(({ account }) => account)).toEqual(['anna', 'anna']);
+    expect(await bench.settled(2)).toMatchObject([
+      { status: 'cancelled', errorCode: 'client_disconnected' },
+      { status: 'succeeded' },
+    ]);
+    await link.stop();
   });
 
   it('finds the gateway again after it was killed in the middle of an answer', async () => {
