@@ -87,7 +87,7 @@ export async function openClientBench({ codex = [newestCodex, oldestCodex] } = {
     },
     async statuses() {
       return (await server.lines())
-        .filter(({ event, route }) => event === 'request' && String(route).includes('/responses'))
+        .filter(({ event, route }) => event === 'request' && /\/(responses|chat\/completions)/.test(String(route)))
         .map(({ status }) => Number(status));
     },
     async settled(count) {

@@ -1,17 +1,22 @@
 /** The `config.toml` a user of the gateway writes, and variations of it. */
 
+import { snippet } from './snippets.ts';
+
 export interface CodexConfig {
   /** `gpt-5.5`, the one model in the full dialect, when absent. */
   readonly model?: string;
   /** Further top-level lines. */
   readonly settings?: readonly string[];
-  /** Lines of the provider entry that replace `env_key` or add to it. */
+  /** Lines of the provider entry instead of `env_key`. */
   readonly provider?: readonly string[];
 }
 
+const entryTitle = '[model_providers.codex-pooler]';
+const usualKey = 'env_key = "CODEX_POOLER_API_KEY"';
+
 /**
- * Wiring 1 of wire spec A1.1. The provider's id stays the same for ever: Codex lists conversations by it. The rest keeps
- * the CLI from asking the internet for anything (wire spec A1.3) and lets it run the commands of the sandbox.
+ * What the README shows: wiring 1 of wire spec A1.1. The rest keeps the CLI from asking the internet for anything (wire
+ * spec A1.3) and lets it run the commands of the sandbox.
  */
 export function codexConfig({
   url,
@@ -19,9 +24,10 @@ export function codexConfig({
   settings = [],
   provider,
 }: CodexConfig & { url: string }): string {
+  const [top = '', entry = ''] = snippet('wire_api = "responses"', { url }).split(`${entryTitle}\n`);
   return `${[
+    top,
     `model = "${model}"`,
-    'model_provider = "codex-pooler"',
     'check_for_update_on_startup = false',
     'approval_policy = "never"',
     'sandbox_mode = "danger-full-access"',
@@ -31,10 +37,7 @@ export function codexConfig({
     '[features]',
     'apps = false',
     'plugins = false',
-    '[model_providers.codex-pooler]',
-    'name = "OpenAI"',
-    `base_url = "${url}/backend-api/codex"`,
-    'wire_api = "responses"',
-    ...(provider ?? ['env_key = "CODEX_POOLER_API_KEY"']),
+    entryTitle,
+    provider ? entry.replace(usualKey, provider.join('\n')) : entry,
   ].join('\n')}\n`;
 }

@@ -1,49 +1,142 @@
-/** OpenCode, unchanged, against the server: it answers, and works with its tools. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+/** OpenCode, unchanged, with the configuration that the README shows: it answers, and works with its tools. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { installOpenCode, runOpenCode } from '../support/opencode.ts';
-import { openClientBench, type ClientBench } from './client-bench.ts';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import type { Loose } from '../support/ask-public.ts';
+import { startOpenCode, type Conversation, type OpenCode } from '../support/opencode.ts';
+import { answers, png, schema, useClientScene } from './client-scene.ts';
+import { prove } from './prove.ts';
+import { snippet } from './snippets.ts';
 
-let bench: ClientBench;
+const scene = useClientScene();
+let opencode: OpenCode;
 let folder: string;
 beforeAll(async () => {
-  await installOpenCode();
-  bench = await openClientBench({ codex: [] });
   folder = await mkdtemp(join(tmpdir(), 'codex-pooler-opencode-'));
+  opencode = await startOpenCode({ folder, key: scene.key });
 });
 afterAll(async () => {
-  await bench?.stop();
+  await opencode?.stop();
   await rm(folder, { recursive: true, force: true });
 });
-beforeEach(() => bench.fresh());
 
-/** What a user writes into `opencode.json`; the provider keeps its id, or reasoning is lost. */
-async function configure(key: string): Promise<void> {
-  const models = { 'gpt-5.5': { reasoning: true, tool_call: true, limit: { context: 258_400, output: 64_000 } } };
-  const options = { baseURL: `${bench.gateway.url}/v1`, apiKey: key };
-  const config = {
-    model: 'openai/gpt-5.5',
-    small_model: 'openai/gpt-5.5',
-    autoupdate: false,
-    share: 'disabled',
-    provider: { openai: { options, models } },
-  };
-  await writeFile(join(folder, 'opencode.json'), JSON.stringify(config));
+/** A new conversation; each key has a project of its own, because the configuration names it. */
+async function begin(key?: string): Promise<Conversation> {
+  const project = join(folder, key ?? 'own-key');
+  await mkdir(project, { recursive: true });
+  const config = snippet('"$schema": "https://opencode.ai/config.json"', scene.bench.gateway);
+  const withKey = key ? config.replace('{env:CODEX_POOLER_API_KEY}', key) : config;
+  await writeFile(join(project, 'opencode.json'), withKey);
+  return opencode.begin(project);
 }
 
-it('answers, and runs a command it is asked to', async () => {
-  const anna = await bench.link('anna', { percentPerAnswer: 0 });
-  await configure(await bench.key({ name: 'opencode' }));
-  anna.always({ behaviour: 'N1', text: 'Hello from the Pool.' });
-  const run = await runOpenCode({ folder, args: ['run', 'say hello'] });
-  expect(run.stdout).toContain('Hello from the Pool.');
-  const command = { command: 'echo from-the-shell', description: 'Says something' };
-  anna.always({ behaviour: 'N4', name: 'bash', arguments: JSON.stringify(command), text: 'The command ran.' });
-  const worked = await runOpenCode({ folder, args: ['run', 'please run it'] });
-  expect(worked.stdout).toContain('The command ran.');
-  const asks = bench.sandbox.requests.filter(({ path }) => path.endsWith('/responses'));
-  expect(JSON.stringify(asks.at(-1)?.json()['input'])).toContain('from-the-shell');
-  expect(bench.sandbox.violations).toEqual([]);
+const say = (text: string) => ({ type: 'text', text });
+const ask = async (text: string, key?: string) => (await begin(key)).ask({ parts: [say(text)] });
+const textIn = (answer: Loose) =>
+  (answer['parts'] as unknown as Loose[])
+    .map((part) => (textOf(part['type']) === 'text' ? textOf(part['text']) : ''))
+    .join('');
+const bash = (command: string) => ({
+  name: 'bash',
+  arguments: JSON.stringify({ command, description: 'Says a word' }),
+});
+const lastInput = () => JSON.stringify(scene.asks().at(-1)?.['input']);
+
+prove('opencode', {
+  async streamed() {
+    scene.anna.answers({ behaviour: 'N1', text: 'Hello from the Pool.', deltas: 4 });
+    const conversation = await begin();
+    const deltas = await conversation.deltas();
+    const answered = conversation.ask({ parts: [say('say hello')] });
+    let shown = '';
+    let count = 0;
+    for await (const delta of deltas) {
+      shown += delta;
+      count += 1;
+      if (shown === 'Hello from the Pool.') break;
+    }
+    expect(count).toBeGreaterThan(1);
+    expect(textIn(await answered)).toBe('Hello from the Pool.');
+    expect(scene.bench.sandbox.violations).toEqual([]);
+  },
+
+  async toolLoop() {
+    scene.anna.always({ behaviour: 'N4', ...bash('echo from-the-shell'), text: 'The command ran.' });
+    expect(textIn(await ask('please run it'))).toBe('The command ran.');
+    expect(lastInput()).toContain('from-the-shell\\n');
+    expect(scene.asks()).toHaveLength(2);
+  },
+
+  async parallelTools() {
+    const calls = [bash('echo one-$((1))'), bash('echo two-$((2))')];
+    scene.anna.always({ behaviour: 'N5', kind: 'parallel', calls, text: 'Both ran.' });
+    expect(textIn(await ask('please run them'))).toBe('Both ran.');
+    expect(lastInput()).toContain('one-1\\n');
+    expect(lastInput()).toContain('two-2\\n');
+    expect(scene.asks()).toHaveLength(2);
+  },
+
+  // It asks for a shape by a tool of that shape.
+  async structuredOutput() {
+    scene.anna.answers({ behaviour: 'N4', name: 'StructuredOutput', arguments: '{"city":"Rome"}' });
+    const conversation = await begin();
+    const { info } = await conversation.ask({ parts: [say('where?')], format: { type: 'json_schema', schema } });
+    expect(info?.['structured']).toEqual({ city: 'Rome' });
+  },
+
+  async imageInput() {
+    const conversation = await begin();
+    const image = { type: 'file', mime: 'image/png', filename: 'dot.png', url: png };
+    await conversation.ask({ parts: [image, say('what is it?')] });
+    expect(lastInput()).toContain(png);
+  },
+
+  async wrongKey() {
+    const { info } = await ask('hi', 'sk-cxp-none');
+    expect(info?.['error']).toMatchObject({ name: 'APIError', data: { statusCode: 401, isRetryable: false } });
+    expect(await scene.bench.statuses()).toEqual([401]);
+  },
+
+  async modelNotAllowed() {
+    const { info } = await ask('hi', await scene.narrowKey());
+    expect(info?.['error']).toMatchObject({
+      data: { statusCode: 403, message: expect.stringContaining('may not use this model') as string },
+    });
+    expect(await scene.bench.statuses()).toEqual([403]);
+  },
+
+  async limitWithWait() {
+    scene.anna.answers(answers.wait).thenAnswers('at last');
+    expect(textIn(await ask('hi'))).toBe('at last');
+    expect(await scene.bench.statuses()).toEqual([429, 200]);
+  },
+
+  // It knows the error, has the conversation summed up, and goes on by itself.
+  async contextTooLong() {
+    scene.anna.answers(answers.contextTooLong).thenAnswers('A summary.').thenAnswers('On we go.');
+    expect(textIn(await ask('hi'))).toBe('On we go.');
+    expect(await scene.bench.statuses()).toEqual([400, 200, 200]);
+    expect(lastInput()).toContain('A summary.');
+  },
+
+  // It asks again, and what came of the first answer is gone.
+  async upstreamCut() {
+    scene.anna.dropsAfter(2).thenAnswers('The whole answer.');
+    expect(textIn(await ask('hi'))).toContain('The whole answer.');
+    expect(scene.asks()).toHaveLength(2);
+  },
+
+  async abort() {
+    scene.anna.answers(answers.slow);
+    const left = scene.leaving();
+    const conversation = await begin();
+    const deltas = await conversation.deltas();
+    const answered = conversation.ask({ parts: [say('tell me everything')] });
+    await deltas.next();
+    await conversation.abort();
+    await left();
+    expect((await answered)['info']?.['error']).toMatchObject({ name: 'MessageAbortedError' });
+  },
 });

@@ -1,53 +1,47 @@
 /**
- * Libraries that speak to an OpenAI address, for tests: installed from npm into the same cache outside the repository as
- * the Codex CLI, and loaded from there, so that no client is a dependency of the product.
+ * Clients of an OpenAI address, for tests: installed from npm into the same cache outside the repository as the Codex
+ * CLI, and loaded or run from there, so that no client is a dependency of the product.
  */
 import { spawn } from 'node:child_process';
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { clients, type Client } from '../clients/client-matrix.ts';
 import { clientCacheFolder } from './codex-cli.ts';
 
-/** The newest of each when the OpenAI surface was proved, and what they need beside them. */
-const packages = [
-  'openai@7.59.0',
-  'ai@7.0.173',
-  '@ai-sdk/openai@4.0.118',
-  '@langchain/openai@1.6.0',
-  '@langchain/core@1.4.0',
-  'zod@4.6.7',
-] as const;
 const installLimitMs = 300_000;
 
-/** Libraries by name, as an application that has them installed would `require` them. */
-export async function installNodeClients(): Promise<(name: string) => unknown> {
-  const folder = await installPackages({ folderName: 'node-clients-1', packages, marker: 'openai' });
-  const load = createRequire(join(folder, 'package.json'));
+/**
+ * Installs a library with what it needs beside it.
+ *
+ * @returns gives packages by name, as an application that has them installed would `require` them.
+ */
+export async function installNodeClient(client: Client): Promise<(name: string) => unknown> {
+  const load = createRequire(join(await installPackages(client), 'package.json'));
   return (name) => load(name) as unknown;
 }
 
 /**
- * Installs packages on the first call and finds them on later ones.
+ * Installs the packages of a client on the first call and finds them on later ones.
  *
- * @param what.marker - A package whose presence shows that all are there.
  * @returns the folder they are in.
  * @throws Error that says in plain words why they cannot be had.
  */
-export async function installPackages(what: {
-  readonly folderName: string;
-  readonly packages: readonly string[];
-  readonly marker: string;
-}): Promise<string> {
+export async function installPackages(client: Client): Promise<string> {
+  const { packages } = clients[client];
   const cache = clientCacheFolder();
-  const folder = join(cache, what.folderName);
-  const marker = join(folder, 'node_modules', what.marker, 'package.json');
+  // Other versions are installed anew beside it.
+  const folderName = packages.join('+').replaceAll(/[^\w.+-]/g, '-');
+  const folder = join(cache, folderName);
+  const [first] = packages;
+  const marker = join(folder, 'node_modules', first.slice(0, first.lastIndexOf('@')), 'package.json');
   if (await exists(marker)) return folder;
   await mkdir(cache, { recursive: true });
   // Built beside its place and moved there whole, so that a broken install is never found by a later run.
-  const building = await mkdtemp(join(cache, `${what.folderName}-building-`));
+  const building = await mkdtemp(join(cache, `${folderName}-building-`));
   try {
-    await installInto(building, what.packages);
+    await installInto(building, packages);
     await rename(building, folder).catch(async (error: unknown) => {
       if (!(await exists(marker))) throw error;
     });

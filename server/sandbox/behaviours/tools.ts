@@ -68,6 +68,11 @@ const n5 = behaviour({
   options: z.object({
     kind: z.enum(['by_dialect', 'apply_patch', 'exec', 'parallel', 'namespace']).default('by_dialect'),
     input: z.string().optional(),
+    /** Of `parallel`: what is called instead, for clients that have other tools. */
+    calls: z.array(z.object({ name: z.string(), arguments: z.string() })).default([
+      { name: 'exec_command', arguments: '{"cmd":"echo sandbox one"}' },
+      { name: 'exec_command', arguments: '{"cmd":"echo sandbox two"}' },
+    ]),
     text: finalText,
     usage: usageOption,
   }),
@@ -81,8 +86,7 @@ const n5 = behaviour({
     } else if (kind === 'exec') {
       yield* customCall(turn, { namespace: 'functions', name: 'exec', input: options.input ?? script });
     } else if (kind === 'parallel') {
-      yield* functionCall(turn, { name: 'exec_command', arguments: '{"cmd":"echo sandbox one"}' }, 0);
-      yield* functionCall(turn, { name: 'exec_command', arguments: '{"cmd":"echo sandbox two"}' }, 1);
+      for (const [index, call] of options.calls.entries()) yield* functionCall(turn, call, index);
     } else {
       const prompt = '{"prompt":"a red square"}';
       yield* functionCall(turn, { namespace: 'image_gen', name: 'imagegen', arguments: options.input ?? prompt });
