@@ -39,7 +39,8 @@ export function createChoicePool({ size, state }: { size: number; state: PoolSta
       readingsOf(now, index).map((reading) => ({ accountId, reading })),
       now,
     );
-    board.restoreCredits([{ accountId, credits: { hasCredits: index % 2 === 0, unlimited: false, balance: '12.5' } }]);
+    const credits = { hasCredits: index % 2 === 0, unlimited: false, balance: '12.5', observedAt: now };
+    board.restoreCredits([{ accountId, credits }], now);
     successes.note(accountId, new Date(now.getTime() - ((index * 7_919) % size) * 60_000));
     if (state === 'troubled' && index % 5 === 0) trouble({ accountId, index: index / 5, now }, { board, health });
   });

@@ -113,7 +113,7 @@ describe('whether an account may take a call now', () => {
 });
 
 describe('an account with credits', () => {
-  const credits = { hasCredits: true, unlimited: false, balance: '41.50' };
+  const credits = { hasCredits: true, unlimited: false, balance: '41.50', observedAt: at(0) };
   const week = used({ windowMinutes: 10_080, resetAt: at(5_000) });
 
   it('serves beyond its weekly limit, and says that it costs', () => {
@@ -146,7 +146,7 @@ describe('an account with credits', () => {
 
   it('has them after a restart, and gives changed ones to be stored once', () => {
     const board = createAccountBoard();
-    board.restoreCredits([{ accountId: 'a', credits }]);
+    board.restoreCredits([{ accountId: 'a', credits }], at(0));
     board.noteCredits('a', credits);
     expect(board.takeDirtyCredits()).toEqual([]);
     board.noteCredits('a', { ...credits, balance: '3' });
@@ -155,6 +155,43 @@ describe('an account with credits', () => {
     expect(board.takeDirtyCredits()).toEqual([]);
     board.putBack({ readings: [], credits: taken });
     expect(board.takeDirtyCredits()).toEqual(taken);
+  });
+
+  describe('that another process reads', () => {
+    const spent = { ...credits, hasCredits: false, balance: '0' };
+    const restored = (held: typeof credits, stored: typeof credits, now: Date) => {
+      const board = createAccountBoard();
+      board.noteCredits('a', held);
+      board.takeDirtyCredits();
+      board.restoreCredits([{ accountId: 'a', credits: stored }], now);
+      return {
+        held: board.credits('a')?.balance,
+        toStore: board.takeDirtyCredits().map((each) => each.credits.balance),
+      };
+    };
+
+    it('are taken where they are newer, and not to be stored again', () => {
+      const newer = { ...spent, observedAt: at(2) };
+      expect(restored(credits, newer, at(3))).toEqual({ held: '0', toStore: [] });
+    });
+
+    it('give way to what was read here since, which is stored in their place', () => {
+      const here = { ...credits, observedAt: at(2) };
+      expect(restored(here, { ...spent, observedAt: at(1) }, at(3))).toEqual({ held: '41.50', toStore: ['41.50'] });
+    });
+
+    it('are not believed over what is known here when a clock was wrong', () => {
+      const future = { ...spent, observedAt: at(500) };
+      expect(restored(credits, future, at(3))).toMatchObject({ held: '41.50' });
+    });
+
+    it('lift no doubt by saying the same', () => {
+      const board = createAccountBoard();
+      board.noteCredits('a', credits);
+      board.record('a', [{ ...week, source: 'error_body' }]);
+      board.restoreCredits([{ accountId: 'a', credits: { ...credits, observedAt: at(1) } }], at(2));
+      expect(board.unavailability('a', ask(3))?.until).toEqual(at(5_000));
+    });
   });
 });
 

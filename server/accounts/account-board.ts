@@ -2,11 +2,12 @@
  * Live facts of the accounts, in memory: provider limits as last read, who must be left alone until when, how much is
  * in flight. Every call is synchronous, so choosing an account and taking a place on it can be one step.
  */
-import { doubtCredits, isSameCredits } from './account-limits.ts';
+import { doubtCredits, holdCredits, isSameCredits } from './account-limits.ts';
 import { forgetCounted, holdWindows, nothingKnown, readingsFor, verdictOn, type HeldAccount } from './held-account.ts';
 import { createLimitedModels } from './limited-models.ts';
 import { expectFall, mergeReadings, withoutFuture } from './merge-quota.ts';
 import { blockedUntil, windowKey, type CreditReading, type QuotaReading } from './quota.ts';
+import { createUnsaved } from './unsaved.ts';
 
 /** Why an account cannot take this call now although its state is sound. */
 export interface Unavailability {
@@ -48,7 +49,8 @@ export interface AccountBoard {
    * Instants from the future (a clock that was wrong) count as `now`.
    */
   restore(stored: readonly AccountReading[], now: Date): void;
-  restoreCredits(stored: readonly AccountCredits[]): void;
+  /** The same for credits. What is held and newer than what is stored is to be stored in its place. */
+  restoreCredits(stored: readonly AccountCredits[], now: Date): void;
   /**
    * Takes readings that came together and were read just now. `model` is the model that was asked for: an error answer
    * that names another meter than the account's own tells which model that meter limits.
@@ -96,8 +98,7 @@ export function createAccountBoard(): AccountBoard {
   const accounts = new Map<string, HeldAccount>();
   /** Those that something may speak against: few as a rule, while every choice asks about all accounts. */
   const watched = new Map<string, HeldAccount>();
-  const dirty = new Map<string, Set<string>>();
-  const dirtyCredits = new Set<string>();
+  const unsaved = createUnsaved();
   const isLimitedBy = createLimitedModels();
   let edgeUntil: Date | null = null;
 
@@ -131,8 +132,18 @@ export function createAccountBoard(): AccountBoard {
       }
     },
 
-    restoreCredits(stored) {
-      for (const { accountId, credits } of stored) factsOf(accountId).credits = { credits, doubtedUntil: null };
+    restoreCredits(stored, now) {
+      for (const { accountId, credits } of stored) {
+        const facts = factsOf(accountId);
+        const observedAt = credits.observedAt > now ? now : credits.observedAt;
+        const held = facts.credits?.credits;
+        const isSame = held !== undefined && isSameCredits(held, credits);
+        if (held && (held.observedAt >= observedAt || credits.observedAt > now)) {
+          if (!isSame) unsaved.addCredits(accountId);
+          continue;
+        }
+        facts.credits = holdCredits(facts.credits, { ...credits, observedAt });
+      }
     },
 
     record(accountId, readings, asked = {}) {
@@ -145,8 +156,7 @@ export function createAccountBoard(): AccountBoard {
       watch(accountId, facts);
       for (const [key, window] of facts.windows) {
         if (before.get(key)?.reading === window.reading) continue;
-        const keys = dirty.get(accountId) ?? new Set();
-        dirty.set(accountId, keys.add(key));
+        unsaved.addWindow(accountId, key);
       }
       if (facts.credits) facts.credits = doubtCredits(facts.credits, readings);
       for (const { meter, source } of readings) {
@@ -165,9 +175,8 @@ export function createAccountBoard(): AccountBoard {
     noteCredits(accountId, credits) {
       if (!credits) return;
       const facts = factsOf(accountId);
-      if (facts.credits && isSameCredits(facts.credits.credits, credits)) return;
-      facts.credits = { credits, doubtedUntil: null };
-      dirtyCredits.add(accountId);
+      if (!facts.credits || !isSameCredits(facts.credits.credits, credits)) unsaved.addCredits(accountId);
+      facts.credits = holdCredits(facts.credits, credits);
     },
 
     coolDown(accountId, until) {
@@ -242,38 +251,28 @@ export function createAccountBoard(): AccountBoard {
     },
 
     takeDirtyReadings() {
-      const taken = [...dirty].flatMap(([accountId, keys]) =>
-        [...keys].flatMap((key) => {
-          const window = accounts.get(accountId)?.windows.get(key);
-          return window ? [{ accountId, reading: window.reading }] : [];
-        }),
-      );
-      dirty.clear();
-      return taken;
+      return unsaved.takeWindows().flatMap(([accountId, key]) => {
+        const window = accounts.get(accountId)?.windows.get(key);
+        return window ? [{ accountId, reading: window.reading }] : [];
+      });
     },
 
     takeDirtyCredits() {
-      const taken = [...dirtyCredits].flatMap((accountId) => {
+      return unsaved.takeCredits().flatMap((accountId) => {
         const held = accounts.get(accountId)?.credits;
         return held ? [{ accountId, credits: held.credits }] : [];
       });
-      dirtyCredits.clear();
-      return taken;
     },
 
     putBack({ readings, credits }) {
-      for (const { accountId, reading } of readings) {
-        const keys = dirty.get(accountId) ?? new Set();
-        dirty.set(accountId, keys.add(windowKey(reading)));
-      }
-      for (const { accountId } of credits) dirtyCredits.add(accountId);
+      for (const { accountId, reading } of readings) unsaved.addWindow(accountId, windowKey(reading));
+      for (const { accountId } of credits) unsaved.addCredits(accountId);
     },
 
     forget(accountId) {
       accounts.delete(accountId);
       watched.delete(accountId);
-      dirty.delete(accountId);
-      dirtyCredits.delete(accountId);
+      unsaved.forget(accountId);
     },
 
     snapshot: () => ({

@@ -60,7 +60,12 @@ export function doubtCredits(held: HeldCredits, refusals: readonly QuotaReading[
   }, held);
 }
 
-/** The same numbers again change nothing: what was doubted stays so until the provider says something else. */
+/** The same numbers again lift no doubt: what was doubted stays so until the provider says something else. */
+export function holdCredits(held: HeldCredits | null, credits: CreditReading): HeldCredits {
+  return { credits, doubtedUntil: held && isSameCredits(held.credits, credits) ? held.doubtedUntil : null };
+}
+
+/** Whenever they were read. */
 export function isSameCredits(a: CreditReading, b: CreditReading): boolean {
   return a.hasCredits === b.hasCredits && a.unlimited === b.unlimited && a.balance === b.balance;
 }

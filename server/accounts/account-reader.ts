@@ -54,12 +54,11 @@ export function createAccountReader(parts: {
     const { readings, plan, credits } = answer.found;
     board.record(account.id, readings);
     board.noteCredits(account.id, credits);
-    const observedAt = clock.now();
     await saveQuotaReadings(
       db,
       board.readings(account.id).map((reading) => ({ accountId: account.id, reading })),
     );
-    if (credits) await saveCredits(db, { changed: [{ accountId: account.id, credits }], observedAt });
+    if (credits) await saveCredits(db, [{ accountId: account.id, credits }]);
     // Readings are each process's own business; what a plan allows is everybody's.
     if (plan !== null && (await savePlan(db, { id: account.id, plan }))) await announceChange(db, 'accounts');
     if (answer.found.savedResets !== undefined) await onSavedResets(account, answer.found.savedResets);

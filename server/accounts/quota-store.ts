@@ -40,31 +40,28 @@ export async function saveQuotaReadings(db: Kysely<DB>, readings: readonly Accou
     .execute();
 }
 
-/** Every account's credits as last read, for the board at start. */
+/** Every account's credits as last read by any process, for the board. */
 export async function loadCredits(db: Kysely<DB>): Promise<AccountCredits[]> {
   const rows = await db.selectFrom('accountCredits').selectAll().orderBy('accountId').execute();
-  return rows.map(({ accountId, hasCredits, unlimited, balance }) => ({
-    accountId,
-    credits: { hasCredits, unlimited, balance },
-  }));
+  return rows.map(({ accountId, ...credits }) => ({ accountId, credits }));
 }
 
-/** Stores what the provider says of accounts' credits. */
-export async function saveCredits(
-  db: Kysely<DB>,
-  { changed, observedAt }: { changed: readonly AccountCredits[]; observedAt: Date },
-): Promise<void> {
+/** Stores what the provider says of accounts' credits; a stored row that is newer stays. */
+export async function saveCredits(db: Kysely<DB>, changed: readonly AccountCredits[]): Promise<void> {
   if (changed.length === 0) return;
   await db
     .insertInto('accountCredits')
-    .values(changed.map(({ accountId, credits }) => ({ accountId, ...credits, observedAt })))
+    .values(changed.map(({ accountId, credits }) => ({ accountId, ...credits })))
     .onConflict((conflict) =>
-      conflict.column('accountId').doUpdateSet((eb) => ({
-        hasCredits: eb.ref('excluded.hasCredits'),
-        unlimited: eb.ref('excluded.unlimited'),
-        balance: eb.ref('excluded.balance'),
-        observedAt: eb.ref('excluded.observedAt'),
-      })),
+      conflict
+        .column('accountId')
+        .doUpdateSet((eb) => ({
+          hasCredits: eb.ref('excluded.hasCredits'),
+          unlimited: eb.ref('excluded.unlimited'),
+          balance: eb.ref('excluded.balance'),
+          observedAt: eb.ref('excluded.observedAt'),
+        }))
+        .where(sql<boolean>`account_credits.observed_at <= excluded.observed_at`),
     )
     .execute();
 }

@@ -24,6 +24,7 @@ export interface CreditReading {
   readonly unlimited: boolean;
   /** Decimal text, as the provider wrote it. */
   readonly balance: string | null;
+  readonly observedAt: Date;
 }
 
 /** The meter that limits every model of an account. */
@@ -87,7 +88,11 @@ export function isFrozen(reading: QuotaReading, windows: readonly QuotaReading[]
 }
 
 /** Do these credits pay for work beyond a limit? */
-export function canPay({ hasCredits, unlimited, balance }: CreditReading): boolean {
+export function canPay({
+  hasCredits,
+  unlimited,
+  balance,
+}: Pick<CreditReading, 'hasCredits' | 'unlimited' | 'balance'>): boolean {
   if (unlimited) return true;
   return hasCredits && (balance === null || Number(balance) > 0);
 }

@@ -38,7 +38,7 @@ describe('headers', () => {
     expect(evidence).toMatchObject({
       plan: 'pro',
       activeMeter: 'codex',
-      credits: { hasCredits: false, unlimited: false, balance: '0' },
+      credits: { hasCredits: false, unlimited: false, balance: '0', observedAt: now },
     });
   });
 

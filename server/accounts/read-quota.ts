@@ -65,7 +65,7 @@ export function readQuotaHeaders(headers: Iterable<readonly [string, string]>, o
   return {
     readings,
     plan: wordOf(named.get('x-codex-plan-type')),
-    credits: readCredits(credits),
+    credits: readCredits(credits, observedAt),
     activeMeter: meterOf(named.get('x-codex-active-limit')),
   };
 }
@@ -79,7 +79,7 @@ export function readRateLimitsEvent(event: unknown, observedAt: Date): QuotaEvid
   return {
     readings: readLimit(body['rate_limits'], { meter, observedAt, source: 'stream_event' }),
     plan: wordOf(body['plan_type']),
-    credits: readCredits(body['credits']),
+    credits: readCredits(body['credits'], observedAt),
     activeMeter: null,
   };
 }
@@ -101,7 +101,7 @@ export function readUsage(document: unknown, observedAt: Date): QuotaEvidence | 
   ];
   const count = numberOf(fieldsOf(body['rate_limit_reset_credits'])['available_count']);
   const savedResets = count !== null && count >= 0 ? { savedResets: Math.floor(count) } : {};
-  return { readings, plan, credits: readCredits(body['credits']), activeMeter: null, ...savedResets };
+  return { readings, plan, credits: readCredits(body['credits'], observedAt), activeMeter: null, ...savedResets };
 }
 
 /** Words for "this account has nothing left" (wire spec B9, B15). */
@@ -168,7 +168,7 @@ function resetOf({ at, afterSeconds, observedAt }: { at: unknown; afterSeconds: 
   return { resetAt: resetAt ?? instantAfter(afterSeconds, observedAt), ...(statedAt && { statedAt }) };
 }
 
-function readCredits(credits: unknown): CreditReading | null {
+function readCredits(credits: unknown, observedAt: Date): CreditReading | null {
   const fields = fieldsOf(credits);
   const hasCredits = booleanOf(fields['has_credits']);
   if (hasCredits === null) return null;
@@ -177,5 +177,6 @@ function readCredits(credits: unknown): CreditReading | null {
     hasCredits,
     unlimited: booleanOf(fields['unlimited']) ?? false,
     balance: wordOf(typeof balance === 'number' ? String(balance) : balance),
+    observedAt,
   };
 }

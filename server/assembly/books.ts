@@ -67,7 +67,6 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const processNumber = await registerProcess(storage);
   await changes.holdProcessLock(processNumber);
   await takeReadings();
-  board.restoreCredits(await loadCredits(db));
   successes.restore(await selectLastSuccesses(db));
 
   const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
@@ -99,6 +98,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
 
   async function takeReadings(): Promise<void> {
     board.restore(await loadQuotaReadings(db), clock.now());
+    board.restoreCredits(await loadCredits(db), clock.now());
   }
 
   async function saveReadings(): Promise<void> {
@@ -106,7 +106,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     const credits = board.takeDirtyCredits();
     try {
       await saveQuotaReadings(db, readings);
-      await saveCredits(db, { changed: credits, observedAt: clock.now() });
+      await saveCredits(db, credits);
     } catch (error) {
       // Not stored, so they must not count as stored.
       board.putBack({ readings, credits });

@@ -104,7 +104,13 @@ function world() {
       used_up: () =>
         board.record(id, [{ ...read(100), source: 'error_body', meter: seconds % 2 ? 'codex' : 'other' }], { model }),
       free: () => board.record(id, [read(1)]),
-      credits: () => board.noteCredits(id, { hasCredits: true, unlimited: seconds % 2 === 0, balance: '0' }),
+      credits: () =>
+        board.noteCredits(id, {
+          hasCredits: true,
+          unlimited: seconds % 2 === 0,
+          balance: '0',
+          observedAt: clock.now(),
+        }),
       cool: () => board.coolDown(id, until),
       refuse_token: () => board.refuseCredential(id, { epoch: seconds % 3, until }),
       new_token: () => board.noteCredential(id, seconds % 3),

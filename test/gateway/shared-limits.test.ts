@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { accounts } from '../../server/contract/accounts.ts';
 import { decisions } from '../../server/contract/decisions.ts';
 import { askCodex } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
@@ -18,6 +19,16 @@ beforeAll(async () => {
 });
 afterAll(() => installation.stop());
 
+/** What the second process says of the accounts a second later: what is used of their limits, and what speaks against them. */
+async function knownLater(): Promise<(readonly [usedPercent: number, reason: string | null])[] | undefined> {
+  installation.clock.advance(1_000);
+  const imagined = { isCompaction: false, hasImages: false, hasTools: false, inputTokens: 10 };
+  const { choices } = await second.call(decisions.simulate, { key: key.slice(0, 19), model: 'gpt-5.5', ...imagined });
+  return choices[0]?.decision?.candidates.map(({ limits, reason }) => {
+    return [Math.max(0, ...limits.map(({ usedPercent }) => usedPercent)), reason];
+  });
+}
+
 describe('a limit that one process meets', () => {
   it('is known to the others within seconds, so none of them asks the account again', async () => {
     const anna = await first.link('anna', { percentPerAnswer: 0 });
@@ -26,19 +37,25 @@ describe('a limit that one process meets', () => {
     expect((await askCodex(first, key)).status).toBe(429);
     const { requests } = anna.counters;
 
-    await expect
-      .poll(async () => {
-        installation.clock.advance(1_000);
-        const imagined = { isCompaction: false, hasImages: false, hasTools: false, inputTokens: 10 };
-        const { choices } = await second.call(decisions.simulate, {
-          key: key.slice(0, 19),
-          model: 'gpt-5.5',
-          ...imagined,
-        });
-        return choices[0]?.decision?.candidates.map(({ reason }) => reason);
-      })
-      .toEqual(['usage_limit_reached']);
+    await expect.poll(knownLater).toEqual([[100, 'usage_limit_reached']]);
     const refused = await askCodex(second, key);
     expect([refused.status, anna.counters.requests]).toEqual([429, requests]);
+  });
+});
+
+describe('credits that one process reads', () => {
+  it('let the account serve in the others too, and no longer once they are spent', async () => {
+    const windows = [{ minutes: 300 }, { minutes: 10_080, usedPercent: 100 }];
+    const credits = { hasCredits: true, unlimited: false, balance: '12.5' };
+    const ben = await first.link('ben', { percentPerAnswer: 0, windows, credits });
+    const outOfLimits = [100, 'usage_limit_reached'];
+    await expect.poll(knownLater).toEqual([[100, null], outOfLimits]);
+    expect((await askCodex(second, key)).status).toBe(200);
+
+    ben.credits({ hasCredits: false, unlimited: false, balance: '0' });
+    await first.call(accounts.refresh, { account: 'ben' });
+    await expect.poll(knownLater).toEqual([outOfLimits, outOfLimits]);
+    const { requests } = ben.counters;
+    expect([(await askCodex(second, key)).status, ben.counters.requests]).toEqual([429, requests]);
   });
 });
