@@ -1,8 +1,9 @@
 /** SQL of the limits of keys. The sums they are compared with are kept by the ledger itself (migration 0014). */
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import type { KeyLimit, KeyLimitUse } from '../contract/limits.ts';
 import { LimitUnit, LimitWindow } from '../contract/vocabulary.ts';
 import type { DB } from '../database/tables.generated.ts';
+import { addPast, beginCounting, holdCount, keptFor } from './count-key-use.ts';
 
 export interface KeyLimitRow extends KeyLimit {
   readonly keyId: string;
@@ -41,53 +42,51 @@ export async function limitsInUse(
   }));
 }
 
-/** Sums older than this are in no window: the longest is a month. */
-const longestWindowDays = 32;
-
 /**
- * Sets a limit; the one it replaces keeps its id. A key's first limit counts what was used before it: its sums are made
- * from the ledger while nobody writes there, so that none is missed and none counted twice.
+ * Sets a limit; the one it replaces keeps its id. A key's first limit counts what was used before it.
  *
  * @returns the id of the limit.
  */
-export function setLimit(db: Kysely<DB>, limit: KeyLimitRow & { readonly at: Date }): Promise<string> {
+export async function setLimit(db: Kysely<DB>, limit: KeyLimitRow & { readonly at: Date }): Promise<string> {
+  // Again only if the key's last limit is lifted in between.
+  for (;;) {
+    await beginCounting(db, limit.keyId);
+    const id = await db.transaction().execute((transaction) => writeLimit(transaction, limit));
+    if (id !== null) return id;
+  }
+}
+
+async function writeLimit(db: Transaction<DB>, limit: KeyLimitRow & { readonly at: Date }): Promise<string | null> {
   const { keyId, at, window, ...row } = limit;
+  if (!(await addPast(db, { keyId, at }))) return null;
+  const { id } = await db
+    .insertInto('apiKeyLimits')
+    .values({ ...row, apiKeyId: keyId, limitWindow: window, createdAt: at })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['apiKeyId', 'model', 'unit', 'limitWindow'])
+        .doUpdateSet((eb) => ({ maximum: eb.ref('excluded.maximum') })),
+    )
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return id;
+}
+
+/** Lifts a limit. With the last of a key its use is no longer counted. */
+export function deleteLimit(db: Kysely<DB>, { keyId, id }: { keyId: string; id: string }): Promise<void> {
   return db.transaction().execute(async (transaction) => {
-    await sql`lock table ledger_entries in share row exclusive mode`.execute(transaction);
-    const before = await transaction.selectFrom('apiKeyLimits').select('id').where('apiKeyId', '=', keyId).execute();
-    if (before.length === 0) await countFromLedger(transaction, { keyId, at });
-    const { id } = await transaction
-      .insertInto('apiKeyLimits')
-      .values({ ...row, apiKeyId: keyId, limitWindow: window, createdAt: at })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['apiKeyId', 'model', 'unit', 'limitWindow'])
-          .doUpdateSet((eb) => ({ maximum: eb.ref('excluded.maximum') })),
-      )
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    return id;
+    await holdCount(transaction, keyId);
+    await transaction.deleteFrom('apiKeyLimits').where('id', '=', id).execute();
+    await transaction
+      .deleteFrom('apiKeyCounts')
+      .where('apiKeyId', '=', keyId)
+      .where('apiKeyId', 'not in', transaction.selectFrom('apiKeyLimits').select('apiKeyId'))
+      .execute();
   });
 }
 
-async function countFromLedger(db: Kysely<DB>, { keyId, at }: { keyId: string; at: Date }): Promise<void> {
-  await db.deleteFrom('apiKeyUse').where('apiKeyId', '=', keyId).execute();
-  await sql`
-    insert into api_key_use (api_key_id, grain, starts_at, model, requests, input_tokens, output_tokens, total_tokens,
-      cost_micros)
-    select api_key_id, grain, starts_at, model, sum(requests), sum(input_tokens), sum(output_tokens), sum(total_tokens),
-      sum(cost_micros)
-    from api_key_use_parts
-    where api_key_id = ${keyId} and created_at > ${at}::timestamptz - make_interval(days => ${longestWindowDays})
-    group by 1, 2, 3, 4`.execute(db);
-}
-
-export async function deleteLimit(db: Kysely<DB>, id: string): Promise<void> {
-  await db.deleteFrom('apiKeyLimits').where('id', '=', id).execute();
-}
-
 /**
- * Removes sums that no window reaches back to, with a wide margin for streams that settle late.
+ * Removes sums that no window reaches back to, and those of keys that are no longer counted.
  *
  * @returns how many.
  */
@@ -95,10 +94,11 @@ export async function forgetOldUse(db: Kysely<DB>, now: Date): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from api_key_use where (api_key_id, grain, starts_at, model) in (
       select api_key_id, grain, starts_at, model from api_key_use
-      where grain = 'second' and starts_at < ${now}::timestamptz - interval '3 hours'
-        or grain = 'minute' and starts_at < ${now}::timestamptz - interval '12 hours'
-        or grain = 'hour' and starts_at < ${now}::timestamptz - make_interval(days => ${longestWindowDays})
+      where grain = 'second' and starts_at < ${now}::timestamptz - ${keptFor.second}::interval
+        or grain = 'minute' and starts_at < ${now}::timestamptz - ${keptFor.minute}::interval
+        or grain = 'hour' and starts_at < ${now}::timestamptz - ${keptFor.hour}::interval
         or grain = 'open' and requests = 0
+        or api_key_id not in (select api_key_id from api_key_counts)
       -- What is being written is left for the next time.
       for update skip locked
     )`.execute(db);

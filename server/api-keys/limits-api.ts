@@ -40,7 +40,7 @@ export function createLimitsApi({ db, clock, random, book }: LimitsApiOptions): 
       const held = await limitsInUse(db, { keyId, at: clock.now() });
       const limit = held.find((each) => isSame(each, wanted));
       if (!limit) throw new GatewayError('limit_not_found');
-      await deleteLimit(db, limit.id);
+      await deleteLimit(db, { keyId, id: limit.id });
       await changed();
       return { limit };
     },

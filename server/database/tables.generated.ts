@@ -85,6 +85,12 @@ export interface AccountSecrets {
   writtenAt: Timestamp;
 }
 
+export interface ApiKeyCounts {
+  apiKeyId: string;
+  countedFrom: number;
+  isWhole: boolean;
+}
+
 export interface ApiKeyLimits {
   apiKeyId: string;
   createdAt: Timestamp;
@@ -134,6 +140,7 @@ export interface ApiKeyUseParts {
   grain: string | null;
   inputTokens: number | null;
   model: string | null;
+  number: number | null;
   outputTokens: number | null;
   requestId: string | null;
   requests: number | null;
@@ -205,6 +212,7 @@ export interface LedgerEntries {
   event: string;
   inputTokens: number | null;
   model: string | null;
+  number: Generated<number>;
   outputTokens: number | null;
   poolId: string | null;
   reasoningTokens: number | null;
@@ -388,6 +396,7 @@ export interface DB {
   accountProbes: AccountProbes;
   accounts: Accounts;
   accountSecrets: AccountSecrets;
+  apiKeyCounts: ApiKeyCounts;
   apiKeyLimits: ApiKeyLimits;
   apiKeys: ApiKeys;
   apiKeyUse: ApiKeyUse;

@@ -12,6 +12,7 @@ import {
   type Household,
 } from '../../test/support/ledger-rows.ts';
 import { quietLog } from '../../test/support/quiet-log.ts';
+import { wrongUseSums } from '../../test/support/wrong-use-sums.ts';
 import { limitsInUse, setLimit } from '../api-keys/limit-store.ts';
 import type { LimitUnit, LimitWindow } from '../contract/vocabulary.ts';
 import { connectDatabase, type Database } from '../database/connect.ts';
@@ -61,22 +62,6 @@ const isIn = async (overrides: Partial<Reservation> = {}) => (await reserve(over
 
 const usedNow = async (at: Date) =>
   (await limitsInUse(database.db, { keyId: keyId(), at })).map(({ used, freeAt }) => ({ used, freeAt }));
-
-/** Sums that differ from what the ledger says; empty in sound books. */
-async function wrongSums() {
-  const { rows } = await database.pool.query(`
-    with true_sums as (
-      select api_key_id, grain, starts_at, model, sum(requests) as requests, sum(input_tokens) as input,
-        sum(output_tokens) as output, sum(total_tokens) as total, sum(cost_micros) as micros
-      from api_key_use_parts where api_key_id in (select api_key_id from api_key_limits) group by 1, 2, 3, 4
-    )
-    select * from true_sums full join (
-      select api_key_id, grain, starts_at, model, requests, input_tokens as input, output_tokens as output,
-        total_tokens as total, cost_micros as micros from api_key_use
-    ) as kept using (api_key_id, grain, starts_at, model, requests, input, output, total, micros)
-    where true_sums.requests is null or kept.requests is null`);
-  return rows;
-}
 
 describe('a request within its limits', () => {
   it('is let in until the window is full, and again when the first has left it', async () => {
@@ -202,7 +187,7 @@ describe('limits', () => {
     await limit('concurrency', 'now', 2, { at: after(hour) });
     const held = await limitsInUse(database.db, { keyId: keyId(), at: after(hour) });
     expect(Object.fromEntries(held.map(({ unit, used }) => [unit, used]))).toEqual({ requests: 2, concurrency: 1 });
-    expect(await wrongSums()).toEqual([]);
+    expect(await wrongUseSums(database.pool)).toEqual([]);
   });
 
   it('of one key do not concern another', async () => {
@@ -225,7 +210,7 @@ describe('limits', () => {
     ];
     const kinds = (await reserveRequests(database.pool, group)).map(({ kind }) => kind);
     expect(kinds).toEqual(['reserved', 'over_limit', 'reserved', 'reserved', 'reserved', 'over_limit']);
-    expect(await wrongSums()).toEqual([]);
+    expect(await wrongUseSums(database.pool)).toEqual([]);
   });
 });
 
@@ -237,7 +222,7 @@ describe('many at once, from two processes', () => {
       groups.map((group, index) => reserveRequests(index % 2 === 0 ? database.pool : other.pool, group)),
     );
     expect(results.flat().filter(({ kind }) => kind === 'reserved')).toHaveLength(5);
-    expect(await wrongSums()).toEqual([]);
+    expect(await wrongUseSums(database.pool)).toEqual([]);
   });
 
   it('stay within all limits, whatever they are and whatever becomes of the requests', async () => {
@@ -310,7 +295,7 @@ describe('many at once, from two processes', () => {
             );
             await settleRequests(database.pool, closing.map(closed));
           }
-          expect(await wrongSums()).toEqual([]);
+          expect(await wrongUseSums(database.pool)).toEqual([]);
         },
       ),
       { numRuns: 60 },
