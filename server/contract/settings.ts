@@ -122,6 +122,11 @@ export const settings = {
     label: 'Open websockets',
     help: 'Websockets of clients open at the same time; more are refused with 503.',
   }),
+  'gateway.websocket_memory_bytes': setting(bytes, {
+    default: 256 * 2 ** 20,
+    label: 'Websocket memory',
+    help: 'Bytes of conversations that /v1 websockets can be gone on from by id, for all of them together; beyond it the oldest are forgotten, and their clients send everything.',
+  }),
   'gateway.websocket_idle_timeout_ms': setting(z.number().int().min(60_000).max(3_600_000), {
     default: 1_800_000,
     label: 'Websocket idle time',

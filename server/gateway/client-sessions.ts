@@ -2,6 +2,7 @@
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Client } from '../api-keys/key-book.ts';
 import { createPulse } from '../lib/pulse.ts';
+import { createAnswerMemory, type AnswerMemory } from './answer-memory.ts';
 import { readClientName } from './client-name.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { RunningExchange } from './running-exchanges.ts';
@@ -27,13 +28,16 @@ export interface ClientSession {
 export interface ClientSessions {
   /** @throws {GatewayError} when no more sockets are taken: `gateway_stopping` or `server_is_overloaded`. */
   admit(): void;
-  open(facts: Omit<SocketFacts, 'connection'>): ClientSession;
+  open(facts: NewSocket): ClientSession;
   readonly size: number;
   /** Takes no more turns; each socket is closed as soon as nothing runs on it. */
   drain(): void;
   /** Waits a moment for sockets that are being closed, and ends what is left. */
   stop(): Promise<void>;
 }
+
+/** A socket whose handshake was just answered. */
+type NewSocket = Omit<SocketFacts, 'connection' | 'memory'>;
 
 /** How long a client may take to answer a close. */
 const closeLimitMs = 1_000;
@@ -44,6 +48,7 @@ export const maxMissedPongs = 2;
 
 export function createClientSessions(parts: GatewayParts): ClientSessions {
   const open = new Set<{ readonly drain: () => void; readonly terminate: () => void }>();
+  const answers = createAnswerMemory({ maxBytes: () => parts.settings()['gateway.websocket_memory_bytes'] });
   let isDraining = false;
   let onEmpty = (): void => undefined;
 
@@ -54,7 +59,7 @@ export function createClientSessions(parts: GatewayParts): ClientSessions {
         throw new GatewayError('server_is_overloaded', { retryAfterMs: 1_000 });
     },
     open(facts) {
-      const entry = openSession(facts, { parts, onGone });
+      const entry = openSession(facts, { parts, answers, onGone });
       function onGone(): void {
         open.delete(entry);
         if (open.size === 0) onEmpty();
@@ -92,17 +97,20 @@ const warmUpFrames = [
 const maxUnreadBytes = 32 * 2 ** 20;
 
 function openSession(
-  facts: Omit<SocketFacts, 'connection'>,
-  { parts, onGone }: { parts: GatewayParts; onGone: () => void },
+  facts: NewSocket,
+  { parts, answers, onGone }: { parts: GatewayParts; answers: AnswerMemory; onGone: () => void },
 ) {
   const { socket, request, route, clientAddress } = facts;
   const { surface } = route;
   const { clock, log, keys } = parts;
   const connection = parts.random.id();
+  const memory = answers.open();
   const openedMs = clock.monotonicMs();
   const clientName = readClientName(request.headers['user-agent']);
   let state: SessionState = newSession;
   let run: RunningExchange | null = null;
+  /** The last turn was ended by the stop, and said so. */
+  let isStopTold = false;
 
   function step(event: SessionEvent): void {
     const limits = { maxLineBytes: parts.settings()['gateway.max_body_bytes'] };
@@ -123,6 +131,8 @@ function openSession(
         tellError(new GatewayError(command.code, command), command.streamId);
         return;
       case 'close':
+        if (command.code === 1012 && surface.tellsOfStop && !isStopTold)
+          tellError(new GatewayError('gateway_stopping', { retryAfterMs: 2_000 }), null);
         socket.close(command.code, command.reason);
         return;
       case 'cut':
@@ -166,12 +176,13 @@ function openSession(
       const client = recognise();
       run = parts.running.begin();
       const { signal } = run;
-      errorCode = await surface.serve({ ...facts, ...turn, connection, requestId, client, signal }, parts);
+      errorCode = await surface.serve({ ...facts, ...turn, connection, memory, requestId, client, signal }, parts);
     } catch (error) {
       const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
       errorCode = known.code;
       tellError(known, turn.streamId);
     }
+    isStopTold = errorCode === 'gateway_stopping' || run?.signal.reason instanceof GatewayError;
     run?.done();
     run = null;
     const durationMs = Math.round(clock.monotonicMs() - startedMs);
@@ -209,6 +220,7 @@ function openSession(
       idle.stop();
       pulse.stop();
       forgetKeys();
+      memory.close();
       onGone();
       const durationMs = Math.round(clock.monotonicMs() - openedMs);
       log.info('websocket_closed', { route: route.path, status: code, count: state.turns, durationMs, clientName });

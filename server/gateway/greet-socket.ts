@@ -25,6 +25,11 @@ export function greetCodex(
   };
 }
 
+/** Other clients read only the name; it leads to no account. */
+export function greetPublic({ request }: Handshake, { parts }: { parts: GatewayParts }): Record<string, string> {
+  return { 'x-codex-turn-state': turnStateOf(request) ?? parts.random.id() };
+}
+
 function turnStateOf({ headers }: Pick<IncomingMessage, 'headers'>): string | null {
   const value = headers['x-codex-turn-state'];
   return typeof value === 'string' && /^[\x21-\x7e]{1,1024}$/.test(value) ? value : null;

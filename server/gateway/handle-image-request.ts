@@ -2,7 +2,8 @@
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Settings } from '../contract/settings.ts';
 import { authenticatePublic } from './authenticate-public.ts';
-import { createPublicCarrier, FailedAtStart } from './carriers/public-carrier.ts';
+import { FailedAtStart } from './carriers/follow-answer.ts';
+import { createPublicCarrier } from './carriers/public-carrier.ts';
 import { chooseImageHost } from './choose-image-host.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import { askForImage } from './dialects/openai-images/ask-for-image.ts';

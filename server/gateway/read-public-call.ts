@@ -12,29 +12,29 @@ import type { Ask } from './exchange.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { ourIdentity } from './our-identity.ts';
 
-export interface PublicCallStart {
+export interface PublicCallStart<Told = string> {
   readonly client: Client;
-  readonly dialect: PublicDialect;
+  readonly dialect: PublicDialect<Told>;
   readonly settings: Settings;
   readonly parts: Pick<GatewayParts, 'catalogOf' | 'pools' | 'clock' | 'random'>;
 }
 
-export interface ReadPublicCall {
+export interface ReadPublicCall<Told = string> {
   readonly ask: Ask;
   /** Why the key may not ask this, or that no such model is there. */
   readonly refusal: GatewayError | null;
   readonly wantsStream: boolean;
-  readonly rendering: AnswerRendering;
+  readonly rendering: AnswerRendering<Told>;
 }
 
 /**
  * @param read.body - The request's bytes. @param read.document - What they say.
  * @throws {GatewayError} naming the field at fault.
  */
-export function readPublicCall(
+export function readPublicCall<Told>(
   { body, document }: { body: Buffer; document: JsonRecord },
-  { client, dialect, settings, parts }: PublicCallStart,
-): ReadPublicCall {
+  { client, dialect, settings, parts }: PublicCallStart<Told>,
+): ReadPublicCall<Told> {
   const { request, render } = dialect.read(body, document);
   const { policy, poolId, keyId } = client;
   const { choices, refusal } = chooseForPublic(request, {

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Client } from '../api-keys/key-book.ts';
 import type { GatewayError } from '../contract/gateway-error.ts';
+import type { SocketMemory } from './answer-memory.ts';
 import type { ClientSocket } from './carriers/client-socket.ts';
 import type { FrameEvent, Turn } from './carriers/websocket-session.ts';
 import type { GatewayParts } from './gateway-parts.ts';
@@ -18,6 +19,8 @@ export interface SocketFacts extends Handshake {
   /** Its name among all connections. */
   readonly connection: string;
   readonly route: SocketRoute;
+  /** What its client may go on from. */
+  readonly memory: SocketMemory;
 }
 
 export interface TurnStart extends SocketFacts, Omit<Turn, 'number'> {
@@ -43,6 +46,10 @@ export interface SocketSurface {
    * @returns the code of what the client was told instead of an answer; null when there was one, or nobody to tell.
    */
   readonly serve: (turn: TurnStart, parts: GatewayParts) => Promise<string | null>;
+  /** Frames are packed where the client offers it. */
+  readonly packsFrames: boolean;
+  /** A socket that closes because the gateway stops says so in a frame first. */
+  readonly tellsOfStop: boolean;
   readonly renderError: (error: GatewayError, told: { streamId: string | null; now: Date }) => Buffer;
 }
 

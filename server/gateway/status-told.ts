@@ -1,7 +1,7 @@
 /** The status an error has for its client: each surface has its own for some of them. Pure; records keep what was told. */
 import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from './answer-exchange.ts';
-import { FailedAtStart } from './carriers/public-carrier.ts';
+import { FailedAtStart } from './carriers/follow-answer.ts';
 import { nativeStatusOf } from './dialects/codex/render-error.ts';
 import { providerFailure } from './dialects/openai/provider-failure.ts';
 import { openAiStatusOf, renderProviderRefusal } from './dialects/openai/render-error.ts';

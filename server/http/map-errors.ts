@@ -2,17 +2,12 @@
 import type { ServerResponse } from 'node:http';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from '../gateway/answer-exchange.ts';
-import { FailedAtStart } from '../gateway/carriers/public-carrier.ts';
 import type { Fault } from '../gateway/faults.ts';
 import { defaultCoolDownMs } from '../gateway/note-fault.ts';
 import { renderCodexError, secondsOf } from '../gateway/dialects/codex/render-error.ts';
 import type { RenderedError } from '../gateway/dialects/dialect.ts';
-import { providerFailure } from '../gateway/dialects/openai/provider-failure.ts';
-import {
-  renderOpenAiError,
-  renderProviderFailure,
-  renderProviderRefusal,
-} from '../gateway/dialects/openai/render-error.ts';
+import { renderOpenAiError } from '../gateway/dialects/openai/render-error.ts';
+import { renderPublicFailure } from '../gateway/render-public-failure.ts';
 import { isPublicPath } from '../gateway/routes.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
 import { errorFacts } from '../observe/log.ts';
@@ -33,14 +28,12 @@ export function sendError(error: unknown, { call, log, clock }: { call: FailedCa
     response.destroy();
     return;
   }
-  if (error instanceof FailedAtStart) {
-    const rendered = renderProviderFailure(providerFailure(error.failure, null), null);
+  if (isPublicPath(path)) {
+    const { code, ...rendered } = renderPublicFailure(error, clock.now());
+    if (code === 'internal_error') log.error('internal_error', { requestId, ...errorFacts(error) });
     return send(response, { requestId, rendered });
   }
-  if (error instanceof RefusedByProvider) {
-    if (!isPublicPath(path)) return sendProviderRefusal(error, { call });
-    return send(response, { requestId, rendered: renderProviderRefusal(error.fault) });
-  }
+  if (error instanceof RefusedByProvider) return sendProviderRefusal(error, { call });
   const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
   if (known.code === 'internal_error') log.error('internal_error', { requestId, ...errorFacts(error) });
   send(response, { requestId, rendered: renderHttpError(known, { path, now: clock.now() }) });

@@ -78,12 +78,6 @@ export function mountPublic(router: Router<CallState>, parts: GatewayParts): voi
     ctx.body = found;
   });
 
-  router.get('/v1/responses', (ctx) => {
-    ctx.state.route = '/v1/responses';
-    clientOf(ctx, parts);
-    throw new GatewayError('websocket_upgrade_required');
-  });
-
   router.get('/v1/usage', async (ctx) => {
     ctx.state.route = '/v1/usage';
     const { keyId, poolId } = clientOf(ctx, parts);

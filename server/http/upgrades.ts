@@ -5,14 +5,17 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { authenticatePublic } from '../gateway/authenticate-public.ts';
 import type { ClientSessions } from '../gateway/client-sessions.ts';
 import type { GatewayParts } from '../gateway/gateway-parts.ts';
+import { isPublicPath } from '../gateway/routes.ts';
 import type { SocketRoute } from '../gateway/socket-surface.ts';
 import { socketRoutes } from '../gateway/socket-surfaces.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { World } from '../world/world.ts';
 import type { Ingress } from './ingress.ts';
 import { renderHttpError } from './map-errors.ts';
+import { plainPath } from './plain-path.ts';
 import type { WebsocketDoor } from './websocket-door.ts';
 
 export interface UpgradeParts {
@@ -33,10 +36,12 @@ export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, request
   const { clock, log } = world;
   connection.on('error', () => connection.destroy());
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  const route = socketRoutes.find((each) => each.path === path);
+  let route: SocketRoute | undefined;
   try {
     ingress.check({ host: request.headers.host, origin: request.headers.origin, url: request.url ?? '/' });
-    if (!route || !parts) throw new GatewayError('not_found');
+    route = routeOf(path);
+    if (!parts) throw new GatewayError('not_found');
+    if (!route) throw refusalOf(upgrade, { path, engine: parts.engine });
     openClient(upgrade, { ...parts, route, requestId });
     log.info('websocket_opened', { requestId, route: route.path });
   } catch (error) {
@@ -45,6 +50,19 @@ export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, request
     const status = refuse(connection, { error: known, path, requestId, now: clock.now() });
     log.info('upgrade_refused', { requestId, route: route?.path ?? 'unknown', status, errorCode: known.code });
   }
+}
+
+/** As for other requests, each segment of a path is decoded once, and a slash at its end says nothing. */
+function routeOf(path: string): SocketRoute | undefined {
+  const plain = plainPath(path).replace(/\/$/, '');
+  return socketRoutes.find((each) => each.path === plain);
+}
+
+/** Below `/v1` the key comes first, as for other requests. */
+function refusalOf({ request }: Upgrade, { path, engine }: { path: string; engine: GatewayParts }): GatewayError {
+  if (!isPublicPath(path)) return new GatewayError('not_found');
+  authenticatePublic({ request, clientAddress: request.socket.remoteAddress ?? null }, engine);
+  return new GatewayError('unsupported_endpoint');
 }
 
 interface UpgradeContext {
@@ -71,6 +89,7 @@ function openClient(
     connection,
     head,
     headers: { 'x-request-id': requestId, ...route.surface.greet(handshake, { client, parts: engine }) },
+    packsFrames: route.surface.packsFrames,
     maxMessageBytes: settings['gateway.max_body_bytes'],
     open: (socket) => sessions.open({ ...handshake, socket, route }),
   });

@@ -12,8 +12,10 @@ export interface Handshake {
   readonly head: Buffer;
   /** Of the answer to the handshake. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Larger messages close the socket with 1009. */
+  /** Larger messages, once unpacked, close the socket with 1009. */
   readonly maxMessageBytes: number;
+  /** Whether messages are packed where the client offers it. */
+  readonly packsFrames: boolean;
   /** The session of a socket that is open. */
   readonly open: (socket: ClientSocket) => ClientSession;
 }
@@ -23,32 +25,37 @@ export interface WebsocketDoor {
   open(handshake: Handshake): void;
 }
 
+/** Nothing is kept between messages, so a socket at rest costs no more; the small events of a stream stay as they are. */
+const packing = { serverNoContextTakeover: true, clientNoContextTakeover: true, threshold: 1024 };
+
 export function createWebsocketDoor(): WebsocketDoor {
   /** What each handshake under way is answered with. */
   const answers = new WeakMap<IncomingMessage, Handshake['headers']>();
-  let newest: { readonly server: WebSocketServer; readonly maxMessageBytes: number } | null = null;
+  /** The newest for packed and for plain frames. */
+  const newest = new Map<boolean, { readonly server: WebSocketServer; readonly maxMessageBytes: number }>();
 
   /** A changed limit holds for sockets opened after it. */
-  function serverFor(maxMessageBytes: number): WebSocketServer {
-    if (newest?.maxMessageBytes === maxMessageBytes) return newest.server;
+  function serverFor({ packsFrames, maxMessageBytes }: Handshake): WebSocketServer {
+    const known = newest.get(packsFrames);
+    if (known?.maxMessageBytes === maxMessageBytes) return known.server;
     const server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
-      // Packed frames would cost memory for each socket, and clients do without (wire spec A3.2).
-      perMessageDeflate: false,
+      perMessageDeflate: packsFrames && packing,
       maxPayload: maxMessageBytes,
     });
     server.on('headers', (lines, request) => {
       for (const [name, value] of Object.entries(answers.get(request) ?? {})) lines.push(`${name}: ${value}`);
     });
-    newest = { server, maxMessageBytes };
+    newest.set(packsFrames, { server, maxMessageBytes });
     return server;
   }
 
   return {
-    open({ request, connection, head, headers, maxMessageBytes, open }) {
+    open(handshake) {
+      const { request, connection, head, headers, open } = handshake;
       answers.set(request, headers);
-      serverFor(maxMessageBytes).handleUpgrade(request, connection, head, (socket) => connect(socket, open));
+      serverFor(handshake).handleUpgrade(request, connection, head, (socket) => connect(socket, open));
     },
   };
 }

@@ -17,7 +17,12 @@ const publicStories = [
   'server/gateway/handle-transcription.ts',
   'server/gateway/media-routes.ts',
 ];
-const publicMount = 'server/http/public-routes.ts';
+const publicMounts = [
+  'server/http/public-routes.ts',
+  // Upgrades: the row of `/v1/responses`, and whatever else is asked for below `/v1`.
+  'server/gateway/socket-surfaces.ts',
+  'server/http/upgrades.ts',
+];
 const onlyOnPublicRoutes: readonly ErrorCode[] = ['v1_compatibility_disabled'];
 
 const sources = sourceFiles().filter(({ path }) => path.startsWith('server/') && !path.endsWith('.test.ts'));
@@ -34,6 +39,6 @@ describe('a refusal that cannot change by asking again', () => {
     expect(pathsWith(`'${code}'`)).toEqual([publicDoor]);
     for (const story of publicStories)
       for (const path of pathsWith(`${story.replace('server/gateway', '')}'`))
-        expect([...publicStories, publicMount], `${path} leads to ${story}`).toContain(path);
+        expect([...publicStories, ...publicMounts], `${path} leads to ${story}`).toContain(path);
   });
 });

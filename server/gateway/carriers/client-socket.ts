@@ -14,6 +14,9 @@ export interface ClientSocket {
   terminate(): void;
 }
 
+/** What may wait in memory for a slow reader before the provider is made to wait as well. */
+export const maxBufferedBytes = 256 * 1024;
+
 interface HandOver {
   readonly sent: Promise<void>;
   readonly socket: ClientSocket;

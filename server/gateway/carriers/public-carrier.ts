@@ -3,32 +3,17 @@
  * status is held back until something can be said, so that a failure at the start is a real HTTP error (v1 spec 4.2).
  */
 import { GatewayError } from '../../contract/gateway-error.ts';
-import { NetworkFault } from '../../world/world.ts';
 import type { Answer } from '../answer.ts';
 import type { AnswerRendering } from '../dialects/dialect.ts';
 import { saidOf } from '../dialects/openai/render-error.ts';
-import type { ObservedBlock } from '../stream/observe-answer.ts';
-import { dataOf, parseEvent } from '../stream/read-block.ts';
-import { SseBlockTooLarge } from '../stream/sse-blocks.ts';
-import { StreamIdle } from '../stream/upstream-stream.ts';
 import type { Carrier } from './carrier.ts';
 import { drained, endResponse, type ResponseOptions } from './end-response.ts';
+import { failedAtStart, followAnswer, nameable } from './follow-answer.ts';
 import { createKeepAlive, type KeepAlive } from './keep-alive.ts';
 
 export interface PublicCarrierOptions extends ResponseOptions {
   readonly rendering: AnswerRendering;
   readonly wantsStream: boolean;
-}
-
-/** The provider's answer was a failure from the start: its own error object, for the surface to render. */
-export class FailedAtStart extends Error {
-  readonly failure: Record<string, unknown>;
-
-  constructor(failure: Record<string, unknown>) {
-    super('the answer failed at its start');
-    this.name = 'FailedAtStart';
-    this.failure = failure;
-  }
 }
 
 /** So long the status is held back; then the client is told that it is being served (v1 spec D16). */
@@ -71,27 +56,29 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
   }
 
   async function stream(answer: Answer): Promise<void> {
-    for await (const events of eventsOf(answer)) {
-      exchange.signal.throwIfAborted();
-      const text = events.map((event) => rendering.push(event)).join('');
-      if (rendering.ending === 'failed' && !exchange.isCommitted && !response.headersSent) throw failedAtStart(answer);
-      if (text !== '') exchange.isCommitted = true;
-      await write(text);
-      if (rendering.ending !== null) return;
-    }
-    exchange.signal.throwIfAborted();
-    throw new GatewayError('upstream_stream_error');
+    await followAnswer(answer, {
+      exchange,
+      rendering,
+      async take(events) {
+        const text = events.map((event) => rendering.push(event)).join('');
+        if (rendering.ending === 'failed' && !exchange.isCommitted && !response.headersSent)
+          throw failedAtStart(answer);
+        if (text !== '') exchange.isCommitted = true;
+        await write(text);
+      },
+    });
   }
 
   async function collect(answer: Answer): Promise<void> {
-    for await (const events of eventsOf(answer)) {
-      exchange.signal.throwIfAborted();
-      for (const event of events) rendering.push(event);
-      if (rendering.ending !== null) break;
-    }
+    await followAnswer(answer, {
+      exchange,
+      rendering,
+      take: (events) => {
+        for (const event of events) rendering.push(event);
+      },
+    });
     exchange.signal.throwIfAborted();
     if (rendering.ending === 'failed') throw failedAtStart(answer);
-    if (rendering.ending === null) throw new GatewayError('upstream_stream_error');
     const body = Buffer.from(JSON.stringify(rendering.document()));
     exchange.isCommitted = true;
     exchange.responseStatus = 200;
@@ -138,34 +125,4 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
   }
 
   return { send, end, fail };
-}
-
-/** The provider's events in groups as they arrive. A plain JSON answer is its own end. */
-async function* eventsOf(answer: Answer): AsyncGenerator<readonly Record<string, unknown>[]> {
-  if (answer.kind === 'whole') {
-    const response = JSON.parse(answer.body.toString('utf8')) as unknown;
-    yield [{ type: 'response.completed', response }];
-    return;
-  }
-  for await (const blocks of answer.stream.blocks()) yield blocks.map(eventOf).filter((event) => event !== null);
-}
-
-function eventOf({ type, bytes, event }: ObservedBlock): Record<string, unknown> | null {
-  if (event) return event;
-  const data = type === null ? null : dataOf(bytes);
-  return data && parseEvent(data);
-}
-
-function failedAtStart(answer: Answer): FailedAtStart {
-  const failure = answer.kind === 'stream' ? answer.stream.observer.failure : null;
-  return new FailedAtStart(typeof failure === 'object' ? { ...failure } : {});
-}
-
-/** Errors of reading, in words that a client can be told. */
-function nameable(error: unknown): unknown {
-  if (error instanceof StreamIdle) return new GatewayError('stream_idle_timeout', { cause: error });
-  if (error instanceof SseBlockTooLarge) return new GatewayError('upstream_response_too_large', { cause: error });
-  if (error instanceof NetworkFault) return new GatewayError('upstream_stream_error', { cause: error });
-  if (error instanceof SyntaxError) return new GatewayError('upstream_stream_error', { cause: error });
-  return error;
 }

@@ -7,7 +7,7 @@ import { renderLimitsEvent } from '../dialects/codex/render-limits-event.ts';
 import type { Exchange } from '../exchange.ts';
 import { StreamIdle } from '../stream/upstream-stream.ts';
 import type { Carrier } from './carrier.ts';
-import { handedOver, type ClientSocket } from './client-socket.ts';
+import { handedOver, maxBufferedBytes, type ClientSocket } from './client-socket.ts';
 import { frameOfBlock, frameOfWhole, isEnding } from './frame-of-block.ts';
 import type { KeepAlive } from './keep-alive.ts';
 
@@ -18,9 +18,6 @@ interface CarrierOptions {
   /** Of the turn; it has begun already, because a turn may wait long before it has an answer. */
   readonly keepAlive: KeepAlive;
 }
-
-/** What may wait in memory for a slow reader before the provider is made to wait as well. */
-const maxBufferedBytes = 256 * 1024;
 
 /** Carries one turn; the socket lives on. */
 export function createWebsocketCarrier({ socket, exchange, clock, keepAlive }: CarrierOptions): Carrier {

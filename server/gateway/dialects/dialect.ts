@@ -8,17 +8,19 @@ export interface RenderedError {
 
 /** What is said of a failure once an answer has begun. */
 export interface SaidFailure {
+  /** That HTTP would have. */
+  readonly status: number;
   readonly code: string;
   readonly message: string;
   readonly type: string;
 }
 
-/** One answer on its way into another language than the provider's. */
-export interface AnswerRendering {
+/** One answer on its way into another language than the provider's: as SSE, unless it says otherwise. */
+export interface AnswerRendering<Told = string> {
   /** What the client reads for one event of the provider: whole SSE blocks, or nothing. */
-  push(event: Readonly<Record<string, unknown>>): string;
+  push(event: Readonly<Record<string, unknown>>): Told;
   /** The last that the client reads of an answer that broke; nothing when it had ended. */
-  breakOff(failure: SaidFailure): string;
+  breakOff(failure: SaidFailure): Told;
   /** How the provider ended the answer; null while it has not. */
   readonly ending: 'completed' | 'incomplete' | 'failed' | null;
   /** The whole answer as one document. Call only once it ended well. */

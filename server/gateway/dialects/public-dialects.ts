@@ -12,12 +12,12 @@ import { renderCompaction } from './openai-responses/render-compaction.ts';
 import { renderResponses } from './openai-responses/render-responses.ts';
 
 /** A request that was read, with the way its answer will be told. */
-export interface ReadPublicRequest {
+export interface ReadPublicRequest<Told = string> {
   readonly request: PublicRequest;
-  readonly render: (options: PublicResponseOptions) => AnswerRendering;
+  readonly render: (options: PublicResponseOptions) => AnswerRendering<Told>;
 }
 
-export interface PublicDialect {
+export interface PublicDialect<Told = string> {
   /** What the surface calls the field that names an effort, for refusals. */
   readonly effortField: string;
   /** Path below the provider's `/backend-api/codex`. */
@@ -26,7 +26,7 @@ export interface PublicDialect {
   readonly isCompaction: boolean;
   readonly bodyOf: (request: PublicRequest, choices: CodexChoices) => Buffer;
   /** @throws {GatewayError} naming the field at fault. */
-  read(body: Buffer, request: JsonRecord): ReadPublicRequest;
+  read(body: Buffer, request: JsonRecord): ReadPublicRequest<Told>;
 }
 
 const turn = { upstreamPath: '/responses', isCompaction: false, bodyOf: toCodexBody } as const;

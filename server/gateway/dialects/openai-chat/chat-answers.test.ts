@@ -18,7 +18,7 @@ function answer(events: readonly JsonRecord[], options: Partial<ChatFrame> = {})
     showsEncrypted: false,
     makeId: (prefix) => `${prefix}_made${(made += 1)}`,
     nowSeconds: () => 1_001,
-    failureOf: (error) => ({ code: textOf(error['code']), message: 'it failed', type: 'server_error' }),
+    failureOf: (error) => ({ status: 503, code: textOf(error['code']), message: 'it failed', type: 'server_error' }),
   });
   const chunks = createChatChunks(own);
   const streamed = events.flatMap((event) => stage.push(event)).flatMap((event) => chunks.push(event));
@@ -225,7 +225,7 @@ describe('a chat completion', () => {
 });
 
 describe('a chat that fails before it says anything', () => {
-  const failure = { code: 'server_is_overloaded', message: 'it failed', type: 'server_error' };
+  const failure = { status: 503, code: 'server_is_overloaded', message: 'it failed', type: 'server_error' };
   const rendering = () =>
     renderChat(
       {

@@ -7,6 +7,7 @@ export interface RequestEcho {
   readonly maxOutputTokens?: number;
   readonly metadata?: JsonRecord;
   readonly parallelToolCalls?: boolean;
+  readonly previousResponseId?: string;
   readonly promptCacheKey?: string;
   readonly reasoning?: JsonRecord;
   readonly safetyIdentifier?: string;
@@ -60,7 +61,7 @@ export function completeResponse(
     parallel_tool_calls: response['parallel_tool_calls'] ?? echo.parallelToolCalls ?? true,
     presence_penalty: response['presence_penalty'] ?? 0,
     frequency_penalty: response['frequency_penalty'] ?? 0,
-    previous_response_id: response['previous_response_id'] ?? null,
+    previous_response_id: response['previous_response_id'] ?? echo.previousResponseId ?? null,
     prompt_cache_key: response['prompt_cache_key'] ?? echo.promptCacheKey ?? null,
     reasoning: { effort: null, summary: null, ...echo.reasoning, ...withoutNull(recordOf(response['reasoning'])) },
     safety_identifier: response['safety_identifier'] ?? echo.safetyIdentifier ?? null,

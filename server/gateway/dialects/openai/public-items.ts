@@ -37,7 +37,14 @@ export interface PublicItems {
   /** Passes an event of an item on, completed by what was missing before it. */
   push(event: DraftEvent): DraftEvent[];
   /** Brings every item of the finished answer to its end. @param output - The terminal event's own list, if any. */
-  finish(output: readonly unknown[], status: string): { events: DraftEvent[]; output: JsonRecord[] };
+  finish(output: readonly unknown[], status: string): FinishedItems;
+}
+
+interface FinishedItems {
+  readonly events: DraftEvent[];
+  readonly output: JsonRecord[];
+  /** The items with all that another turn needs of them, shown or not. */
+  readonly replay: () => JsonRecord[];
 }
 
 /** Where the text of a call lies, and the events that carry it. */
@@ -235,7 +242,7 @@ export function createPublicItems({ makeId, showsEncrypted }: PublicItemsOptions
     return events;
   }
 
-  function finish(output: readonly unknown[], status: string): { events: DraftEvent[]; output: JsonRecord[] } {
+  function finish(output: readonly unknown[], status: string): FinishedItems {
     const events: DraftEvent[] = [];
     const finished: Item[] = [];
     for (const [index, given] of output.filter(isRecord).entries()) {
@@ -248,7 +255,12 @@ export function createPublicItems({ makeId, showsEncrypted }: PublicItemsOptions
     const inOrder = [...items.values()].toSorted((left, right) => left.index - right.index);
     for (const item of inOrder) events.push(...close(item, { snapshot: {}, status }));
     const kept = output.length > 0 ? finished : inOrder;
-    return { events, output: kept.map((item) => shown(item, status)) };
+    return {
+      events,
+      output: kept.map((item) => shown(item, status)),
+      replay: () =>
+        kept.map(({ snapshot, identity }) => completeItem(snapshot, { identity, status, showsEncrypted: true })),
+    };
   }
 
   return { push, finish };

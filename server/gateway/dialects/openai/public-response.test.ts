@@ -84,6 +84,7 @@ function createStage(showsEncrypted = true) {
     makeId: (prefix) => `${prefix}_made${(made += 1)}`,
     nowSeconds: () => 1_001,
     failureOf: (error) => ({
+      status: 502,
       code: textOf(error['code']) || 'upstream_error',
       message: 'failed',
       type: 'server_error',
@@ -240,10 +241,15 @@ describe('the public events of a response', () => {
     const stage = createStage();
     stage.push({ type: 'response.created', response: { id: 'resp_4' } });
     stage.push({ type: 'response.output_text.delta', output_index: 0, delta: 'half' });
-    const [error, ...rest] = stage.end({ code: 'upstream_stream_error', message: 'cut', type: 'server_error' });
+    const [error, ...rest] = stage.end({
+      status: 502,
+      code: 'upstream_stream_error',
+      message: 'cut',
+      type: 'server_error',
+    });
     expect(rest).toEqual([]);
     expect(error).toMatchObject({ type: 'error', code: 'upstream_stream_error', error: { message: 'cut' } });
-    expect(stage.end({ code: 'x', message: 'x', type: 'x' })).toEqual([]);
+    expect(stage.end({ status: 502, code: 'x', message: 'x', type: 'x' })).toEqual([]);
   });
 
   it('keep the error of a good answer null and fill what strict clients read', () => {

@@ -31,8 +31,16 @@ export interface PublicResponse {
   push(event: JsonRecord): PublicEvent[];
   /** The provider's stream ended. Without a terminal event before, the client is told of the failure. */
   end(failure: SaidFailure): PublicEvent[];
-  /** How the answer ended, with its whole response object; null while it has not. */
-  readonly ending: { readonly kind: PublicEnding; readonly response: JsonRecord } | null;
+  /** null while the answer has not ended. */
+  readonly ending: Ending | null;
+}
+
+interface Ending {
+  readonly kind: PublicEnding;
+  /** The whole response object. */
+  readonly response: JsonRecord;
+  /** The answer's items as its client would send them to go on, encrypted reasoning and all. */
+  readonly replay: () => JsonRecord[];
 }
 
 /** Ends that are no failure of the answer (v1 spec 4.4). */
@@ -95,9 +103,9 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
   }
 
   function ended(kind: 'completed' | 'incomplete', response: JsonRecord): DraftEvent[] {
-    const { events, output } = items.finish(listOf(response['output']), kind);
+    const { events, output, replay } = items.finish(listOf(response['output']), kind);
     const whole = envelope(response, { status: kind, output });
-    ending = { kind, response: whole };
+    ending = { kind, response: whole, replay };
     return [...events, { type: `response.${kind}`, response: whole }];
   }
 
@@ -112,9 +120,9 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
   function failed(response: JsonRecord, error: JsonRecord): DraftEvent[] {
     const opening = creation(response);
     const { code, message } = failureOf(error);
-    const { output } = items.finish(listOf(response['output']), 'incomplete');
+    const { output, replay } = items.finish(listOf(response['output']), 'incomplete');
     const whole = envelope({ ...response, error: { code, message } }, { status: 'failed', output });
-    ending = { kind: 'failed', response: whole };
+    ending = { kind: 'failed', response: whole, replay };
     return [...opening, { type: 'response.failed', response: whole }];
   }
 
@@ -124,7 +132,7 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
       if (ending) return [];
       const { code, message, type } = failure;
       const whole = envelope({ error: { code, message } }, { status: 'failed', output: [] });
-      ending = { kind: 'failed', response: whole };
+      ending = { kind: 'failed', response: whole, replay: () => [] };
       // Flat and nested: client libraries read one or the other (v1 spec 4.4).
       return numbered([{ type: 'error', code, message, param: null, error: { type, code, message, param: null } }]);
     },

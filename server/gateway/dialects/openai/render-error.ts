@@ -64,8 +64,9 @@ export function renderProviderFailure(failure: ProviderFailure, seconds: number 
 
 /** What is said of an error once the stream began. */
 export function saidOf(error: GatewayError, now: Date): SaidFailure {
-  const { code, message, type } = recordOf(recordOf(renderOpenAiError(error, now).body)['error']);
-  return { code: code as string, message: message as string, type: type as string };
+  const { status, body } = renderOpenAiError(error, now);
+  const { code, message, type } = recordOf(recordOf(body)['error']);
+  return { status, code: code as string, message: message as string, type: type as string };
 }
 
 function waitSeconds({ code, retryAfterMs, resetsAt }: GatewayError, now: Date): number | null {

@@ -1,0 +1,70 @@
+/** Reads an answer for a client of another dialect, event by event, whatever carries it there. */
+import { GatewayError } from '../../contract/gateway-error.ts';
+import { NetworkFault } from '../../world/world.ts';
+import type { Answer } from '../answer.ts';
+import type { AnswerRendering } from '../dialects/dialect.ts';
+import type { Exchange } from '../exchange.ts';
+import type { ObservedBlock } from '../stream/observe-answer.ts';
+import { dataOf, parseEvent } from '../stream/read-block.ts';
+import { SseBlockTooLarge } from '../stream/sse-blocks.ts';
+import { StreamIdle } from '../stream/upstream-stream.ts';
+
+interface Following {
+  readonly exchange: Pick<Exchange, 'signal'>;
+  readonly rendering: Pick<AnswerRendering, 'ending'>;
+  /** Renders these events, and sends what becomes of them. */
+  readonly take: (events: readonly Record<string, unknown>[]) => Promise<void> | void;
+}
+
+/** The provider's answer was a failure from the start: its own error object, for the surface to render. */
+export class FailedAtStart extends Error {
+  readonly failure: Record<string, unknown>;
+
+  constructor(failure: Record<string, unknown>) {
+    super('the answer failed at its start');
+    this.name = 'FailedAtStart';
+    this.failure = failure;
+  }
+}
+
+/** Follows an answer to its end. @throws {GatewayError} `upstream_stream_error` when it breaks off before. */
+export async function followAnswer(answer: Answer, { exchange, rendering, take }: Following): Promise<void> {
+  for await (const events of eventsOf(answer)) {
+    exchange.signal.throwIfAborted();
+    await take(events);
+    if (rendering.ending !== null) return;
+  }
+  exchange.signal.throwIfAborted();
+  throw new GatewayError('upstream_stream_error');
+}
+
+/** The provider's events in groups as they arrive. A plain JSON answer is its own end. */
+async function* eventsOf(answer: Answer): AsyncGenerator<readonly Record<string, unknown>[]> {
+  if (answer.kind === 'whole') {
+    const response = JSON.parse(answer.body.toString('utf8')) as unknown;
+    yield [{ type: 'response.completed', response }];
+    return;
+  }
+  for await (const blocks of answer.stream.blocks()) yield blocks.map(eventOf).filter((event) => event !== null);
+}
+
+function eventOf({ type, bytes, event }: ObservedBlock): Record<string, unknown> | null {
+  if (event) return event;
+  const data = type === null ? null : dataOf(bytes);
+  return data && parseEvent(data);
+}
+
+/** The failure with which an answer began. */
+export function failedAtStart(answer: Answer): FailedAtStart {
+  const failure = answer.kind === 'stream' ? answer.stream.observer.failure : null;
+  return new FailedAtStart(typeof failure === 'object' ? { ...failure } : {});
+}
+
+/** Errors of reading, in words that a client can be told. */
+export function nameable(error: unknown): unknown {
+  if (error instanceof StreamIdle) return new GatewayError('stream_idle_timeout', { cause: error });
+  if (error instanceof SseBlockTooLarge) return new GatewayError('upstream_response_too_large', { cause: error });
+  if (error instanceof NetworkFault) return new GatewayError('upstream_stream_error', { cause: error });
+  if (error instanceof SyntaxError) return new GatewayError('upstream_stream_error', { cause: error });
+  return error;
+}
