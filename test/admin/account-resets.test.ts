@@ -6,7 +6,7 @@ let gateway: GatewayUnderTest;
 let operator: ReturnType<typeof commandLineBeside>;
 
 beforeAll(async () => {
-  gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'web' } });
+  gateway = await gatewayUnderTest();
   await gateway.link('anna', { windows: [{ minutes: 10_080, usedPercent: 100 }], resetCredits: 2 });
   operator = commandLineBeside(gateway);
 });

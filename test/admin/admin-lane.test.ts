@@ -18,7 +18,6 @@ let waited = 0;
 beforeAll(async () => {
   installation = await oneInstallation();
   gateway = await installation.open({
-    env: { OBAN_MODE: 'web' },
     settings: {
       'admission.admin_browser.seats': 1,
       'admission.admin_browser.queue': 1,

@@ -13,7 +13,7 @@ const everyKind = Object.keys(jobNames) as JobName[];
 describe('a server that does everything', () => {
   let gateway: GatewayUnderTest;
   beforeAll(async () => {
-    gateway = await gatewayUnderTest();
+    gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'all' } });
   });
   afterAll(() => gateway.stop());
 

@@ -25,7 +25,7 @@ let served: { status: number; body: string };
 
 beforeAll(async () => {
   installation = await oneInstallation();
-  gateway = await installation.open();
+  gateway = await installation.open({ env: { OBAN_MODE: 'all' } });
   site = createServer((_request, response) => void response.writeHead(served.status).end(served.body));
   site.listen(0, '127.0.0.1');
   await once(site, 'listening');

@@ -11,7 +11,7 @@ let key: string;
 let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
 
 beforeEach(async () => {
-  gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'web' } });
+  gateway = await gatewayUnderTest();
   key = await gateway.key();
   anna = await gateway.link('anna', { percentPerAnswer: 0 });
 });

@@ -11,7 +11,7 @@ let anna: Linked;
 
 beforeEach(async () => {
   // Without jobs, so that nothing is read but what a test causes.
-  gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'web' } });
+  gateway = await gatewayUnderTest();
   key = await gateway.key();
 });
 afterEach(() => gateway.stop());

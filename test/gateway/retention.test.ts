@@ -20,7 +20,7 @@ const tables: Record<RetentionClass, string> = {
 
 let gateway: GatewayUnderTest;
 beforeEach(async () => {
-  gateway = await gatewayUnderTest();
+  gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'all' } });
   await gateway.call(jobs.run, { name: 'remove_old' });
   await gateway.call(jobs.run, { name: 'remove_expired' });
 });

@@ -17,7 +17,7 @@ const minutes = (count: number) => count * 60_000;
 const attemptId = '4f1c0c0e-0000-4000-8000-000000000001';
 
 beforeEach(async () => {
-  gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'web' } });
+  gateway = await gatewayUnderTest();
   key = await gateway.key();
   anna = await gateway.link('anna', blocked);
 });

@@ -12,9 +12,8 @@ let key: string;
 
 beforeAll(async () => {
   installation = await oneInstallation();
-  // Without jobs, so that nothing is read but what a request causes.
-  first = await installation.open({ env: { OBAN_MODE: 'web' } });
-  second = await installation.open({ env: { OBAN_MODE: 'web' } });
+  first = await installation.open();
+  second = await installation.open();
   key = await first.key();
 });
 afterAll(() => installation.stop());

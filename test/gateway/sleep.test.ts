@@ -14,7 +14,7 @@ describe.each([
 ])('after a sleep of %s', (_name, sleptMs) => {
   let gateway: GatewayUnderTest;
   beforeAll(async () => {
-    gateway = await gatewayUnderTest();
+    gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'all' } });
     await gateway.link('anna');
     await gateway.link('ben', { tokenLifeSeconds: 30 * 60 });
     await quiet();
@@ -68,7 +68,7 @@ describe('a clock that is put right by ten minutes', () => {
     ['forward', 10 * minute],
     ['back', -10 * minute],
   ])('%s loses no request and no work', async (_name, ms) => {
-    const gateway = await gatewayUnderTest();
+    const gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'all' } });
     try {
       await gateway.link('anna');
       const secret = await gateway.key();

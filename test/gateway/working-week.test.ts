@@ -22,7 +22,7 @@ let key: string;
 const members = new Map<string, Member>();
 
 beforeAll(async () => {
-  gateway = await gatewayUnderTest();
+  gateway = await gatewayUnderTest({ env: { OBAN_MODE: 'all' } });
   for (const [name, weekly] of [
     ['anna', 20],
     ['ben', 94],

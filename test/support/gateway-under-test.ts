@@ -49,6 +49,7 @@ export interface GatewayOptions {
   readonly beside?: Pick<GatewayUnderTest, 'database' | 'sandbox' | 'clock'> & {
     readonly keys: Record<string, string>;
   };
+  /** Recurring work runs with `OBAN_MODE: 'all'` only. */
   readonly env?: Record<string, string>;
   readonly settings?: Partial<Settings>;
 }
@@ -74,6 +75,8 @@ export async function gatewayUnderTest(options: GatewayOptions = {}): Promise<Ga
       CODEX_POOLER_UPSTREAM_URL: sandbox.url,
       CODEX_POOLER_AUTH_URL: sandbox.url,
       CODEX_POOLER_WEBSOCKET_DRAIN_TIMEOUT_MS: '200',
+      // Recurring work would come due whenever a test moves the clock, and be cut short when it moves it again.
+      OBAN_MODE: 'web',
       ...options.beside?.keys,
       ...options.env,
     },
