@@ -64,7 +64,8 @@ const counted = (
  * while it speaks for itself. Known usage is never replaced, so settling twice changes nothing.
  *
  * `attempts` is an array in every item. Asking makes Postgres expect few items, and so look each request up by its key
- * instead of reading the whole table, with a plan that it keeps while the table grows.
+ * instead of reading the whole table, with a plan that it keeps while the table grows. The limit of one in `reserved`
+ * is for the same.
  */
 const settleText = `
 with item as (
@@ -107,7 +108,9 @@ with item as (
 ), reserved as (
   select target.*, entry.requests, ${estimate('').replaceAll('reserved.', 'entry.')}, entry.cost_status,
     entry.account_id as reserved_account, entry.usage_status as reserved_usage
-  from target join ledger_entries entry on entry.request_id = target."requestId" and entry.event = 'reservation'
+  from target cross join lateral (
+    select * from ledger_entries where request_id = target."requestId" and event = 'reservation' limit 1
+  ) as entry
 ), entry as (
   insert into ledger_entries (${ledgerColumns})
   select "requestId", case when use.event = 'settlement' and not is_open then 'correction' else use.event end,
