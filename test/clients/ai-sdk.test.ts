@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { onePixelPng } from '../../server/sandbox/behaviours/tools.ts';
 import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import type { Loose } from '../support/ask-public.ts';
-import { installNodeClient } from '../support/node-clients.ts';
+import { installLibrary } from '../support/node-clients.ts';
 import type { Surface } from './client-matrix.ts';
 import { answers, model, png, schema, textsOf, useClientScene, type Call } from './client-scene.ts';
 import { prove } from './prove.ts';
@@ -36,7 +36,7 @@ const scene = useClientScene();
 let sdk: Sdk;
 let createOpenAI: (options: object) => Provider;
 beforeAll(async () => {
-  const load = await installNodeClient('ai-sdk');
+  const load = await installLibrary('ai-sdk');
   sdk = load('ai') as Sdk;
   ({ createOpenAI } = load('@ai-sdk/openai') as { createOpenAI: typeof createOpenAI });
 });
@@ -136,7 +136,7 @@ prove('ai-sdk', {
   },
 
   async upstreamCut(surface) {
-    scene.anna.dropsAfter(2);
+    scene.anna.answers(answers.cut);
     const errors: string[] = [];
     const onError = ({ error }: { error: Error }) => void errors.push(error.message);
     const { textStream, finishReason } = sdk.streamText({ ...asking(surface), onError });

@@ -19,7 +19,7 @@ export const schema = {
 export const user = { role: 'user', content: 'hi' } as const;
 export const lookUp = { name: 'look_up', description: 'Looks a city up.', parameters: schema, strict: true } as const;
 
-type AnswerName = 'toolCall' | 'twoCalls' | 'wait' | 'contextTooLong' | 'slow' | 'image';
+type AnswerName = 'toolCall' | 'twoCalls' | 'wait' | 'contextTooLong' | 'cut' | 'slow' | 'image';
 
 /** What the provider does; in brackets what it says once the tools have answered. */
 export const answers: Readonly<Record<AnswerName, Answer>> = {
@@ -38,6 +38,8 @@ export const answers: Readonly<Record<AnswerName, Answer>> = {
   /** Refuses, and may be asked again in a second. */
   wait: { behaviour: 'F3', kind: 'rate_limit_exceeded', retryAfter: 1 },
   contextTooLong: { behaviour: 'F5', kind: 'context_length_exceeded' },
+  /** Ends after two words ("word1 word2 "), all of which arrive: a reset may take away what was not read yet. */
+  cut: { behaviour: 'F9', at: 'deltas', deltas: 2, how: 'broken-chunk' },
   /** Ten seconds of text, for those who leave in the middle. */
   slow: { behaviour: 'N12', deltas: 200, everyMs: 50 },
   image: { behaviour: 'N15' },

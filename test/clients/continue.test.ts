@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { Agent, AgentRun } from '../support/agents.ts';
+import { breakableLink } from '../support/breakable-link.ts';
 import { startContinue } from '../support/continue.ts';
 import { answers, useClientScene } from './client-scene.ts';
 import { prove } from './prove.ts';
@@ -16,11 +17,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function start(prompt: string, key = scene.key): Promise<Agent> {
-  const config = snippet('schema: v1', scene.bench.gateway);
+function start(prompt: string, { key = scene.key, url = scene.bench.gateway.url } = {}): Promise<Agent> {
+  const config = snippet('schema: v1', { url });
   return startContinue({ folder, config, key, prompt });
 }
-const run = async (prompt: string, key?: string) => (await start(prompt, key)).finished;
+const run = async (prompt: string, key?: string) => (await start(prompt, key ? { key } : {})).finished;
 function expectFailure({ exitCode, stderr }: AgentRun, words: string): void {
   expect(exitCode).toBe(1);
   expect(stderr).toContain(words);
@@ -76,19 +77,24 @@ prove('continue', {
 
   // It says what it has, asks again by itself, and says the whole answer.
   async upstreamCut() {
-    scene.anna.dropsAfter(2).thenAnswers('The whole answer.');
+    scene.anna.answers(answers.cut).thenAnswers('The whole answer.');
     expect((await run('hi')).stdout).toContain('The whole answer.');
     expect(scene.asks()).toHaveLength(2);
   },
 
+  // It shows an answer once it is whole, so the line to the gateway tells when one has begun.
   async abort() {
     scene.anna.answers(answers.slow);
     const left = scene.leaving();
     const asked = scene.bench.sandbox.nextRequest({ account: 'anna', method: 'POST' });
-    const agent = await start('tell me everything');
+    const link = await breakableLink(scene.bench.gateway.url);
+    const agent = await start('tell me everything', { url: new URL(link.url).origin });
     await asked;
+    await link.stall();
     agent.kill('SIGINT');
-    await left();
     await agent.finished;
+    link.resume();
+    await left();
+    await link.stop();
   },
 });

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { onePixelPng } from '../../server/sandbox/behaviours/tools.ts';
 import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import type { Loose } from '../support/ask-public.ts';
-import { installNodeClient } from '../support/node-clients.ts';
+import { installLibrary } from '../support/node-clients.ts';
 import type { Surface } from './client-matrix.ts';
 import { answers, lookUp, model, png, schema, textsOf, useClientScene, type Call, type Make } from './client-scene.ts';
 import { prove } from './prove.ts';
@@ -24,7 +24,7 @@ const scene = useClientScene();
 let library: Library;
 let ToolMessage: Make<object>;
 beforeAll(async () => {
-  const load = await installNodeClient('langchain');
+  const load = await installLibrary('langchain');
   library = load('@langchain/openai') as Library;
   ({ ToolMessage } = load('@langchain/core/messages') as { ToolMessage: typeof ToolMessage });
 });
@@ -114,7 +114,7 @@ prove('langchain', {
   },
 
   async upstreamCut(surface) {
-    scene.anna.dropsAfter(2);
+    scene.anna.answers(answers.cut);
     let text = '';
     const reading = async () => {
       for await (const chunk of await chatModel(surface).stream('hi')) text += textOf(chunk['text']);

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import type { Loose } from '../support/ask-public.ts';
-import { installNodeClient } from '../support/node-clients.ts';
+import { installLibrary } from '../support/node-clients.ts';
 import { clients, type Surface } from './client-matrix.ts';
 import {
   answers,
@@ -39,7 +39,7 @@ interface Library {
 const scene = useClientScene();
 let library: Library;
 beforeAll(async () => {
-  const load = await installNodeClient('openai');
+  const load = await installLibrary('openai');
   library = load('openai') as Library;
 });
 
@@ -185,7 +185,7 @@ prove('openai', {
   },
 
   async upstreamCut(surface) {
-    scene.anna.dropsAfter(2);
+    scene.anna.answers(answers.cut);
     let text = '';
     const reading = async () => {
       for await (const event of await speech[surface].create({ stream: true })) text += speech[surface].deltaOf(event);

@@ -5,7 +5,7 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { installPackages } from '../support/node-clients.ts';
+import { installClient } from '../support/node-clients.ts';
 import type { Client } from './client-matrix.ts';
 
 const pages = ['README.md', 'docs/clients.md'].map((page) => new URL(`../../${page}`, import.meta.url));
@@ -37,7 +37,7 @@ const run = promisify(execFile);
 export async function runSnippet(script: string, { client, key }: { client: Client; key: string }): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'codex-pooler-snippet-'));
   try {
-    await symlink(join(await installPackages(client), 'node_modules'), join(folder, 'node_modules'), 'junction');
+    await symlink(join(await installClient(client), 'node_modules'), join(folder, 'node_modules'), 'junction');
     await writeFile(join(folder, 'main.mjs'), script);
     const env = { PATH: process.env['PATH'], CODEX_POOLER_API_KEY: key };
     return (await run(process.execPath, ['main.mjs'], { cwd: folder, env, timeout: 60_000 })).stdout;

@@ -4,17 +4,14 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { installPackages } from './client-packages.ts';
 
 /** The newest version the wire spec was measured with, and the oldest we serve (wire spec A4.4). */
 export const newestCodex = '0.169.0';
 export const oldestCodex = '0.125.0';
 
-/** A version's packages are some 200 MB; on a slow line that takes minutes, and a hanging registry must not take longer. */
-const installLimitMs = 300_000;
 /** Longest run of a test; the longest documented retry cycle takes half of it (wire spec A8.1). */
 const runLimitMs = 60_000;
 
@@ -24,65 +21,22 @@ const runLimitMs = 60_000;
  * @throws Error that says in plain words why it cannot be had.
  */
 export async function installCodex(version: string): Promise<string> {
-  const folder = join(clientCacheFolder(), version);
-  const script = scriptIn(folder);
-  if (await exists(script)) return script;
-  await mkdir(clientCacheFolder(), { recursive: true });
-  // Built beside its place and moved there whole, so that a broken install is never found by a later run.
-  const building = await mkdtemp(join(clientCacheFolder(), `${version}-building-`));
-  try {
-    await installInto(building, version);
-    await rename(building, folder).catch(async (error: unknown) => {
-      if (!(await exists(script))) throw error;
-    });
-  } finally {
-    await rm(building, { recursive: true, force: true });
-  }
-  return script;
-}
-
-/** `$CODEX_POOLER_CLIENT_CACHE`, else below the user's cache folder. */
-export function clientCacheFolder(): string {
-  const { CODEX_POOLER_CLIENT_CACHE: own, XDG_CACHE_HOME: caches } = process.env;
-  return own || join(caches || join(homedir(), '.cache'), 'codex-pooler', 'clients');
+  const check = (folder: string) => problemOf(scriptIn(folder), version);
+  return scriptIn(await installPackages({ folderName: version, packages: [`@openai/codex@${version}`], check }));
 }
 
 function scriptIn(folder: string): string {
   return join(folder, 'node_modules', '@openai', 'codex', 'bin', 'codex.js');
 }
 
-async function installInto(folder: string, version: string): Promise<void> {
-  const name = `@openai/codex@${version}`;
-  const flags = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=1'];
-  const npm = spawn('npm', ['install', '--prefix', folder, ...flags, name], {
-    cwd: folder,
-    shell: process.platform === 'win32',
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: installLimitMs,
+/** The program itself comes in a package for this platform, which npm leaves out in silence when it cannot be had. */
+async function problemOf(script: string, version: string): Promise<string | null> {
+  const program = spawn(process.execPath, [script, '--version'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: runLimitMs,
   });
-  const install = await collect(npm);
-  if (install.exitCode !== 0) throw cannotInstall(name, firstWords(install.stderr) || 'nothing');
-  // The program itself comes in a package for this platform, which npm leaves out in silence when it cannot be had.
-  const check = await collect(
-    spawn(process.execPath, [scriptIn(folder), '--version'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: runLimitMs,
-    }),
-  );
-  if (!check.stdout.includes(version)) throw cannotInstall(name, check.stderr || 'it does not run on this machine');
-}
-
-/** What went wrong stands in npm's first lines; then come traces. */
-function firstWords(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => !/^npm warn|^npm error\s+at |^npm error$/.test(line));
-  return lines.slice(0, 5).join('\n');
-}
-
-function cannotInstall(name: string, reason: string): Error {
-  return new Error(
-    `The Codex CLI (${name}) could not be installed into ${clientCacheFolder()}, and without it these tests cannot run. ` +
-      `Check that the npm registry can be reached, or set CODEX_POOLER_CLIENT_CACHE to a folder that holds it. It said:\n${reason.trim()}`,
-  );
+  const { stdout, stderr } = await collect(program);
+  return stdout.includes(version) ? null : stderr || 'it does not run on this machine';
 }
 
 export interface CodexOptions {
@@ -155,11 +109,4 @@ async function collect(child: ChildProcess): Promise<CodexRun> {
     ended,
   ]);
   return { exitCode, stdout, stderr };
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

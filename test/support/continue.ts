@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startAgent, type Agent } from './agents.ts';
-import { installPackages } from './node-clients.ts';
+import { installClient } from './node-clients.ts';
 
 /**
  * @param ask.folder - Where it works; its home is made below.
@@ -15,7 +15,7 @@ export async function startContinue(ask: {
   readonly key: string;
   readonly prompt: string;
 }): Promise<Agent> {
-  const script = join(await installPackages('continue'), 'node_modules', '@continuedev', 'cli', 'dist', 'cn.js');
+  const script = join(await installClient('continue'), 'node_modules', '@continuedev', 'cli', 'dist', 'cn.js');
   const home = join(ask.folder, 'home');
   await mkdir(join(home, '.continue'), { recursive: true });
   const config = join(home, '.continue', 'config.yaml');

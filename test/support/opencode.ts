@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import type { Loose } from './ask-public.ts';
 import { startAgent } from './agents.ts';
-import { installPackages } from './node-clients.ts';
+import { installClient } from './node-clients.ts';
 
 export interface OpenCode {
   /** A conversation in a project, whose folder holds its `opencode.json`. */
@@ -27,7 +27,7 @@ export interface Conversation {
  * @throws Error that says in plain words why it cannot be had.
  */
 export async function startOpenCode({ folder, key }: { folder: string; key: string }): Promise<OpenCode> {
-  const program = join(await installPackages('opencode'), 'node_modules', '.bin', 'opencode');
+  const program = join(await installClient('opencode'), 'node_modules', '.bin', 'opencode');
   const home = join(folder, 'home');
   await mkdir(home, { recursive: true });
   const env = { CODEX_POOLER_API_KEY: key, OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1' };
