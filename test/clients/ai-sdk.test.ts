@@ -1,11 +1,9 @@
-/** The Vercel AI SDK, as applications use it, on the models of either surface. */
+/** The Vercel AI SDK with its OpenAI provider, as applications use them, on the models of either surface. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { onePixelPng } from '../../server/sandbox/behaviours/tools.ts';
 import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
-import type { Loose } from '../support/ask-public.ts';
 import { installLibrary } from '../support/node-clients.ts';
-import type { Surface } from './client-matrix.ts';
-import { answers, model, png, schema, textsOf, useClientScene, type Call } from './client-scene.ts';
+import { aiSdkProofs, type AiSdk } from './ai-sdk-proofs.ts';
+import { model, useClientScene } from './client-scene.ts';
 import { prove } from './prove.ts';
 import { runSnippet, snippet } from './snippets.ts';
 
@@ -16,153 +14,32 @@ interface Provider {
   image(model: string): object;
   files(): object;
 }
-interface Sdk {
-  generateText: Call;
-  streamText(options: object): {
-    textStream: AsyncIterable<string>;
-    finishReason: Promise<string>;
-    usage: Promise<Loose>;
-  };
-  transcribe: Call;
-  generateImage: Call;
-  uploadFile: Call;
-  tool(options: object): object;
-  stepCountIs(steps: number): object;
-  jsonSchema(schema: object): object;
-  readonly Output: { object(options: object): object };
-}
 
 const scene = useClientScene();
-let sdk: Sdk;
+let sdk: AiSdk;
 let createOpenAI: (options: object) => Provider;
 beforeAll(async () => {
   const load = await installLibrary('ai-sdk');
-  sdk = load('ai') as Sdk;
+  sdk = load('ai') as AiSdk;
   ({ createOpenAI } = load('@ai-sdk/openai') as { createOpenAI: typeof createOpenAI });
 });
 
 const provider = (apiKey = scene.key) => createOpenAI({ baseURL: `${scene.bench.gateway.url}/v1`, apiKey });
-/** What goes with every question: without `store: false` it would name earlier items by ids that nobody keeps. */
-const asking = (surface: Surface, apiKey?: string) => ({
-  model: provider(apiKey)[surface](model),
-  prompt: 'hi',
-  providerOptions: { openai: { store: false } },
-});
-const generate = (surface: Surface, options: object = {}) => sdk.generateText({ ...asking(surface), ...options });
-
-/** Its own tool loop, which calls what is asked for and goes on by itself. */
-async function goRound(surface: Surface): Promise<{ text: unknown; asked: unknown[]; steps: number }> {
-  const asked: unknown[] = [];
-  const execute = (input: unknown) => {
-    asked.push(input);
-    return Promise.resolve('weather');
-  };
-  const look_up = sdk.tool({ inputSchema: sdk.jsonSchema(schema), execute });
-  const { text, steps } = await generate(surface, { tools: { look_up }, stopWhen: sdk.stepCountIs(3) });
-  return { text, asked, steps: (steps as unknown as Loose[]).length };
-}
+/** Otherwise it would name earlier items by ids that nobody keeps. */
+const options = { providerOptions: { openai: { store: false } } };
 
 prove('ai-sdk', {
-  async plain(surface) {
-    scene.anna.answers('Grüße 🚀');
-    expect(await generate(surface)).toMatchObject({ text: 'Grüße 🚀', finishReason: 'stop' });
-  },
-
-  async streamed(surface) {
-    scene.anna.answers('Grüße 🚀');
-    const { textStream, finishReason, usage } = sdk.streamText(asking(surface));
-    expect(await textsOf(textStream, (each) => each)).toBe('Grüße 🚀');
-    expect(await finishReason).toBe('stop');
-    expect(await usage).toMatchObject({ inputTokens: 100, outputTokens: 7 });
-  },
-
-  async toolLoop(surface) {
-    scene.anna.answers(answers.toolCall).thenAnswers(answers.toolCall);
-    expect(await goRound(surface)).toEqual({ text: 'It rains.', asked: [{ city: 'Rome' }], steps: 2 });
-    expect(scene.bench.sandbox.violations).toEqual([]);
-  },
-
-  async parallelTools(surface) {
-    scene.anna.answers(answers.twoCalls).thenAnswers(answers.twoCalls);
-    const asked = [{ city: 'Rome' }, { city: 'Oslo' }];
-    expect(await goRound(surface)).toEqual({ text: 'Rain and snow.', asked, steps: 2 });
-  },
-
-  async structuredOutput(surface) {
-    scene.anna.answers('{"city":"Rome"}');
-    const answer = await generate(surface, { output: sdk.Output.object({ schema: sdk.jsonSchema(schema) }) });
-    expect(answer['output']).toEqual({ city: 'Rome' });
-    expect(scene.asks()[0]?.['text']).toMatchObject({ format: { type: 'json_schema', schema } });
-  },
-
-  async imageInput(surface) {
-    const content = [
-      { type: 'text', text: 'where?' },
-      { type: 'file', data: png, mediaType: 'image/png' },
-    ];
-    await generate(surface, { prompt: [{ role: 'user', content }] });
-    expect(JSON.stringify(scene.asks())).toContain(png);
-  },
-
-  async wrongKey(surface) {
-    await expect(sdk.generateText(asking(surface, 'sk-cxp-none'))).rejects.toMatchObject({
-      statusCode: 401,
-      isRetryable: false,
-    });
-    expect(await scene.bench.statuses()).toEqual([401]);
-  },
-
-  async modelNotAllowed(surface) {
-    await expect(sdk.generateText(asking(surface, await scene.narrowKey()))).rejects.toMatchObject({
-      statusCode: 403,
-      message: expect.stringContaining('may not use this model') as string,
-    });
-    expect(await scene.bench.statuses()).toEqual([403]);
-  },
-
-  async limitWithWait(surface) {
-    scene.anna.answers(answers.wait).thenAnswers('at last');
-    expect(await generate(surface)).toMatchObject({ text: 'at last' });
-    expect(await scene.bench.statuses()).toEqual([429, 200]);
-  },
-
-  async contextTooLong(surface) {
-    scene.anna.answers(answers.contextTooLong);
-    await expect(generate(surface)).rejects.toMatchObject({
-      statusCode: 400,
-      message: expect.stringContaining('maximum context length') as string,
-    });
-    expect(await scene.bench.statuses()).toEqual([400]);
-  },
-
-  async upstreamCut(surface) {
-    scene.anna.answers(answers.cut);
-    const errors: string[] = [];
-    const onError = ({ error }: { error: Error }) => void errors.push(error.message);
-    const { textStream, finishReason } = sdk.streamText({ ...asking(surface), onError });
-    expect(await textsOf(textStream, (each) => each)).toBe('word1 word2 ');
-    expect(await finishReason).toBe('error');
-    expect(errors).toEqual([expect.stringContaining('ended before its answer was complete')]);
-  },
-
-  async abort(surface) {
-    scene.anna.answers(answers.slow);
-    const left = scene.leaving();
-    const abort = new AbortController();
-    const { textStream } = sdk.streamText({ ...asking(surface), abortSignal: abort.signal });
-    for await (const text of textStream) if (text) abort.abort();
-    await left();
-  },
+  ...aiSdkProofs({
+    scene,
+    sdk: () => sdk,
+    modelOf: (surface, key) => provider(key)[surface](model),
+    imageModel: () => provider().image('gpt-image-2'),
+    options,
+  }),
 
   async transcription() {
     const asked = { model: provider().transcription('gpt-4o-transcribe'), audio: Buffer.from('RIFF....WAVEfmt sound') };
     expect(await sdk.transcribe(asked)).toMatchObject({ text: 'Words the sandbox heard.' });
-  },
-
-  async imageGeneration() {
-    scene.anna.answers(answers.image);
-    const drawn = await sdk.generateImage({ model: provider().image('gpt-image-2'), prompt: 'a red square' });
-    expect(drawn['image']?.['base64']).toBe(onePixelPng);
   },
 
   async fileUpload() {
@@ -170,7 +47,7 @@ prove('ai-sdk', {
     const bytes = { data: Buffer.from('%PDF-1.7'), filename: 'a.pdf', mediaType };
     const file = await sdk.uploadFile({ api: provider().files(), ...bytes });
     const content = [{ type: 'file', data: file['providerReference'], mediaType }];
-    await generate('responses', { prompt: [{ role: 'user', content }] });
+    await sdk.generateText({ model: provider().responses(model), prompt: [{ role: 'user', content }], ...options });
     expect(JSON.stringify(scene.asks())).toContain(textOf(file['providerReference']?.['openai']));
   },
 });

@@ -48,6 +48,15 @@ export const clients = {
     surfaces: ['responses', 'chat'],
     cannot: {},
   },
+  'ai-sdk-compatible': {
+    name: 'AI SDK, OpenAI-compatible',
+    packages: ['@ai-sdk/openai-compatible@3.0.92', 'ai@7.0.173', 'zod@4.6.7'],
+    surfaces: ['chat'],
+    cannot: {
+      transcription: 'It has no call for it.',
+      fileUpload: 'It has no call for it.',
+    },
+  },
   langchain: {
     name: 'LangChain',
     packages: ['@langchain/openai@1.6.0', '@langchain/core@1.4.0', 'zod@4.6.7'],
