@@ -2,6 +2,7 @@
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Client } from '../api-keys/key-book.ts';
 import { createPulse } from '../lib/pulse.ts';
+import { closings } from './carriers/close-codes.ts';
 import { createAnswerMemory, type AnswerMemory } from './answer-memory.ts';
 import { readClientName } from './client-name.ts';
 import type { GatewayParts } from './gateway-parts.ts';
@@ -131,9 +132,9 @@ function openSession(
         tellError(new GatewayError(command.code, command), command.streamId);
         return;
       case 'close':
-        if (command.code === 1012 && surface.tellsOfStop && !isStopTold)
+        if (command.closing === closings.stopping && surface.tellsOfStop && !isStopTold)
           tellError(new GatewayError('gateway_stopping', { retryAfterMs: 2_000 }), null);
-        socket.close(command.code, command.reason);
+        socket.close(command.closing);
         return;
       case 'cut':
         socket.terminate();

@@ -67,10 +67,10 @@ function connect(socket: WebSocket, open: Handshake['open']): void {
       return socket.bufferedAmount;
     },
     ping(payload) {
-      // A pong that is not owed any more would be an error of the library.
+      // On a socket that is being closed it would only count as unsent.
       if (socket.readyState === socket.OPEN) socket.ping(payload);
     },
-    close: (code, reason) => socket.close(code, reason),
+    close: ({ code, reason }) => socket.close(code, reason),
     terminate: () => socket.terminate(),
   });
   // After a protocol error the library closes the socket by itself with the fitting code, and `close` follows.

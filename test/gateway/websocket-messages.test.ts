@@ -1,4 +1,4 @@
-/** Messages as a client may send them: their kinds, pieces and sizes. */
+/** Messages as a client may send them: their kinds and sizes. `websocket-frames.test.ts` has their pieces. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { codexBody } from '../support/codex-request.ts';
 import { faultsInBooks, soundBooks } from '../support/ledger.ts';
@@ -16,12 +16,6 @@ describe('a message', () => {
     const { client } = await bench.withKey();
     client.send(Buffer.from('{"type":"response.create"}'), { binary: true });
     expect(await client.closed).toEqual({ code: 1003, reason: 'binary_frame' });
-  });
-
-  it('that is no UTF-8 closes it with 1007', async () => {
-    const { client } = await bench.withKey();
-    client.send(Buffer.from([0xff, 0xfe, 0x7b]), { binary: false });
-    expect((await client.closed).code).toBe(1007);
   });
 
   it('as large as a request may be is served, and one byte more closes it with 1009', async () => {
@@ -54,22 +48,6 @@ describe('a message', () => {
       (each) => each.kind !== 'handshake' && each.path.endsWith('/responses'),
     );
     expect(asked.at(-1)?.kind).toBe(kind);
-  });
-
-  it('in pieces is served as one', async () => {
-    const { client } = await bench.withKey();
-    const text = JSON.stringify({
-      type: 'response.create',
-      model: 'gpt-5.5',
-      stream: true,
-      store: false,
-      input: [],
-      tools: [],
-    });
-    client.socket.send(text.slice(0, 20), { fin: false });
-    client.socket.ping('now');
-    client.socket.send(text.slice(20), { fin: true });
-    expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
   });
 });
 

@@ -1,7 +1,7 @@
 /** A client's websocket as the data path sees it; the one that is real lives in `http/websocket-door.ts`. */
 import type { Clock } from '../../world/world.ts';
 import type { Exchange } from '../exchange.ts';
-import type { CloseCode } from './websocket-session.ts';
+import type { Closing } from './close-codes.ts';
 
 export interface ClientSocket {
   /** Sends one text frame. Resolves once it is handed to the system, and also when the socket is gone. Never rejects. */
@@ -9,7 +9,7 @@ export interface ClientSocket {
   /** Bytes that were sent and not handed over yet. */
   readonly bufferedBytes: number;
   ping(payload: Buffer): void;
-  close(code: CloseCode, reason: string): void;
+  close(closing: Closing): void;
   /** Ends the connection without another word. */
   terminate(): void;
 }

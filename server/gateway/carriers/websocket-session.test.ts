@@ -34,7 +34,7 @@ function play(...events: SessionEvent[]): { state: SessionState; commands: strin
 function shown(command: Command): string {
   if (command.do === 'serve') return `serve ${command.turn.number}`;
   if (command.do === 'refuse') return `refuse ${command.code}`;
-  return command.do === 'close' ? `close ${command.code} ${command.reason}` : command.do;
+  return command.do === 'close' ? `close ${command.closing.code} ${command.closing.reason}` : command.do;
 }
 
 describe('turns', () => {

@@ -3,6 +3,7 @@
  * and no engine. Answers keep the order of the frames they belong to: one turn runs, the others wait in a bounded line.
  */
 import type { ErrorCode } from '../../contract/error-codes.ts';
+import { closingOfKey, closings, type Closing } from './close-codes.ts';
 
 /** A frame that is one turn; `number` counts those of this socket. */
 export interface Turn {
@@ -64,20 +65,11 @@ export type Command =
   | { readonly do: 'serve'; readonly turn: Turn }
   | { readonly do: 'answer_warm_up' }
   | ({ readonly do: 'refuse' } & Refusal)
-  | { readonly do: 'close'; readonly code: CloseCode; readonly reason: string }
+  | { readonly do: 'close'; readonly closing: Closing }
   /** Ends the connection without a goodbye, which nobody would hear. */
   | { readonly do: 'cut' }
   /** Nobody is left to read what runs. */
   | { readonly do: 'abandon' };
-
-/** 1009 (too large) and 1007 (no UTF-8) are the socket's own (RFC 6455 §7.4.1). */
-export type CloseCode = 1000 | 1003 | 1008 | 1012;
-
-interface Closing {
-  readonly code: CloseCode;
-  /** A word of ours. */
-  readonly reason: string;
-}
 
 export interface Step {
   readonly state: SessionState;
@@ -101,7 +93,7 @@ export const newSession: SessionState = {
 /** Codex sends one turn and waits; a longer line is somebody who does not (gateway spec 9.4). */
 export const maxLine = 32;
 
-/** @example stepSession(newSession, { event: { kind: 'binary' }, limits }).commands // [{ do: 'close', code: 1003, … }] */
+/** @example stepSession(newSession, { event: { kind: 'binary' }, limits }).commands // [{ do: 'close', closing: closings.binary }] */
 export function stepSession(
   state: SessionState,
   { event, limits }: { event: SessionEvent; limits: SessionLimits },
@@ -114,16 +106,16 @@ export function stepSession(
     case 'refusal':
       return join(state, event);
     case 'binary':
-      return closeNow(state, { code: 1003, reason: 'binary_frame' });
+      return closeNow(state, closings.binary);
     case 'turn_ended':
       // What ended before counts no more.
       return event.number === state.running ? goOn({ ...state, running: null }, []) : stay(state);
     case 'key_ended':
-      return closeSoon(state, { code: 1008, reason: event.code });
+      return closeSoon(state, closingOfKey(event.code));
     case 'draining':
-      return closeSoon(state, { code: 1012, reason: 'gateway_stopping' });
+      return closeSoon(state, closings.stopping);
     case 'idle':
-      return isAtRest(state) ? closeNow(state, { code: 1000, reason: 'idle' }) : stay(state);
+      return isAtRest(state) ? closeNow(state, closings.idle) : stay(state);
     case 'silent':
       return closed(state, [{ do: 'cut' }]);
     case 'left':
@@ -172,7 +164,7 @@ function goOn(state: SessionState, commands: readonly Command[]): Step {
   if (state.running !== null) return { state, commands };
   if (!due) {
     const { closing } = state;
-    return closing ? closed(state, [...commands, { do: 'close', ...closing }]) : { state, commands };
+    return closing ? closed(state, [...commands, { do: 'close', closing }]) : { state, commands };
   }
   if (due.kind === 'turn') {
     const { turn } = due;
@@ -197,7 +189,7 @@ function closeSoon(state: SessionState, closing: Closing): Step {
 }
 
 function closeNow(state: SessionState, closing: Closing): Step {
-  return closed(state, [{ do: 'close', ...closing }]);
+  return closed(state, [{ do: 'close', closing }]);
 }
 
 function closed(state: SessionState, commands: readonly Command[]): Step {
