@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAccountBoard } from './account-board.ts';
+import { createAccountBoard, type AccountBoard, type LimitAsk } from './account-board.ts';
 import { meterOf } from './meters.ts';
 import type { QuotaReading } from './quota.ts';
 
@@ -15,24 +15,27 @@ const used = (over: Partial<QuotaReading> = {}): QuotaReading => ({
   ...over,
 });
 const ask = (minutes: number, model: string | null = 'gpt-5.5') => ({ model, now: at(minutes) });
+const unavailability = (board: AccountBoard, id: string, asked: LimitAsk) =>
+  board.look(asked).unavailability(board.held(id));
+const isOnCredits = (board: AccountBoard, id: string, asked: LimitAsk) => board.look(asked).isOnCredits(board.held(id));
 
 describe('whether an account may take a call now', () => {
   it('knows nothing against an account nobody read', () => {
-    expect(createAccountBoard().unavailability('a', ask(0))).toBeNull();
+    expect(unavailability(createAccountBoard(), 'a', ask(0))).toBeNull();
   });
 
   it('is out until the last of its used up windows resets, then back by itself', () => {
     const board = createAccountBoard();
     board.record('a', [used(), used({ windowMinutes: 10_080, resetAt: at(90) })]);
-    expect(board.unavailability('a', ask(1))).toEqual({ code: 'usage_limit_reached', until: at(90) });
-    expect(board.unavailability('a', ask(90))).toBeNull();
-    expect(board.unavailability('b', ask(1))).toBeNull();
+    expect(unavailability(board, 'a', ask(1))).toEqual({ code: 'usage_limit_reached', until: at(90) });
+    expect(unavailability(board, 'a', ask(90))).toBeNull();
+    expect(unavailability(board, 'b', ask(1))).toBeNull();
   });
 
   it('ignores a used up meter of another model', () => {
     const board = createAccountBoard();
     board.record('a', [used({ meter: 'codex_spark' })]);
-    expect(board.unavailability('a', ask(1))).toBeNull();
+    expect(unavailability(board, 'a', ask(1))).toBeNull();
   });
 
   it.each(['codex_bengalfox', 'codex_other', 'GPT-5.3-Codex-Spark', 'gpt_5_3_codex_spark'])(
@@ -40,9 +43,9 @@ describe('whether an account may take a call now', () => {
     (name) => {
       const board = createAccountBoard();
       board.record('a', [used({ meter: meterOf(name)! })]);
-      expect(board.unavailability('a', ask(1, 'gpt-5.3-codex-spark'))?.code).toBe('usage_limit_reached');
+      expect(unavailability(board, 'a', ask(1, 'gpt-5.3-codex-spark'))?.code).toBe('usage_limit_reached');
       for (const model of ['gpt-5.5', 'gpt-5.3-codex', null])
-        expect(board.unavailability('a', ask(1, model))).toBeNull();
+        expect(unavailability(board, 'a', ask(1, model))).toBeNull();
     },
   );
 
@@ -50,9 +53,9 @@ describe('whether an account may take a call now', () => {
     const board = createAccountBoard();
     board.record('a', [used({ resetAt: at(300) })]);
     board.record('a', [used({ windowMinutes: 10_080, usedPercent: 20, resetAt: at(900), observedAt: at(14) })]);
-    expect(board.unavailability('a', ask(14))?.code).toBe('usage_limit_reached');
+    expect(unavailability(board, 'a', ask(14))?.code).toBe('usage_limit_reached');
     board.record('a', [used({ windowMinutes: 10_080, usedPercent: 20, resetAt: at(900), observedAt: at(15) })]);
-    expect(board.unavailability('a', ask(15))).toBeNull();
+    expect(unavailability(board, 'a', ask(15))).toBeNull();
     expect(board.limits('a', 'gpt-5.5').map(({ windowMinutes }) => windowMinutes)).toEqual([10_080]);
     expect(board.readings('a')).toHaveLength(2);
   });
@@ -61,30 +64,30 @@ describe('whether an account may take a call now', () => {
     const board = createAccountBoard();
     board.record('a', [used({ usedPercent: 1, observedAt: at(50), resetAt: at(200) })]);
     board.record('a', [used({ observedAt: at(10), resetAt: at(200) })]);
-    expect(board.unavailability('a', ask(11))?.code).toBe('usage_limit_reached');
+    expect(unavailability(board, 'a', ask(11))?.code).toBe('usage_limit_reached');
   });
 
   it('does not remember models that clients invent without end', () => {
     const board = createAccountBoard();
     for (let n = 0; n < 2_000; n += 1)
       board.record('a', [used({ meter: 'odd', source: 'error_body' })], { model: `model ${n}` });
-    const isOut = (n: number) => board.unavailability('a', ask(1, `model ${n}`)) !== null;
+    const isOut = (n: number) => unavailability(board, 'a', ask(1, `model ${n}`)) !== null;
     expect([isOut(0), isOut(999), isOut(1_999)]).toEqual([true, true, false]);
   });
 
   it('learns which model a meter limits from the refusal that names it', () => {
     const board = createAccountBoard();
     board.record('a', [used({ meter: 'codex_spark', source: 'error_body' })], { model: 'spark' });
-    expect(board.unavailability('a', ask(1, 'spark'))?.code).toBe('usage_limit_reached');
-    expect(board.unavailability('a', ask(1, 'gpt-5.5'))).toBeNull();
+    expect(unavailability(board, 'a', ask(1, 'spark'))?.code).toBe('usage_limit_reached');
+    expect(unavailability(board, 'a', ask(1, 'gpt-5.5'))).toBeNull();
   });
 
   it('cools down after a speed limit, and a shorter wait does not shorten a longer one', () => {
     const board = createAccountBoard();
     board.coolDown('a', at(5));
     board.coolDown('a', at(2));
-    expect(board.unavailability('a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
-    expect(board.unavailability('a', ask(5))).toBeNull();
+    expect(unavailability(board, 'a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
+    expect(unavailability(board, 'a', ask(5))).toBeNull();
   });
 
   it('leaves an account alone whose credential was refused, until it has a newer one', () => {
@@ -92,23 +95,23 @@ describe('whether an account may take a call now', () => {
     board.noteCredential('a', 3);
     board.refuseCredential('a', { epoch: 3, until: at(5) });
     board.noteCredential('a', 3);
-    expect(board.unavailability('a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
+    expect(unavailability(board, 'a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
     board.noteCredential('a', 4);
-    expect(board.unavailability('a', ask(3))).toBeNull();
+    expect(unavailability(board, 'a', ask(3))).toBeNull();
     // An attempt that still used the old one has nothing to say of the new one.
     board.refuseCredential('a', { epoch: 3, until: at(5) });
-    expect(board.unavailability('a', ask(3))).toBeNull();
+    expect(unavailability(board, 'a', ask(3))).toBeNull();
     board.refuseCredential('a', { epoch: 4, until: at(2) });
     board.coolDown('a', at(5));
     board.noteCredential('a', 5);
-    expect(board.unavailability('a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
+    expect(unavailability(board, 'a', ask(3))).toEqual({ code: 'cooling_down', until: at(5) });
   });
 
   it('leaves every account alone while the edge refuses us', () => {
     const board = createAccountBoard();
     board.backOffEdge(at(1));
-    expect(board.unavailability('anyone', ask(0))).toEqual({ code: 'edge_back_off', until: at(1) });
-    expect(board.unavailability('anyone', ask(1))).toBeNull();
+    expect(unavailability(board, 'anyone', ask(0))).toEqual({ code: 'edge_back_off', until: at(1) });
+    expect(unavailability(board, 'anyone', ask(1))).toBeNull();
   });
 });
 
@@ -119,18 +122,18 @@ describe('an account with credits', () => {
   it('serves beyond its weekly limit, and says that it costs', () => {
     const board = createAccountBoard();
     board.noteCredits('a', credits);
-    expect(board.isOnCredits('a', ask(0))).toBe(false);
+    expect(isOnCredits(board, 'a', ask(0))).toBe(false);
     board.record('a', [week]);
-    expect(board.unavailability('a', ask(1))).toBeNull();
-    expect(board.isOnCredits('a', ask(1))).toBe(true);
+    expect(unavailability(board, 'a', ask(1))).toBeNull();
+    expect(isOnCredits(board, 'a', ask(1))).toBe(true);
   });
 
   it('does not serve beyond its 5-hour limit', () => {
     const board = createAccountBoard();
     board.noteCredits('a', credits);
     board.record('a', [week, used()]);
-    expect(board.unavailability('a', ask(1))).toEqual({ code: 'usage_limit_reached', until: at(60) });
-    expect(board.isOnCredits('a', ask(1))).toBe(false);
+    expect(unavailability(board, 'a', ask(1))).toEqual({ code: 'usage_limit_reached', until: at(60) });
+    expect(isOnCredits(board, 'a', ask(1))).toBe(false);
   });
 
   it('that refuses all the same is left alone until its reset, or until its balance changes', () => {
@@ -139,9 +142,9 @@ describe('an account with credits', () => {
     board.record('a', [{ ...week, source: 'error_body' }]);
     board.record('a', [{ ...week, observedAt: at(9) }]);
     board.noteCredits('a', credits);
-    expect(board.unavailability('a', ask(10))?.until).toEqual(at(5_000));
+    expect(unavailability(board, 'a', ask(10))?.until).toEqual(at(5_000));
     board.noteCredits('a', { ...credits, balance: '50' });
-    expect(board.unavailability('a', ask(11))).toBeNull();
+    expect(unavailability(board, 'a', ask(11))).toBeNull();
   });
 
   it('has them after a restart, and gives changed ones to be stored once', () => {
@@ -190,7 +193,7 @@ describe('an account with credits', () => {
       board.noteCredits('a', credits);
       board.record('a', [{ ...week, source: 'error_body' }]);
       board.restoreCredits([{ accountId: 'a', credits: { ...credits, observedAt: at(1) } }], at(2));
-      expect(board.unavailability('a', ask(3))?.until).toEqual(at(5_000));
+      expect(unavailability(board, 'a', ask(3))?.until).toEqual(at(5_000));
     });
   });
 });
@@ -225,7 +228,7 @@ describe('what must be stored', () => {
     const board = createAccountBoard();
     board.restore([{ accountId: 'a', reading: used({ observedAt: at(10_000), usedPercent: 10 }) }], at(0));
     board.record('a', [used({ observedAt: at(1) })]);
-    expect(board.unavailability('a', ask(2))?.code).toBe('usage_limit_reached');
+    expect(unavailability(board, 'a', ask(2))?.code).toBe('usage_limit_reached');
   });
 
   it('forgets a removed account', () => {

@@ -3,18 +3,12 @@
  * in flight. Every call is synchronous, so choosing an account and taking a place on it can be one step.
  */
 import { doubtCredits, holdCredits, isSameCredits } from './account-limits.ts';
-import { forgetCounted, holdWindows, nothingKnown, readingsFor, verdictOn, type HeldAccount } from './held-account.ts';
+import { holdNothing, holdWindows, readingsFor, watch, type HeldAccount } from './held-account.ts';
 import { createLimitedModels } from './limited-models.ts';
+import { laterOf, lookAtLimits, type LimitsView } from './look-at-limits.ts';
 import { expectFall, mergeReadings, withoutFuture } from './merge-quota.ts';
-import { blockedUntil, windowKey, type CreditReading, type QuotaReading } from './quota.ts';
+import { windowKey, type CreditReading, type QuotaReading } from './quota.ts';
 import { createUnsaved } from './unsaved.ts';
-
-/** Why an account cannot take this call now although its state is sound. */
-export interface Unavailability {
-  readonly code: 'usage_limit_reached' | 'cooling_down' | 'edge_back_off';
-  /** When it ends, as far as is known. */
-  readonly until: Date | null;
-}
 
 export interface AccountReading {
   readonly accountId: string;
@@ -26,10 +20,7 @@ export interface AccountCredits {
   readonly credits: CreditReading;
 }
 
-/** Accounts against which something may speak, most often few; nothing speaks against any other. Some may be twice. */
-export type Suspects = Iterable<string> | 'all';
-
-/** What is asked of an account. */
+/** What is asked of accounts. */
 export interface LimitAsk {
   readonly model: string | null;
   readonly now: Date;
@@ -68,21 +59,21 @@ export interface AccountBoard {
   noteCredential(accountId: string, epoch: number): void;
   /** The network edge refuses us: leaves every account alone until then. */
   backOffEdge(until: Date): void;
+  /** What attempts taught may speak against the account, or no longer does: {@link HeldAccount.isTroubled}. */
+  noteTrouble(accountId: string, isTroubled: boolean): void;
   /** Counts one call in; the returned function counts it out, once. */
   enter(accountId: string): () => void;
   inFlight(accountId: string): number;
+  /** What is held of the account, the same object until it is forgotten; made if nothing is known of it yet. */
+  held(accountId: string): HeldAccount;
+  /** All accounts as one question sees them at its moment. */
+  look(ask: LimitAsk): LimitsView;
   readings(accountId: string): readonly QuotaReading[];
   credits(accountId: string): CreditReading | null;
   /** The readings that count for this model, whatever they say. */
   limits(accountId: string, model: string | null): readonly QuotaReading[];
   /** The limits that keep the account from serving this model now; none while nothing else than a limit does. */
   blocking(accountId: string, ask: LimitAsk): readonly QuotaReading[];
-  /** Accounts that {@link AccountBoard.unavailability} may say something of now: of others it does not. */
-  suspects(now: Date): Suspects;
-  /** Why the account cannot serve this model now, or null. */
-  unavailability(accountId: string, ask: LimitAsk): Unavailability | null;
-  /** A limit is used up and only its credits let the account serve: others should, as long as any can. */
-  isOnCredits(accountId: string, ask: LimitAsk): boolean;
   /** Readings that changed since the last call, to be stored. Put them back if storing fails. */
   takeDirtyReadings(): readonly AccountReading[];
   takeDirtyCredits(): readonly AccountCredits[];
@@ -96,158 +87,133 @@ export interface AccountBoard {
 /** @example const board = createAccountBoard(); board.restore(await loadQuotaReadings(db), clock.now()); */
 export function createAccountBoard(): AccountBoard {
   const accounts = new Map<string, HeldAccount>();
-  /** Those that something may speak against: few as a rule, while every choice asks about all accounts. */
-  const watched = new Map<string, HeldAccount>();
   const unsaved = createUnsaved();
-  const isLimitedBy = createLimitedModels();
+  const limitedModels = createLimitedModels();
   let edgeUntil: Date | null = null;
 
-  const factsOf = (accountId: string): HeldAccount => {
-    let facts = accounts.get(accountId);
-    if (!facts) {
-      facts = nothingKnown();
-      accounts.set(accountId, facts);
-    }
-    return facts;
+  const heldOf = (accountId: string): HeldAccount => {
+    let held = accounts.get(accountId);
+    if (!held) accounts.set(accountId, (held = holdNothing(accountId)));
+    return held;
   };
 
-  /** Called after every change of what may speak against an account. */
-  const watch = (accountId: string, facts: HeldAccount): void => {
-    if (facts.isUsedUp || facts.coolingUntil !== null || facts.refusedUntil !== null) watched.set(accountId, facts);
-    else watched.delete(accountId);
-  };
-
-  const judge = (facts: HeldAccount, ask: LimitAsk) => verdictOn(facts, { ...ask, limits: isLimitedBy.holds });
+  const look = ({ model, now }: LimitAsk): LimitsView =>
+    lookAtLimits({ now, meters: limitedModels.metersOf(model), edgeUntil });
 
   return {
     restore(stored, now) {
       for (const { accountId, reading } of stored) {
-        const facts = factsOf(accountId);
+        const held = heldOf(accountId);
         const observedAt = reading.observedAt > now ? now : reading.observedAt;
-        const known = facts.windows.get(windowKey(reading))?.reading;
+        const known = held.windows.get(windowKey(reading))?.reading;
         if (known && (known.observedAt >= observedAt || reading.observedAt > now)) continue;
-        const held = { reading: { ...reading, observedAt }, doubtful: null };
-        holdWindows(facts, new Map(facts.windows).set(windowKey(reading), held));
-        watch(accountId, facts);
+        const window = { reading: { ...reading, observedAt }, doubtful: null };
+        holdWindows(held, new Map(held.windows).set(windowKey(reading), window));
       }
     },
 
     restoreCredits(stored, now) {
       for (const { accountId, credits } of stored) {
-        const facts = factsOf(accountId);
+        const held = heldOf(accountId);
         const observedAt = credits.observedAt > now ? now : credits.observedAt;
-        const held = facts.credits?.credits;
-        const isSame = held !== undefined && isSameCredits(held, credits);
-        if (held && (held.observedAt >= observedAt || credits.observedAt > now)) {
+        const known = held.credits?.credits;
+        const isSame = known !== undefined && isSameCredits(known, credits);
+        if (known && (known.observedAt >= observedAt || credits.observedAt > now)) {
           if (!isSame) unsaved.addCredits(accountId);
           continue;
         }
-        facts.credits = holdCredits(facts.credits, { ...credits, observedAt });
+        held.credits = holdCredits(held.credits, { ...credits, observedAt });
       }
     },
 
     record(accountId, readings, asked = {}) {
-      const facts = factsOf(accountId);
+      const held = heldOf(accountId);
       const [newest] = readings;
       if (!newest) return;
-      const before = facts.windows;
+      const before = held.windows;
       const after = mergeReadings(withoutFuture(before, newest.observedAt), readings);
-      if (after !== before) holdWindows(facts, after);
-      watch(accountId, facts);
-      for (const [key, window] of facts.windows) {
-        if (before.get(key)?.reading === window.reading) continue;
-        unsaved.addWindow(accountId, key);
+      if (after !== before) holdWindows(held, after);
+      for (const [key, { reading }] of held.windows) {
+        if (before.get(key)?.reading !== reading) unsaved.addWindow(accountId, key);
       }
-      if (facts.credits) facts.credits = doubtCredits(facts.credits, readings);
+      if (held.credits) held.credits = doubtCredits(held.credits, readings);
       for (const { meter, source } of readings) {
-        if (source !== 'error_body' || !asked.model || !isLimitedBy.learn(meter, asked.model)) continue;
-        for (const each of accounts.values()) forgetCounted(each);
+        if (source === 'error_body' && asked.model) limitedModels.learn(meter, asked.model);
       }
     },
 
     expectFall(accountId, now) {
-      const facts = factsOf(accountId);
+      const held = heldOf(accountId);
       const until = new Date(now.getTime() + fallExpectedMs);
-      holdWindows(facts, expectFall(facts.windows, { since: now, until }));
-      watch(accountId, facts);
+      holdWindows(held, expectFall(held.windows, { since: now, until }));
     },
 
     noteCredits(accountId, credits) {
       if (!credits) return;
-      const facts = factsOf(accountId);
-      if (!facts.credits || !isSameCredits(facts.credits.credits, credits)) unsaved.addCredits(accountId);
-      facts.credits = holdCredits(facts.credits, credits);
+      const held = heldOf(accountId);
+      if (!held.credits || !isSameCredits(held.credits.credits, credits)) unsaved.addCredits(accountId);
+      held.credits = holdCredits(held.credits, credits);
     },
 
     coolDown(accountId, until) {
-      const facts = factsOf(accountId);
-      facts.coolingUntil = later(facts.coolingUntil, until);
-      watch(accountId, facts);
+      const held = heldOf(accountId);
+      held.coolingUntil = laterOf(held.coolingUntil, until);
+      watch(held);
     },
 
     refuseCredential(accountId, { epoch, until }) {
-      const facts = factsOf(accountId);
-      if (epoch < facts.epoch) return;
-      facts.epoch = epoch;
-      facts.refusedUntil = until;
-      watch(accountId, facts);
+      const held = heldOf(accountId);
+      if (epoch < held.epoch) return;
+      held.epoch = epoch;
+      held.refusedUntil = until;
+      watch(held);
     },
 
     noteCredential(accountId, epoch) {
-      const facts = factsOf(accountId);
-      if (epoch <= facts.epoch) return;
-      facts.epoch = epoch;
-      facts.refusedUntil = null;
-      watch(accountId, facts);
+      const held = heldOf(accountId);
+      if (epoch <= held.epoch) return;
+      held.epoch = epoch;
+      held.refusedUntil = null;
+      watch(held);
     },
 
     backOffEdge(until) {
-      edgeUntil = later(edgeUntil, until);
+      edgeUntil = laterOf(edgeUntil, until);
+    },
+
+    noteTrouble(accountId, isTroubled) {
+      if (isTroubled) heldOf(accountId).isTroubled = true;
+      else if (accounts.has(accountId)) heldOf(accountId).isTroubled = false;
     },
 
     enter(accountId) {
-      const facts = factsOf(accountId);
-      facts.inFlight += 1;
+      const held = heldOf(accountId);
+      held.inFlight += 1;
       let isIn = true;
       return () => {
-        if (isIn) facts.inFlight -= 1;
+        if (isIn) held.inFlight -= 1;
         isIn = false;
       };
     },
 
     inFlight: (accountId) => accounts.get(accountId)?.inFlight ?? 0,
 
+    held: heldOf,
+
+    look,
+
     readings: (accountId) => accounts.get(accountId)?.readings ?? [],
 
     credits: (accountId) => accounts.get(accountId)?.credits?.credits ?? null,
 
     limits(accountId, model) {
-      const facts = accounts.get(accountId);
-      return facts ? readingsFor(facts, { model, limits: isLimitedBy.holds }) : [];
+      const held = accounts.get(accountId);
+      return held ? readingsFor(held, limitedModels.metersOf(model)) : [];
     },
 
     blocking(accountId, ask) {
-      const facts = accounts.get(accountId);
-      if (!facts || judge(facts, ask).until === null) return [];
-      return this.limits(accountId, ask.model).filter((reading) => blockedUntil(reading, ask.now) !== null);
-    },
-
-    suspects: (now) => (edgeUntil !== null && edgeUntil > now ? 'all' : watched.keys()),
-
-    unavailability(accountId, ask) {
-      const { now } = ask;
-      if (edgeUntil !== null && edgeUntil > now) return { code: 'edge_back_off', until: edgeUntil };
-      const facts = watched.size === 0 ? undefined : watched.get(accountId);
-      if (!facts) return null;
-      const { until } = judge(facts, ask);
-      if (until !== null) return { code: 'usage_limit_reached', until };
-      const coolingUntil = laterOf(facts.coolingUntil, facts.refusedUntil);
-      return coolingUntil !== null && coolingUntil > now ? { code: 'cooling_down', until: coolingUntil } : null;
-    },
-
-    isOnCredits(accountId, ask) {
-      const facts = watched.size === 0 ? undefined : watched.get(accountId);
-      return facts?.credits ? judge(facts, ask).isOnCredits : false;
+      const held = accounts.get(accountId);
+      return held ? look(ask).blocking(held) : [];
     },
 
     takeDirtyReadings() {
@@ -259,8 +225,8 @@ export function createAccountBoard(): AccountBoard {
 
     takeDirtyCredits() {
       return unsaved.takeCredits().flatMap((accountId) => {
-        const held = accounts.get(accountId)?.credits;
-        return held ? [{ accountId, credits: held.credits }] : [];
+        const credits = accounts.get(accountId)?.credits?.credits;
+        return credits ? [{ accountId, credits }] : [];
       });
     },
 
@@ -271,7 +237,6 @@ export function createAccountBoard(): AccountBoard {
 
     forget(accountId) {
       accounts.delete(accountId);
-      watched.delete(accountId);
       unsaved.forget(accountId);
     },
 
@@ -289,11 +254,3 @@ export function createAccountBoard(): AccountBoard {
 
 /** How long the effect of a spent reset may take to be seen (gateway spec 5.8). */
 const fallExpectedMs = 30 * 60_000;
-
-function laterOf(a: Date | null, b: Date | null): Date | null {
-  return a === null ? b : b === null ? a : later(a, b);
-}
-
-function later(held: Date | null, until: Date): Date {
-  return held !== null && held > until ? held : until;
-}

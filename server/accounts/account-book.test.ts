@@ -3,6 +3,7 @@ import { freshAccounts } from '../../test/support/accounts.ts';
 import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { systemRandom } from '../world/real-world.ts';
 import { createAccountBook } from './account-book.ts';
+import { holdNothing } from './held-account.ts';
 import { addMembership, findPoolId, insertAccount, markAccountDeleted } from './account-store.ts';
 
 let database: TestDatabase;
@@ -33,7 +34,7 @@ async function addAccount(label: string, minutes = 0): Promise<string> {
   });
   return id;
 }
-const bookOf = () => createAccountBook({ db: database.db, modelsOf: () => null });
+const bookOf = () => createAccountBook({ db: database.db, modelsOf: () => null, heldOf: holdNothing });
 
 describe('the book of accounts', () => {
   it('is empty until it was read', () => {

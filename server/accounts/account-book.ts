@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { DB } from '../database/tables.generated.ts';
 import type { AccountFacts } from './account.ts';
 import { selectAccountFacts } from './account-store.ts';
+import type { HeldAccount } from './held-account.ts';
 
 export interface AccountBook {
   /** All accounts that are not removed, oldest first. The list is replaced, never changed. */
@@ -18,15 +19,18 @@ export interface AccountBook {
  * An empty book; call `reload()` before the first use and on every change of the topics `accounts` and `catalog`.
  *
  * @param options.modelsOf the models of an account's list, null while none was read
+ * @param options.heldOf what the board holds of an account, the same object at every reading
  * @param options.onRead hears of every account at every reading
  */
 export function createAccountBook({
   db,
   modelsOf,
+  heldOf,
   onRead,
 }: {
   db: Kysely<DB>;
   modelsOf: (accountId: string) => AccountFacts['models'];
+  heldOf: (accountId: string) => HeldAccount;
   onRead?: (account: AccountFacts) => void;
 }): AccountBook {
   let accounts: readonly AccountFacts[] = [];
@@ -37,7 +41,7 @@ export function createAccountBook({
 
   async function read(): Promise<void> {
     const rows = await selectAccountFacts(db);
-    accounts = rows.map((row) => ({ ...row, models: modelsOf(row.id) }));
+    accounts = rows.map((row) => ({ ...row, models: modelsOf(row.id), held: heldOf(row.id) }));
     byId = new Map(accounts.map((account) => [account.id, account]));
     byPool = new Map();
     for (const account of accounts) {

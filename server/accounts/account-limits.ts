@@ -38,7 +38,7 @@ export function judgeLimits(readings: readonly QuotaReading[], question: LimitQu
     const blocked = blockedUntil(reading, question.now);
     if (blocked === null) continue;
     if (isPaidFor(reading, question)) isOnCredits = true;
-    else if (until === null || blocked > until) until = blocked;
+    else if (until === null || blocked.getTime() > until.getTime()) until = blocked;
   }
   return { until, isOnCredits: isOnCredits && until === null };
 }
@@ -46,7 +46,7 @@ export function judgeLimits(readings: readonly QuotaReading[], question: LimitQu
 /** Credits pay beyond the account's own weekly and monthly limits (gateway spec 3.1), not for a burst in five hours. */
 function isPaidFor({ meter, windowMinutes }: QuotaReading, { credits, now }: LimitQuestion): boolean {
   if (credits === null || meter !== accountMeter || windowMinutes < lastingMinutes) return false;
-  return canPay(credits.credits) && (credits.doubtedUntil === null || credits.doubtedUntil <= now);
+  return canPay(credits.credits) && (credits.doubtedUntil === null || credits.doubtedUntil.getTime() <= now.getTime());
 }
 
 /** The same credits after the provider refused work as beyond a limit all the same. */

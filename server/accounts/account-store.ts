@@ -1,8 +1,8 @@
 /** SQL of accounts and their Pool memberships. Every function takes a connection or a transaction. */
 import { type Kysely, sql } from 'kysely';
-import type { AccountStatus, OnboardingMethod } from '../contract/vocabulary.ts';
+import { accountStatuses, type AccountStatus, type OnboardingMethod } from '../contract/vocabulary.ts';
 import type { DB } from '../database/tables.generated.ts';
-import type { AccountFacts } from './account.ts';
+import type { StoredAccountFacts } from './account.ts';
 
 /** What an imported sign-in says of its account. */
 export interface AccountIdentity {
@@ -36,8 +36,11 @@ export interface AccountRow {
   readonly pools: readonly string[];
 }
 
+/** The words themselves, not a row's copies: every choice compares the status of every account. */
+const statusByWord = new Map((Object.keys(accountStatuses) as AccountStatus[]).map((word) => [word as string, word]));
+
 /** Facts of every account that is not removed, oldest first, or of the one with this id. */
-export async function selectAccountFacts(db: Kysely<DB>, id?: string): Promise<Omit<AccountFacts, 'models'>[]> {
+export async function selectAccountFacts(db: Kysely<DB>, id?: string): Promise<StoredAccountFacts[]> {
   const rows = await db
     .selectFrom('accounts')
     .leftJoin('poolAccounts', (join) =>
@@ -68,7 +71,7 @@ export async function selectAccountFacts(db: Kysely<DB>, id?: string): Promise<O
     .execute();
   return rows.map((row) => ({
     ...row,
-    status: row.status as AccountStatus,
+    status: statusByWord.get(row.status) ?? (row.status as AccountStatus),
     poolIds: row.poolIds.filter((id) => id !== null),
   }));
 }

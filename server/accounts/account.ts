@@ -1,6 +1,7 @@
 /** What an upstream account is to the engine: facts that change when an operator or a refresh changes them. */
 import type { ModelAbilities } from '../catalog/model-abilities.ts';
 import type { AccountStatus } from '../contract/vocabulary.ts';
+import type { HeldAccount } from './held-account.ts';
 
 export interface AccountFacts {
   readonly id: string;
@@ -26,7 +27,12 @@ export interface AccountFacts {
   readonly poolIds: readonly string[];
   /** Its model list with what it says of each; null while none was ever read, which excludes nothing. */
   readonly models: ReadonlyMap<string, ModelAbilities> | null;
+  /** What changes with every answer, as the board holds it: facts are replaced, this stays. */
+  readonly held: HeldAccount;
 }
+
+/** What the database itself says of an account. */
+export type StoredAccountFacts = Omit<AccountFacts, 'models' | 'held'>;
 
 /** A credential as a call needs it. Never logged, never stored in this form. */
 export interface Credential {

@@ -270,11 +270,11 @@ describe('limits after a restart', () => {
     await saveQuotaReadings(database.db, old);
     const reborn = accountRooms({ database, url: sandbox.url, clock });
     reborn.board.restore(await loadQuotaReadings(database.db), clock.now());
-    const verdict = reborn.board.unavailability(account.id, { model: 'gpt-5.5', now: clock.now() });
+    const held = reborn.board.held(account.id);
+    const verdict = reborn.board.look({ model: 'gpt-5.5', now: clock.now() }).unavailability(held);
     expect(verdict?.code).toBe('usage_limit_reached');
-    expect(
-      reborn.board.unavailability(account.id, { model: null, now: new Date(clock.now().getTime() + 61 * minute) }),
-    ).toBeNull();
+    const later = new Date(clock.now().getTime() + 61 * minute);
+    expect(reborn.board.look({ model: null, now: later }).unavailability(held)).toBeNull();
     await reborn.stop();
   });
 });

@@ -122,8 +122,8 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
         return wasThere;
       });
       if (!isRemoved) throw new GatewayError('account_not_found', { param: 'account' });
-      board.forget(accountId);
       startAnew(accountId);
+      board.forget(accountId);
       log.info('account_removed', { accountId });
       await reload();
       return { account: { id, label } };

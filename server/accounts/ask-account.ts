@@ -1,6 +1,6 @@
 /** Asks the provider something about one account, with a token that works. */
 import { GatewayError } from '../contract/gateway-error.ts';
-import type { AccountFacts } from './account.ts';
+import type { StoredAccountFacts } from './account.ts';
 import type { TokenKeeper } from './token-keeper.ts';
 
 /** What a question to the provider brought: the answer's status, and what was found in it. */
@@ -10,7 +10,7 @@ export interface Found<T> {
 }
 
 export interface ReadingAsk {
-  readonly account: Omit<AccountFacts, 'models'>;
+  readonly account: StoredAccountFacts;
   readonly accessToken: string;
 }
 

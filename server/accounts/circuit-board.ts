@@ -60,8 +60,8 @@ export interface CircuitBoard {
   complete(token: CircuitToken, outcome: HealthOutcome): void;
   /** Why the circuit takes no call at `nowMs`, or null. Changes nothing. */
   blocked(scope: CircuitScope, nowMs: number): CircuitBlock | null;
-  /** Accounts with a circuit that is not closed. */
-  suspects(): Iterable<string>;
+  /** Has the account a circuit that is not closed, of whatever scope? */
+  isTroubled(accountId: string): boolean;
   /** How the circuit stands. Changes nothing. */
   statusOf(scope: CircuitScope): CircuitStatus;
   /** Takes back failures noted at `sinceMs` or later, everywhere: nobody could be reached, or the machine slept. */
@@ -80,6 +80,8 @@ export interface CircuitBoardOptions {
   readonly rules?: () => CircuitRules;
   /** Circuits held at most; the one unused longest is forgotten, and is healthy when it comes back. */
   readonly maxCircuits?: number;
+  /** Told after {@link CircuitBoard.isTroubled} may have changed. */
+  readonly onTrouble?: (accountId: string) => void;
   /** Told after a circuit changed its state. */
   readonly onChange?: (
     scope: CircuitScope,
@@ -103,6 +105,7 @@ export function createCircuitBoard({
   clock,
   rules: rulesNow = () => defaultCircuitRules,
   maxCircuits = defaultMaxCircuits,
+  onTrouble = () => undefined,
   onChange = () => undefined,
 }: CircuitBoardOptions): CircuitBoard {
   /** A Map keeps insertion order, and every use inserts anew: its first entry is the one unused longest. */
@@ -128,10 +131,18 @@ export function createCircuitBoard({
     markSound(entry);
   }
 
-  function markSound({ key, scope }: Entry): void {
-    const ofAccount = troubled.get(scope.accountId);
-    ofAccount?.delete(key);
-    if (ofAccount?.size === 0) troubled.delete(scope.accountId);
+  function markSound({ key, scope: { accountId } }: Entry): void {
+    const ofAccount = troubled.get(accountId);
+    if (!ofAccount?.delete(key) || ofAccount.size > 0) return;
+    troubled.delete(accountId);
+    onTrouble(accountId);
+  }
+
+  function markTroubled(entry: Entry): void {
+    const { accountId } = entry.scope;
+    const ofAccount = troubled.get(accountId) ?? new Map<string, Entry>();
+    troubled.set(accountId, ofAccount.set(entry.key, entry));
+    onTrouble(accountId);
   }
 
   /** The circuit of this scope, unless it is closed. Making the key costs more than looking at a few. */
@@ -148,10 +159,7 @@ export function createCircuitBoard({
     entry.circuit = circuit;
     if (entries.get(entry.key) !== entry || circuit.status === from) return;
     if (circuit.status === 'closed') markSound(entry);
-    else {
-      const ofAccount = troubled.get(entry.scope.accountId) ?? new Map<string, Entry>();
-      troubled.set(entry.scope.accountId, ofAccount.set(entry.key, entry));
-    }
+    else markTroubled(entry);
     onChange(entry.scope, { from, to: circuit.status });
   }
 
@@ -189,7 +197,7 @@ export function createCircuitBoard({
       return entry ? circuitBlock(entry.circuit, { nowMs, rules: rulesNow() }) : null;
     },
 
-    suspects: () => troubled.keys(),
+    isTroubled: (accountId) => troubled.has(accountId),
 
     statusOf: (scope) => troubledAt(scope)?.circuit.status ?? 'closed',
 

@@ -1,37 +1,40 @@
 /** Which models a meter limits: the account's own all, others that of their name and what refusals taught. */
 import { meterOf } from './meters.ts';
-import { accountMeter } from './quota.ts';
-
-/** Does the meter limit this model? */
-export type Limits = (meter: string, model: string | null) => boolean;
 
 export interface LimitedModels {
-  readonly holds: Limits;
-  /** The provider refused this model by that meter; it is the same for every account. True when that was new. */
-  learn(meter: string, model: string): boolean;
+  /** Meters, beside the account's own, that limit this model. The same set as long as it is asked for one model. */
+  metersOf(model: string | null): ReadonlySet<string>;
+  /** The provider refused this model by that meter; it is the same for every account. */
+  learn(meter: string, model: string): void;
 }
 
 /** Far more than models and meters there are: a client may invent models, and each could be refused. */
 const maxLearned = 1_000;
 
+const none: ReadonlySet<string> = new Set();
+
 export function createLimitedModels(): LimitedModels {
-  /** `meter/model` pairs. */
-  const learned = new Set<string>();
-  let newest: { readonly model: string; readonly meter: string | null } | null = null;
-  // One choice asks for one model many times.
-  const meterOfModel = (model: string): string | null => {
-    if (newest?.model !== model) newest = { model, meter: meterOf(model) };
-    return newest.meter;
-  };
+  /** Model → meters. */
+  const learned = new Map<string, ReadonlySet<string>>();
+  let learnedCount = 0;
+  let newest: { readonly model: string; readonly meters: ReadonlySet<string> } | null = null;
+
   return {
-    holds(meter, model) {
-      if (meter === accountMeter) return true;
-      return model !== null && (meterOfModel(model) === meter || learned.has(`${meter}/${model}`));
+    metersOf(model) {
+      if (model === null) return none;
+      if (newest?.model !== model) {
+        const named = meterOf(model);
+        newest = { model, meters: new Set([...(named === null ? [] : [named]), ...(learned.get(model) ?? [])]) };
+      }
+      return newest.meters;
     },
+
     learn(meter, model) {
-      const before = learned.size;
-      if (before < maxLearned) learned.add(`${meter}/${model}`);
-      return learned.size > before;
+      const meters = learned.get(model) ?? none;
+      if (learnedCount >= maxLearned || meters.has(meter)) return;
+      learned.set(model, new Set(meters).add(meter));
+      learnedCount += 1;
+      newest = null;
     },
   };
 }

@@ -5,6 +5,7 @@ import { memberships } from '../contract/memberships.ts';
 import { systemClock, systemRandom } from '../world/real-world.ts';
 import { createAccountBook, type AccountBook } from './account-book.ts';
 import { insertAccount, markAccountDeleted } from './account-store.ts';
+import { holdNothing } from './held-account.ts';
 import { createMembershipsApi } from './memberships-api.ts';
 
 let database: TestDatabase;
@@ -23,7 +24,7 @@ beforeEach(async () => {
     .execute();
   const rows = await db.selectFrom('pools').select(['id', 'slug']).execute();
   poolIds = Object.fromEntries(rows.map(({ id, slug }) => [slug, id])) as typeof poolIds;
-  book = createAccountBook({ db, modelsOf: () => null });
+  book = createAccountBook({ db, modelsOf: () => null, heldOf: holdNothing });
 });
 
 async function addAccount(label: string): Promise<string> {

@@ -15,8 +15,8 @@ export interface ModelRefusals {
   refuse(refused: { readonly accountId: string; readonly model: string; readonly nowMs: number }): void;
   /** The account served the model after all. */
   resolve(accountId: string, model: string): void;
-  /** Accounts that were refused a model. */
-  suspects(): Iterable<string>;
+  /** Was the account refused a model, of whatever name? */
+  isAbout(accountId: string): boolean;
   /** Until when (monotonic) the account is not asked for this model; null when it may be. */
   refusedUntil(accountId: string, ask: { readonly model: string; readonly nowMs: number }): number | null;
   /** Drops what is known of an account: it was removed, signed in again, or has another plan. */
@@ -33,8 +33,21 @@ export const modelRefusalMs = 30 * 60_000;
 /** Models held per account; a model list has a few dozen, a client may invent more. */
 const defaultMaxModels = 100;
 
-export function createModelRefusals({ maxModels = defaultMaxModels }: { maxModels?: number } = {}): ModelRefusals {
+export interface ModelRefusalsOptions {
+  readonly maxModels?: number;
+  /** Told after {@link ModelRefusals.isAbout} may have changed. */
+  readonly onTrouble?: (accountId: string) => void;
+}
+
+export function createModelRefusals({
+  maxModels = defaultMaxModels,
+  onTrouble = () => undefined,
+}: ModelRefusalsOptions = {}): ModelRefusals {
   const ends = new Map<string, Map<string, number>>();
+
+  function forget(accountId: string): void {
+    if (ends.delete(accountId)) onTrouble(accountId);
+  }
 
   return {
     refuse({ accountId, model, nowMs }) {
@@ -43,23 +56,24 @@ export function createModelRefusals({ maxModels = defaultMaxModels }: { maxModel
       // Deleted first, so that the oldest refusal stands first.
       models.delete(model);
       models.set(model, nowMs + modelRefusalMs);
+      onTrouble(accountId);
       if (models.size > maxModels) for (const oldest of models.keys()) return void models.delete(oldest);
     },
 
     resolve(accountId, model) {
       const models = ends.get(accountId);
       models?.delete(model);
-      if (models?.size === 0) ends.delete(accountId);
+      if (models?.size === 0) forget(accountId);
     },
 
-    suspects: () => ends.keys(),
+    isAbout: (accountId) => ends.has(accountId),
 
     refusedUntil(accountId, { model, nowMs }) {
       const untilMs = ends.get(accountId)?.get(model);
       return untilMs !== undefined && untilMs > nowMs ? untilMs : null;
     },
 
-    forget: (accountId) => void ends.delete(accountId),
+    forget,
 
     snapshot: (nowMs) =>
       [...ends].flatMap(([accountId, models]) =>

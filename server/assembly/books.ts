@@ -14,7 +14,7 @@ import type { Storage } from '../open-storage.ts';
 import { createAttemptHealth, type AttemptHealth } from '../gateway/attempt-health.ts';
 import { createPoolBook, type PoolBook } from '../pools/pool-book.ts';
 import { ensureDefaultPool } from '../pools/pool-store.ts';
-import { createLastSuccesses, type LastSuccesses } from '../routing/last-successes.ts';
+import { createLastSuccesses, type LastSuccesses } from '../accounts/last-successes.ts';
 import { selectLastSuccesses } from '../usage/last-success-store.ts';
 import { createSettingsBook, type SettingsBook } from '../settings/settings.ts';
 import { version } from '../version.ts';
@@ -58,10 +58,16 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const accounts = createAccountBook({
     db,
     modelsOf: (accountId) => catalog.modelsOf(accountId),
+    heldOf: (accountId) => board.held(accountId),
     onRead: (account) => board.noteCredential(account.id, account.credentialEpoch),
   });
-  const health = createAttemptHealth({ clock, log, rules: () => circuitRulesOf(settings.current()) });
-  const successes = createLastSuccesses();
+  const health = createAttemptHealth({
+    clock,
+    log,
+    rules: () => circuitRulesOf(settings.current()),
+    onTrouble: (accountId, isTroubled) => board.noteTrouble(accountId, isTroubled),
+  });
+  const successes = createLastSuccesses((accountId) => board.held(accountId));
 
   await ensureDefaultPool(db, { id: random.id(), now: clock.now() });
   const processNumber = await registerProcess(storage);

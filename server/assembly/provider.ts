@@ -1,6 +1,6 @@
 /** Everything that talks to the provider: inference, tokens, limits, model lists. */
 import { createAccountReader, type AccountReader } from '../accounts/account-reader.ts';
-import type { AccountFacts } from '../accounts/account.ts';
+import type { StoredAccountFacts } from '../accounts/account.ts';
 import { createAskAccount } from '../accounts/ask-account.ts';
 import { createResetBank } from '../accounts/resets/reset-bank.ts';
 import { createTokenKeeper, type TokenKeeper } from '../accounts/token-keeper.ts';
@@ -47,7 +47,7 @@ export function createProvider(
   const askBackend = createAccountCalls({ network, clock, upstreamUrl, version });
   const probes = createUsageProbes({ askBackend, clock, upstreamUrl });
   const clientVersion = () => settings.current()['catalog.client_version'];
-  const models = createCatalogReader<Omit<AccountFacts, 'models'>>({ db, clock, askBackend, clientVersion });
+  const models = createCatalogReader<StoredAccountFacts>({ db, clock, askBackend, clientVersion });
   const ask = createAskAccount(tokens);
   const credits = createResetCredits({ askBackend });
   const bank = createResetBank({ db, clock, log, ask, list: credits.list });

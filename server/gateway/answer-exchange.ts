@@ -9,7 +9,7 @@ import type { PoolBook } from '../pools/pool-book.ts';
 import type { Choice } from '../routing/choose-account.ts';
 import { recordDecision } from '../routing/record-decision.ts';
 import type { Exclusion } from '../routing/eligibility.ts';
-import type { LastSuccesses } from '../routing/last-successes.ts';
+import type { LastSuccesses } from '../accounts/last-successes.ts';
 import type { Random } from '../world/world.ts';
 import type { Answer } from './answer.ts';
 import { tryAccount, type AttemptParts } from './attempt.ts';

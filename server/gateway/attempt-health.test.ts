@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { accountFacts } from '../../test/support/account-facts.ts';
 import { keepingLog } from '../../test/support/quiet-log.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { createAttemptHealth, type HealthScope, type AttemptHealth, type AttemptPass } from './attempt-health.ts';
@@ -13,8 +14,8 @@ describe('an account that keeps failing', () => {
     const { health, now } = made();
     for (let failures = 0; failures < 3; failures += 1) begin(health).failed(fault('provider_failed', 500));
     const block = { code: 'circuit_open', until: new Date(beginning.getTime() + minute) };
-    expect(health.look(scope(), now()).blocked('a')).toEqual(block);
-    expect(health.look(scope(), now()).blocked('b')).toBeNull();
+    expect(health.look(scope(), now()).blocked(account('a'))).toEqual(block);
+    expect(health.look(scope(), now()).blocked(account('b'))).toBeNull();
     expect(health.begin(scope())).toEqual({ kind: 'refused', ...block });
   });
 
@@ -57,12 +58,12 @@ describe('an account that keeps failing', () => {
       const { health, time, now } = opened();
       time.wallMs += jumpMs;
       time.ms = minute - 1;
-      expect(health.look(scope(), now()).blocked('a')).toEqual({
+      expect(health.look(scope(), now()).blocked(account('a'))).toEqual({
         code: 'circuit_open',
         until: new Date(now().getTime() + 1),
       });
       time.ms = minute;
-      expect(health.look(scope(), now()).blocked('a')).toBeNull();
+      expect(health.look(scope(), now()).blocked(account('a'))).toBeNull();
     }
   });
 });
@@ -73,7 +74,7 @@ describe('the order among accounts', () => {
     begin(health).failed(fault('provider_failed', 500));
     expect(health.look(scope(), now()).demoted).toEqual(new Set(['a']));
     expect(health.look(scope({ keyId: 'other' }), now()).demoted).toEqual(new Set());
-    expect(health.look(scope(), now()).blocked('a')).toBeNull();
+    expect(health.look(scope(), now()).blocked(account('a'))).toBeNull();
     time.ms = minute;
     expect(health.look(scope(), now()).demoted).toEqual(new Set());
   });
@@ -94,19 +95,19 @@ describe('a model that the plan of an account lacks', () => {
     (kind) => {
       const { health, time, now } = made();
       begin(health).failed(fault(kind, 429));
-      expect(health.look(scope(), now()).blocked('a')?.code).toBe('model_refused');
-      expect(health.look(scope(), now()).blocked('b')).toBeNull();
-      expect(health.look(scope({ model: 'gpt-5.5' }), now()).blocked('a')).toBeNull();
+      expect(health.look(scope(), now()).blocked(account('a'))?.code).toBe('model_refused');
+      expect(health.look(scope(), now()).blocked(account('b'))).toBeNull();
+      expect(health.look(scope({ model: 'gpt-5.5' }), now()).blocked(account('a'))).toBeNull();
       expect(health.snapshot().circuits).toEqual([]);
       time.ms = 30 * minute;
-      expect(health.look(scope(), now()).blocked('a')).toBeNull();
+      expect(health.look(scope(), now()).blocked(account('a'))).toBeNull();
     },
   );
 
   it('is left out also when the refusal comes in the middle of an answer', () => {
     const { health, now } = made();
     begin(health).ended(ending({ terminal: 'failed', failureCode: 'usage_not_included' }));
-    expect(health.look(scope(), now()).blocked('a')?.code).toBe('model_refused');
+    expect(health.look(scope(), now()).blocked(account('a'))?.code).toBe('model_refused');
   });
 
   it('is served again as soon as a call for it that was under way is answered', () => {
@@ -114,7 +115,7 @@ describe('a model that the plan of an account lacks', () => {
     const underWay = begin(health);
     begin(health).failed(fault('plan_lacks_feature', 429));
     underWay.ended(ending({ terminal: 'completed' }));
-    expect(health.look(scope(), now()).blocked('a')).toBeNull();
+    expect(health.look(scope(), now()).blocked(account('a'))).toBeNull();
   });
 });
 
@@ -147,7 +148,7 @@ describe('a machine without a network', () => {
     const streams = [1, 2, 3, 4].map(() => begin(health));
     for (const stream of streams) stream.answerBegan();
     for (const stream of streams) stream.failed(fault('connection_lost'));
-    expect(health.look(scope(), now()).blocked('a')?.code).toBe('circuit_open');
+    expect(health.look(scope(), now()).blocked(account('a'))?.code).toBe('circuit_open');
     begin(health, { accountId: 'b' }).failed(fault('connect_failed'));
     begin(health, { accountId: 'c' }).failed(fault('connect_failed'));
     expect(health.snapshot().circuits).toEqual([]);
@@ -158,7 +159,7 @@ describe('a machine without a network', () => {
     const { health, time, now } = made();
     for (const accountId of ['a', 'b']) begin(health, { accountId }).failed(fault('connect_failed'));
     const block = { code: 'network_down', until: new Date(beginning.getTime() + 3_000) };
-    expect(health.look(scope(), now()).blocked('a')).toEqual(block);
+    expect(health.look(scope(), now()).blocked(account('a'))).toEqual(block);
     expect(health.begin(scope({ accountId: 'b' }))).toEqual({ kind: 'refused', ...block });
     time.ms = 3_000;
     const look = begin(health);
@@ -183,7 +184,7 @@ describe('a machine without a network', () => {
       begin(health).failed(fault('connect_failed'));
       begin(health, { accountId: 'b' }).answerBegan();
     }
-    expect(health.look(scope(), now()).blocked('a')?.code).toBe('circuit_open');
+    expect(health.look(scope(), now()).blocked(account('a'))?.code).toBe('circuit_open');
   });
 });
 
@@ -195,7 +196,7 @@ describe('what an account leaves behind that was removed or signed in again', ()
     health.forget('b');
     expect(health.snapshot()).toMatchObject({ circuits: [], refusedModels: [] });
     const view = health.look(scope(), now());
-    expect([view.blocked('a'), view.blocked('b'), view.demoted.size]).toEqual([null, null, 0]);
+    expect([view.blocked(account('a')), view.blocked(account('b')), view.demoted.size]).toEqual([null, null, 0]);
   });
 });
 
@@ -205,6 +206,12 @@ function made() {
   const now = () => new Date(time.wallMs + time.ms);
   const health = createAttemptHealth({ clock: { now, monotonicMs: () => time.ms }, log });
   return { health, time, now, log };
+}
+
+/** As an account looks against which something may speak: what it is has to be looked up. */
+function account(id: string) {
+  const facts = accountFacts(id);
+  return { ...facts, held: { ...facts.held, isTroubled: true } };
 }
 
 /** Account a has failed three times. */

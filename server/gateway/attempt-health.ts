@@ -9,7 +9,7 @@ import {
   type CircuitToken,
   type CircuitScope,
 } from '../accounts/circuit-board.ts';
-import type { Suspects } from '../accounts/account-board.ts';
+import type { AccountFacts } from '../accounts/account.ts';
 import type { CircuitBlock, CircuitRules, CircuitStatus, HealthOutcome } from '../accounts/circuit.ts';
 import { createDemotions, type Demotions } from '../accounts/demotions.ts';
 import { createModelRefusals, type ModelRefusal, type ModelRefusals } from '../accounts/model-refusals.ts';
@@ -48,10 +48,8 @@ export type HealthAdmission =
 
 /** All accounts as one choice sees them, at one moment. */
 export interface HealthView {
-  /** Accounts that {@link HealthView.blocked} may say something of: of others it does not. */
-  readonly suspects: Suspects;
-  /** Why the account is out, or null. */
-  blocked(accountId: string): HealthBlock | null;
+  /** Why the account is out, or null. Instant for those without trouble. */
+  blocked(account: Pick<AccountFacts, 'id' | 'held'>): HealthBlock | null;
   /** How its circuit stands. */
   circuit(accountId: string): CircuitStatus;
   /** Accounts that go last; an order, never an exclusion. */
@@ -78,13 +76,24 @@ export interface AttemptHealthOptions {
   readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
   readonly log: Log;
   readonly rules?: () => CircuitRules;
+  /** Told whenever it may have changed whether a circuit of the account is not closed, or a model was refused to it. */
+  readonly onTrouble?: (accountId: string, isTroubled: boolean) => void;
 }
 
 /** @example const admission = health.begin(scope); if (admission.kind === 'refused') …choose again… */
-export function createAttemptHealth({ clock, log, rules }: AttemptHealthOptions): AttemptHealth {
+export function createAttemptHealth({
+  clock,
+  log,
+  rules,
+  onTrouble = () => undefined,
+}: AttemptHealthOptions): AttemptHealth {
+  const noteTrouble = (accountId: string): void =>
+    onTrouble(accountId, circuits.isTroubled(accountId) || refusals.isAbout(accountId));
+  const refusals = createModelRefusals({ onTrouble: noteTrouble });
   const circuits = createCircuitBoard({
     clock,
     ...(rules && { rules }),
+    onTrouble: noteTrouble,
     onChange: ({ poolId, accountId, routeClass }, { to }) =>
       log.info('circuit_changed', { poolId, accountId, routeClass, status: to }),
   });
@@ -96,8 +105,8 @@ export function createAttemptHealth({ clock, log, rules }: AttemptHealthOptions)
     },
     onUp: () => log.info('network_up'),
   });
-  const boards: Boards = { clock, circuits, outage, demotions: createDemotions(), refusals: createModelRefusals() };
-  const { demotions, refusals } = boards;
+  const boards: Boards = { clock, circuits, outage, demotions: createDemotions(), refusals };
+  const { demotions } = boards;
 
   return {
     begin(scope) {
@@ -113,9 +122,10 @@ export function createAttemptHealth({ clock, log, rules }: AttemptHealthOptions)
       const at = { now, nowMs: clock.monotonicMs() };
       const { poolId, model, routeClass } = ask;
       const moment = { boards, nowMs: at.nowMs };
+      const isDown = outage.isDown(at.nowMs);
       return {
-        suspects: outage.isDown(at.nowMs) ? 'all' : [...circuits.suspects(), ...refusals.suspects()],
-        blocked(accountId) {
+        blocked({ id: accountId, held }) {
+          if (!held.isTroubled && !isDown) return null;
           const block = blockOf({ poolId, accountId, model, routeClass }, moment);
           return block && told(block, at);
         },

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { accountFacts, emptyScene, quotaReading, testNow } from '../../test/support/account-facts.ts';
 import { quietLog } from '../../test/support/quiet-log.ts';
 import { createAccountBoard } from '../accounts/account-board.ts';
+import { summarizeLimits } from '../accounts/limit-summary.ts';
 import { defaultPoolRouting } from '../contract/pools.ts';
-import { createLastSuccesses } from '../routing/last-successes.ts';
 import { createAttemptHealth } from './attempt-health.ts';
 import { gatherScene } from './gather-scene.ts';
 import type { SceneQuestion } from './scene-question.ts';
@@ -37,10 +37,15 @@ describe('what a choice sees of the accounts', () => {
           const { board, health, clock } = live;
           const scene = gatherScene(question, live);
           const view = health.look(question, clock.now());
-          const ask = { model, now: clock.now() };
-          for (const id of ids) {
-            expect(scene.unavailability(id)).toEqual(board.unavailability(id, ask) ?? view.blocked(id));
-            expect(scene.quota(id)).toEqual(board.limits(id, model));
+          const limits = board.look({ model, now: clock.now() });
+          for (const account of scene.accounts) {
+            // Asked as if something might speak against it: then everything that does is looked up.
+            const held = { ...account.held, isWatched: true, isTroubled: true };
+            const against = limits.unavailability(held) ?? view.blocked({ ...account, held });
+            expect(scene.unavailability(account)).toEqual(against);
+            expect(scene.quota(account.id)).toEqual(board.limits(account.id, model));
+            const now = summarizeLimits(board.limits(account.id, model), clock.now().getTime());
+            expect(scene.limits(account)).toEqual(now);
           }
         }
       }),
@@ -55,7 +60,7 @@ describe('what a choice sees of the accounts', () => {
     for (const id of ids) lost.happen({ what: 'lost', id, model: 'gpt-5.5', seconds: 1 });
     const reasons = ({ live }: ReturnType<typeof world>) => {
       const scene = gatherScene(plain, live);
-      return new Set(ids.map((id) => scene.unavailability(id)?.code));
+      return new Set(scene.accounts.map((account) => scene.unavailability(account)?.code));
     };
     expect(reasons(refused)).toEqual(new Set(['edge_back_off']));
     expect(reasons(lost)).toEqual(new Set(['network_down']));
@@ -82,9 +87,10 @@ function world() {
   let ms = 0;
   const clock = { now: () => new Date(testNow.getTime() + ms), monotonicMs: () => ms };
   const board = createAccountBoard();
-  const health = createAttemptHealth({ clock, log: quietLog });
-  const book = { inPool: () => ids.map((id) => accountFacts(id)) };
-  const live = { clock, board, health, book, successes: createLastSuccesses() };
+  const health = createAttemptHealth({ clock, log: quietLog, onTrouble: board.noteTrouble });
+  const read = () => ids.map((id) => accountFacts(id, { held: board.held(id) }));
+  let accounts = read();
+  const live = { clock, board, health, book: { inPool: () => accounts } };
 
   function attempt(kind: 'provider_failed' | 'model_unavailable' | 'connect_failed', { id, model }: Happening): void {
     const admission = health.begin({ ...plain, accountId: id, model });
@@ -96,14 +102,16 @@ function world() {
   function happen(event: Happening): void {
     const { what, id, model, seconds } = event;
     const until = new Date(clock.now().getTime() + seconds * 1_000);
-    const read = (usedPercent: number) => ({
+    const readingOf = (usedPercent: number) => ({
       ...quotaReading(10_080, { usedPercent, resetsInMs: ms + seconds * 1_000 }),
       observedAt: clock.now(),
     });
     const does: Record<Happening['what'], () => void> = {
       used_up: () =>
-        board.record(id, [{ ...read(100), source: 'error_body', meter: seconds % 2 ? 'codex' : 'other' }], { model }),
-      free: () => board.record(id, [read(1)]),
+        board.record(id, [{ ...readingOf(100), source: 'error_body', meter: seconds % 2 ? 'codex' : 'other' }], {
+          model,
+        }),
+      free: () => board.record(id, [readingOf(1)]),
       credits: () =>
         board.noteCredits(id, {
           hasCredits: true,
@@ -123,8 +131,9 @@ function world() {
         if (admission.kind === 'admitted') admission.pass.answerBegan();
       },
       forget: () => {
-        board.forget(id);
         health.forget(id);
+        board.forget(id);
+        accounts = read();
       },
       wait: () => (ms += seconds * 1_000),
     };

@@ -2,9 +2,8 @@
  * Gathers what a choice depends on at one moment. Both clocks are read once, so every fact is of the same instant, and
  * nothing is changed: asking what would be chosen leaves no trace.
  */
-import type { AccountBoard, Suspects } from '../accounts/account-board.ts';
+import type { AccountBoard } from '../accounts/account-board.ts';
 import type { AccountBook } from '../accounts/account-book.ts';
-import type { LastSuccesses } from '../routing/last-successes.ts';
 import type { Scene } from '../routing/scene.ts';
 import type { Clock } from '../world/world.ts';
 import type { AttemptHealth } from './attempt-health.ts';
@@ -13,25 +12,20 @@ import type { SceneQuestion } from './scene-question.ts';
 /** What routing knows of accounts, wherever it is kept. */
 export interface SceneParts {
   readonly book: Pick<AccountBook, 'inPool'>;
-  readonly board: Pick<AccountBoard, 'suspects' | 'unavailability' | 'limits' | 'isOnCredits'>;
+  readonly board: Pick<AccountBoard, 'look' | 'limits'>;
   readonly health: Pick<AttemptHealth, 'look'>;
-  readonly successes: Pick<LastSuccesses, 'lastSuccessAt'>;
   readonly clock: Pick<Clock, 'now'>;
 }
 
 /** @example const choice = chooseAccount(gatherScene(questionOf(exchange), parts)); */
-export function gatherScene(question: SceneQuestion, { book, board, health, successes, clock }: SceneParts): Scene {
+export function gatherScene(question: SceneQuestion, { book, board, health, clock }: SceneParts): Scene {
   const now = clock.now();
   const { poolId, routing, model, needs, isCompaction, seed, prefers, pinnedTo, continuity, tried } = question;
   const view = health.look(question, now);
-  const asked = { model, now };
-  const suspects = together(board.suspects(now), view.suspects);
+  const limits = board.look({ model, now });
   return {
     accounts: book.inPool(poolId),
-    unavailability: (accountId) =>
-      suspects === 'all' || suspects.has(accountId)
-        ? (board.unavailability(accountId, asked) ?? view.blocked(accountId))
-        : null,
+    unavailability: (account) => limits.unavailability(account.held) ?? view.blocked(account),
     circuit: (accountId) => view.circuit(accountId),
     model,
     needs,
@@ -46,16 +40,9 @@ export function gatherScene(question: SceneQuestion, { book, board, health, succ
     seed,
     prefers,
     demoted: view.demoted,
-    isOnCredits: (accountId) => board.isOnCredits(accountId, asked),
+    isOnCredits: ({ held }) => limits.isOnCredits(held),
+    limits: ({ held }) => limits.limits(held),
     quota: (accountId) => board.limits(accountId, model),
-    lastSuccessAt: (accountId) => successes.lastSuccessAt(accountId),
+    lastSuccessMs: ({ held }) => held.lastSuccessMs,
   };
-}
-
-/** Asking each board about each of a thousand accounts would cost more than the rest of the choice. */
-function together(one: Suspects, other: Suspects): ReadonlySet<string> | 'all' {
-  if (one === 'all' || other === 'all') return 'all';
-  const suspects = new Set(one);
-  for (const accountId of other) suspects.add(accountId);
-  return suspects;
 }

@@ -188,12 +188,12 @@ describe('choosing an account', () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer(), fc.nat(), (seed, otherSeed, pick) => {
         const scene = { ...randomScene(seed), ringSize: 1_000 };
-        const { demoted, floorPercent, seed: ring, quota, isOnCredits, lastSuccessAt } = randomScene(otherSeed);
+        const { demoted, floorPercent, seed: ring, limits, isOnCredits, lastSuccessMs } = randomScene(otherSeed);
         const allowed = scene.accounts.filter((account) => mayServe(account, scene)).map(({ id }) => id);
         for (const strategy of names) {
           // Also an account that is left out may be the one that the conversation had.
           const prefers = scene.accounts[pick % scene.accounts.length]?.id ?? null;
-          const ways = { strategy, prefers, demoted, floorPercent, seed: ring, quota, isOnCredits, lastSuccessAt };
+          const ways = { strategy, prefers, demoted, floorPercent, seed: ring, limits, isOnCredits, lastSuccessMs };
           const choice = chooseAccount({ ...scene, ...ways });
           const tried = choice.kind === 'chosen' ? choice.tryList.map(({ account }) => account.id) : [];
           expect(tried.toSorted(), strategy).toEqual(allowed.toSorted());
@@ -206,13 +206,14 @@ describe('choosing an account', () => {
 });
 
 /** Whether an account may serve at all, said as plainly as can be. */
-function mayServe({ id, status, accessTokenExpiresAt, models }: AccountFacts, scene: Scene): boolean {
+function mayServe(account: AccountFacts, scene: Scene): boolean {
+  const { id, status, accessTokenExpiresAt, models } = account;
   const { tier, abilities } = scene.needs;
   const listed = models?.get(scene.model);
   const isExpired = accessTokenExpiresAt !== null && accessTokenExpiresAt <= scene.now;
   return (
     (status === 'active' || (status === 'refresh_failed' && !isExpired)) &&
-    scene.unavailability(id) === null &&
+    scene.unavailability(account) === null &&
     !scene.tried.has(id) &&
     (scene.pinnedTo ?? id) === id &&
     (models === null || listed !== undefined) &&
@@ -233,7 +234,7 @@ function choose(candidates: readonly Candidate[], overrides: Partial<Scene> = {}
     ...emptyScene,
     ringSize: candidates.length,
     accounts: candidates.map(({ account }) => account),
-    unavailability: (accountId) => unavailabilities.get(accountId) ?? null,
+    unavailability: ({ id }) => unavailabilities.get(id) ?? null,
     ...overrides,
   });
 }

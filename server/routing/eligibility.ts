@@ -36,7 +36,7 @@ export interface RoutingQuestion {
   /** Accounts that failed this request already. */
   readonly tried: ReadonlySet<string>;
   /** What the board, or what attempts taught of its circuit, says against an account now. Must be instant. */
-  readonly unavailability: (accountId: string) => Unavailability | null;
+  readonly unavailability: (account: AccountFacts) => Unavailability | null;
 }
 
 /**
@@ -51,7 +51,7 @@ export function eligibilityFor(question: RoutingQuestion): (account: AccountFact
   return (account) => {
     const reason = lastingReason(account, { question, lackOf });
     if (reason !== null) return { accountId: account.id, reason, until: null };
-    const now = unavailability(account.id);
+    const now = unavailability(account);
     if (now) return { accountId: account.id, reason: now.code, until: now.until };
     return tried.size > 0 && tried.has(account.id)
       ? { accountId: account.id, reason: 'already_tried', until: null }
@@ -67,9 +67,11 @@ function lastingReason(
   { question: { pinnedTo, now }, lackOf }: { question: RoutingQuestion; lackOf: LackOf },
 ): ExclusionReason | null {
   const { status } = account;
-  if (status === 'deleted') return 'account_removed';
-  if (status === 'paused') return 'account_paused';
-  if (status === 'reauth_required') return 'account_signed_out';
+  if (status !== 'active') {
+    if (status === 'deleted') return 'account_removed';
+    if (status === 'paused') return 'account_paused';
+    if (status === 'reauth_required') return 'account_signed_out';
+  }
   if (pinnedTo !== null && pinnedTo !== account.id) return 'pinned_elsewhere';
   const lack = lackOf(account.models);
   if (lack !== null) return lack;

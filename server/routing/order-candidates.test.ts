@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accountFacts, emptyScene, quotaReading, testNow } from '../../test/support/account-facts.ts';
+import { accountFacts, emptyScene, limitsKnown, quotaReading, testNow } from '../../test/support/account-facts.ts';
 import type { AccountFacts } from '../accounts/account.ts';
 import type { QuotaReading } from '../accounts/quota.ts';
 import { strategies, type StrategyName } from '../contract/vocabulary.ts';
+import { affinityScore, fingerprintOf } from '../lib/rendezvous.ts';
 import { orderCandidates, type OrderQuestion } from './order-candidates.ts';
 
 const words = Object.keys(strategies) as StrategyName[];
@@ -57,11 +58,22 @@ describe('the order in which accounts are tried', () => {
 
   it('names every account once, and with a limit the first of them', () => {
     fc.assert(
-      fc.property(scene, everyStrategy, fc.string(), fc.nat({ max: 14 }), (all, strategy, seed, limit) => {
-        const whole = order(all, question(all, { strategy, seed }));
-        expect(whole.toSorted()).toEqual(all.accounts.map(({ id }) => id).toSorted());
-        expect(order(all, question(all, { strategy, seed, limit }))).toEqual(whole.slice(0, limit));
-      }),
+      fc.property(
+        scene,
+        everyStrategy,
+        fc.nat({ max: 14 }),
+        fc.infiniteStream(fc.nat()),
+        (all, strategy, limit, chance) => {
+          const oneIn = (share: number) => chance.next().value % share === 0;
+          const some = () => new Set(all.accounts.filter(() => oneIn(3)).map(({ id }) => id));
+          const [demoted, onCredits] = [some(), some()];
+          const prefers = oneIn(2) ? all.accounts[0]!.id : null;
+          const ways = { strategy, demoted, isOnCredits: ({ id }: AccountFacts) => onCredits.has(id), prefers };
+          const whole = order(all, question(all, ways));
+          expect(whole.toSorted()).toEqual(all.accounts.map(({ id }) => id).toSorted());
+          expect(order(all, question(all, { ...ways, limit }))).toEqual(whole.slice(0, limit));
+        },
+      ),
     );
   });
 
@@ -162,7 +174,7 @@ describe('the order in which accounts are tried', () => {
   it('puts an account that costs credits last of all, even the one that the conversation prefers', () => {
     const all = { ...nothingKnown, accounts: ['a', 'b', 'c', 'd'].map((id) => accountFacts(id)) };
     const base = question(all, { demoted: new Set(['b']), prefers: 'c' });
-    expect(order(all, { ...base, isOnCredits: (id) => id === 'c' }).slice(-2)).toEqual(['b', 'c']);
+    expect(order(all, { ...base, isOnCredits: ({ id }) => id === 'c' }).slice(-2)).toEqual(['b', 'c']);
   });
 
   it('never names an account beyond its limit, wherever preference and demotion put it', () => {
@@ -174,12 +186,26 @@ describe('the order in which accounts are tried', () => {
     expect(order(all, question(all, { limit: 0 }))).toEqual([]);
   });
 
+  it('has no equals: between two that score the same the id decides, under every strategy that scores', () => {
+    const [one, other] = twins('s');
+    const first = one.id < other.id ? one.id : other.id;
+    for (const strategy of ['bridge_ring', 'deterministic_rotation'] as const) {
+      const ask = question(nothingKnownOf([one, other]), { strategy, seed: 's', limit: 1 });
+      expect([order(nothingKnownOf([one, other]), ask), order(nothingKnownOf([other, one]), ask)]).toEqual([
+        [first],
+        [first],
+      ]);
+    }
+  });
+
   it('is the same after a restart', () => {
     const all = { ...nothingKnown, accounts: ['a', 'b', 'c', 'd', 'e'].map((id) => accountFacts(id)) };
     // Written down once: another order here sends every running conversation elsewhere at an update.
     expect(order(all, question(all, { seed: 'key:thread' }))).toEqual(['b', 'c', 'd', 'a', 'e']);
   });
 });
+
+const nothingKnownOf = (accounts: readonly AccountFacts[]): Scene => ({ ...nothingKnown, accounts });
 
 const nothingKnown = { quota: new Map<string, QuotaReading[]>(), successes: new Map<string, Date>() };
 
@@ -195,9 +221,22 @@ function order({ accounts }: Scene, ask: OrderQuestion): string[] {
 function question(all: Scene, overrides: Partial<OrderQuestion> = {}): OrderQuestion {
   return {
     ...emptyScene,
-    quota: (id) => all.quota.get(id) ?? [],
-    lastSuccessAt: (id) => all.successes.get(id) ?? null,
+    ...limitsKnown((id) => all.quota.get(id) ?? []),
+    lastSuccessMs: ({ id }) => all.successes.get(id)?.getTime() ?? 0,
     limit: Number.POSITIVE_INFINITY,
     ...overrides,
   };
+}
+
+/** Two accounts that this seed likes equally: among some hundred thousand there are always such. */
+function twins(text: string): [AccountFacts, AccountFacts] {
+  const seed = fingerprintOf(text);
+  const byScore = new Map<number, AccountFacts>();
+  for (let index = 0; ; index += 1) {
+    const account = accountFacts(`account-${index}`);
+    const score = affinityScore(seed, account.held.fingerprint);
+    const twin = byScore.get(score);
+    if (twin) return [twin, account];
+    byScore.set(score, account);
+  }
 }

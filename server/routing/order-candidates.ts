@@ -4,7 +4,7 @@
  */
 import type { AccountFacts } from '../accounts/account.ts';
 import type { StrategyName } from '../contract/vocabulary.ts';
-import { affinityScore, fingerprintOf } from './rendezvous.ts';
+import { affinityScore, fingerprintOf } from '../lib/rendezvous.ts';
 import { strategyByName } from './strategies/index.ts';
 import { reserveKey, type StrategyFacts } from './strategies/strategy.ts';
 
@@ -21,7 +21,7 @@ export interface OrderQuestion extends StrategyFacts {
    */
   readonly isCompaction: boolean;
   /** Accounts whose limit is used up and whose credits are spent instead: after all others. Must be instant. */
-  readonly isOnCredits: (accountId: string) => boolean;
+  readonly isOnCredits: (account: AccountFacts) => boolean;
   /** How many accounts to name at most. */
   readonly limit: number;
 }
@@ -49,34 +49,35 @@ export interface Standing {
  * @example orderCandidates(eligible, { ...facts, strategy: 'bridge_ring', prefers: null, demoted: new Set(), limit: 3 })
  */
 export function orderCandidates(accounts: readonly AccountFacts[], question: OrderQuestion): Standing[] {
-  const { limit } = question;
+  const { limit, prefers } = question;
   const keyOf = strategyByName[question.strategy].keysFor(accounts, question);
-  const tierOf = tiersFor(question);
+  const burdenOf = burdensFor(question);
   const seed = fingerprintOf(question.seed);
   // A ring names few of many: keeping the best few sorted beats sorting all, and most accounts cost one comparison.
   const best: Standing[] = [];
   for (const account of limit < 1 ? [] : accounts) {
+    const last = best[limit - 1];
     const key = keyOf(account);
-    const tier = tierOf(account, key);
-    const last = best.length < limit ? undefined : best[limit - 1]!;
-    // Scored only where tier and key leave it open.
+    const tier = (account.id === prefers ? 0 : tiers.notPreferred) + (key >= reserveKey ? tiers.reserve : 0);
+    // Scored only where tier and key leave it open, and burdened only who would be among the best without.
     if (last && (tier > last.tier || (tier === last.tier && key > last.key))) continue;
-    const score = affinityScore(seed, account);
+    const score = affinityScore(seed, account.held.fingerprint);
     if (last && tier === last.tier && key === last.key && score < last.score) continue;
-    insert(best, { account, tier, key, score });
+    const standing = { account, tier: tier + burdenOf(account), key, score };
+    if (last && !comesBefore(standing, last)) continue;
+    insert(best, standing);
     if (best.length > limit) best.pop();
   }
   return best;
 }
 
-/** The tier of an account with this key. */
-function tiersFor({ prefers, demoted, isCompaction, isOnCredits, model }: OrderQuestion) {
-  return ({ id, models }: AccountFacts, key: number): number => {
-    let tier = id === prefers ? 0 : tiers.notPreferred;
-    if (demoted.size > 0 && demoted.has(id)) tier += tiers.demoted;
-    if (isOnCredits(id)) tier += tiers.onCredits;
-    if (isCompaction && !models?.get(model)?.compacts) tier += tiers.notCompacting;
-    return key >= reserveKey ? tier + tiers.reserve : tier;
+/** What only ever puts an account further back, as a sum of {@link tiers}. */
+function burdensFor({ demoted, isCompaction, isOnCredits, model }: OrderQuestion) {
+  return (account: AccountFacts): number => {
+    let tier = demoted.has(account.id) ? tiers.demoted : 0;
+    if (isOnCredits(account)) tier += tiers.onCredits;
+    if (isCompaction && !account.models?.get(model)?.compacts) tier += tiers.notCompacting;
+    return tier;
   };
 }
 

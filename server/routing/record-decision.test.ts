@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accountFacts, emptyScene, quotaReading, testNow } from '../../test/support/account-facts.ts';
+import { accountFacts, emptyScene, limitsKnown, quotaReading, testNow } from '../../test/support/account-facts.ts';
 import { randomScene } from '../../test/support/random-scene.ts';
 import { Decision, type StoredDecision } from '../contract/decisions.ts';
 import type { ExclusionReason } from '../contract/vocabulary.ts';
@@ -81,7 +81,7 @@ describe('the record of a choice', () => {
       demoted: new Set(accounts.map(({ id }) => id)),
       prefers: uuid(3),
       circuit: () => 'half_open',
-      quota: () => readings,
+      ...limitsKnown(() => readings),
       now: new Date(testNow.getTime() + 1e9),
     };
     const until = new Date(testNow.getTime() + 1e10);
@@ -124,7 +124,7 @@ describe('what decided', () => {
   });
 
   it('is that there is nobody else', () => {
-    expect(two({ unavailability: (id) => (id === first ? { code: 'cooling_down', until: null } : null) })).toBe(
+    expect(two({ unavailability: ({ id }) => (id === first ? { code: 'cooling_down', until: null } : null) })).toBe(
       'only_one',
     );
   });
@@ -137,9 +137,9 @@ describe('what decided', () => {
   it('is the demotion of the other, the conversation, the floor or the strategy', () => {
     expect(two({ demoted: new Set([first]) })).toBe('demotion');
     expect(two({ prefers: first })).toBe('affinity');
-    const quota = (id: string) => [quotaReading(10_080, { usedPercent: id === 'a' ? 99 : 10 })];
-    expect(two({ strategy: 'soonest_reset', floorPercent: 5, quota })).toBe('floor');
-    expect(two({ strategy: 'quota_first', quota })).toBe('strategy');
+    const limits = limitsKnown((id) => [quotaReading(10_080, { usedPercent: id === 'a' ? 99 : 10 })]);
+    expect(two({ strategy: 'soonest_reset', floorPercent: 5, ...limits })).toBe('floor');
+    expect(two({ strategy: 'quota_first', ...limits })).toBe('strategy');
   });
 
   it('is the ability to compact before all of these', () => {

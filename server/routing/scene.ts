@@ -4,6 +4,7 @@
  * same and gets the same answer.
  */
 import type { AccountFacts } from '../accounts/account.ts';
+import type { QuotaReading } from '../accounts/quota.ts';
 import type { CircuitStatus, ContinuationReason, LocalityWord } from '../contract/vocabulary.ts';
 import type { RoutingQuestion } from './eligibility.ts';
 import type { OrderQuestion } from './order-candidates.ts';
@@ -16,6 +17,8 @@ export interface Scene extends RoutingQuestion, Omit<OrderQuestion, 'limit'> {
   readonly ringSize: number;
   /** What the conversation's past said, and whether its prompt cache key was followed; told in records. */
   readonly continuity: { readonly reason: ContinuationReason; readonly locality: LocalityWord };
+  /** The readings behind an account's limits; evidence for records, which decides nothing. */
+  readonly quota: (accountId: string) => readonly QuotaReading[];
   /** How an account's circuit stands for this kind of request; evidence for records, it decides nothing. */
   readonly circuit: (accountId: string) => CircuitStatus;
 }

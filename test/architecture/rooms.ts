@@ -88,7 +88,14 @@ export const rooms: readonly Room[] = [
     name: 'routing',
     places: ['server/routing/'],
     // No I/O: of the accounts it knows the facts and the rules of their limits, and nothing that asks the database.
-    may: ['contract', 'server/accounts/account.ts', 'server/accounts/quota.ts', 'server/catalog/model-abilities.ts'],
+    may: [
+      'contract',
+      'lib',
+      'server/accounts/account.ts',
+      'server/accounts/limit-summary.ts',
+      'server/accounts/quota.ts',
+      'server/catalog/model-abilities.ts',
+    ],
     packages: [],
   },
 

@@ -1,5 +1,7 @@
 /** Accounts and readings as routing knows them, for tests of the choice. */
 import type { AccountFacts } from '../../server/accounts/account.ts';
+import { holdNothing } from '../../server/accounts/held-account.ts';
+import { summarizeLimits } from '../../server/accounts/limit-summary.ts';
 import { accountMeter, type QuotaReading } from '../../server/accounts/quota.ts';
 import type { Scene } from '../../server/routing/scene.ts';
 
@@ -25,6 +27,7 @@ export function accountFacts(id: string, overrides: Partial<AccountFacts> = {}):
     createdAt: testNow,
     poolIds: [],
     models: null,
+    held: holdNothing(id),
     ...overrides,
   };
 }
@@ -48,9 +51,14 @@ export const emptyScene: Scene = {
   prefers: null,
   demoted: new Set(),
   isOnCredits: () => false,
-  quota: () => [],
-  lastSuccessAt: () => null,
+  ...limitsKnown(() => []),
+  lastSuccessMs: () => 0,
 };
+
+/** What scenes say of accounts' limits, where these are the readings. */
+export function limitsKnown(quota: Scene['quota']): Pick<Scene, 'quota' | 'limits'> {
+  return { quota, limits: ({ id }) => summarizeLimits(quota(id), testNow.getTime()) };
+}
 
 /** A reading of the account's own limit. `resetsInMs` counts from `testNow`; null when the provider did not say. */
 export function quotaReading(

@@ -74,8 +74,12 @@ export function accountRooms({
     random,
   });
   const catalog = createCatalog({ db, log });
-  const book = createAccountBook({ db, modelsOf: (accountId) => catalog.modelsOf(accountId) });
   const board = createAccountBoard();
+  const book = createAccountBook({
+    db,
+    modelsOf: (accountId) => catalog.modelsOf(accountId),
+    heldOf: (accountId) => board.held(accountId),
+  });
   const askForTokens = createTokenRefresher({ network, clock, authUrl: url, version });
   const keeper = createTokenKeeper({ db, vault, clock, random, log, book, askForTokens });
   const askBackend = createAccountCalls({ network, clock, upstreamUrl: url, version });

@@ -1,6 +1,7 @@
 /** Exchanges and what they consist of, made by hand, for tests of the parts that work on them. */
 import { randomUUID } from 'node:crypto';
 import type { AccountFacts } from '../../server/accounts/account.ts';
+import { holdNothing } from '../../server/accounts/held-account.ts';
 import type { Client } from '../../server/api-keys/key-book.ts';
 import { openKeyPolicy } from '../../server/contract/key-policy.ts';
 import { unlimited } from '../../server/api-keys/limit-book.ts';
@@ -134,6 +135,7 @@ export function makeAccount(overrides: Partial<AccountFacts> = {}): AccountFacts
     createdAt: beginning,
     poolIds: [],
     models: null,
+    held: holdNothing('anna'),
     ...overrides,
   };
 }

@@ -6,7 +6,7 @@ import { accountStatuses, circuitStatuses, exclusionReasons, strategies } from '
 import type { AccountStatus, CircuitStatus, ExclusionReason, StrategyName } from '../../server/contract/vocabulary.ts';
 import type { Unavailability } from '../../server/routing/eligibility.ts';
 import type { Scene } from '../../server/routing/scene.ts';
-import { accountFacts, emptyScene, quotaReading, testNow } from './account-facts.ts';
+import { accountFacts, emptyScene, limitsKnown, quotaReading, testNow } from './account-facts.ts';
 
 const models = ['gpt-5.5', 'gpt-6-luna'];
 const lacks: readonly ModelLack[] = ['responses', 'streaming', 'images', 'tools', 'reasoning'];
@@ -68,7 +68,7 @@ export function randomScene(seed: number): Scene {
     now: testNow,
     pinnedTo: chance.oneIn(4) ? someone() : null,
     tried: new Set(chance.oneIn(3) ? chance.some(ids, 4) : []),
-    unavailability: (id) => blocked.get(id) ?? null,
+    unavailability: ({ id }) => blocked.get(id) ?? null,
     continuity: emptyScene.continuity,
     circuit: (id) => circuits.get(id) ?? 'closed',
     strategy: chance.pick(Object.keys(strategies) as StrategyName[]),
@@ -77,9 +77,9 @@ export function randomScene(seed: number): Scene {
     seed: `seed-${chance.below(1_000)}`,
     prefers: someone(),
     demoted: new Set(chance.some(ids, 4)),
-    quota: (id) => quota.get(id) ?? [],
-    isOnCredits: (id) => onCredits.has(id),
-    lastSuccessAt: (id) => served.get(id) ?? null,
+    ...limitsKnown((id) => quota.get(id) ?? []),
+    isOnCredits: ({ id }) => onCredits.has(id),
+    lastSuccessMs: ({ id }) => served.get(id)?.getTime() ?? 0,
   };
 }
 

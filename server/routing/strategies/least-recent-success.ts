@@ -2,8 +2,5 @@
 import type { Strategy } from './strategy.ts';
 
 export const leastRecentSuccess: Strategy = {
-  keysFor:
-    (_accounts, { lastSuccessAt }) =>
-    ({ id }) =>
-      lastSuccessAt(id)?.getTime() ?? 0,
+  keysFor: (_accounts, { lastSuccessMs }) => lastSuccessMs,
 };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { accountFacts, emptyScene, quotaReading, testNow } from '../../../test/support/account-facts.ts';
+import { accountFacts, emptyScene, limitsKnown, quotaReading, testNow } from '../../../test/support/account-facts.ts';
 import type { QuotaReading } from '../../accounts/quota.ts';
 import type { StrategyName } from '../../contract/vocabulary.ts';
 import { orderCandidates } from '../order-candidates.ts';
@@ -29,8 +29,8 @@ function order(strategy: StrategyName, accounts: readonly string[], known: Known
     strategy,
     seed: known.seed ?? 's',
     now: testNow,
-    quota: (id) => known.quota?.[id] ?? [],
-    lastSuccessAt: (id) => known.successes?.[id] ?? null,
+    ...limitsKnown((id) => known.quota?.[id] ?? []),
+    lastSuccessMs: ({ id }) => known.successes?.[id]?.getTime() ?? 0,
     floorPercent: known.floorPercent ?? 0,
     prefers: known.prefers ?? null,
     isOnCredits: () => false,

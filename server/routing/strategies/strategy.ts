@@ -1,16 +1,16 @@
 /** A strategy says which eligible accounts come first. It never adds or removes one. */
 import type { AccountFacts } from '../../accounts/account.ts';
-import type { QuotaReading } from '../../accounts/quota.ts';
+import type { LimitSummary } from '../../accounts/limit-summary.ts';
 
 /** What a strategy may look at, beside the accounts themselves. */
 export interface StrategyFacts {
   /** What the order may depend on so that the same conversation meets the same order. */
   readonly seed: string;
   readonly now: Date;
-  /** Readings of the limits that hold for the model in question; none while nothing was read. Must be instant. */
-  readonly quota: (accountId: string) => readonly QuotaReading[];
-  /** When the account last answered a request to its end; null when it never did. Must be instant. */
-  readonly lastSuccessAt: (accountId: string) => Date | null;
+  /** What the limits that hold for the model in question come to now. Must be instant. */
+  readonly limits: (account: AccountFacts) => LimitSummary;
+  /** When the account last answered a request to its end; 0 when it never did. Must be instant. */
+  readonly lastSuccessMs: (account: AccountFacts) => number;
   /** What shall be left of an account's limits, in percent; only some strategies look at it. */
   readonly floorPercent: number;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createAccountBoard } from './account-board.ts';
 import { createLastSuccesses } from './last-successes.ts';
 
 const earlier = new Date('2026-11-23T11:00:00Z');
@@ -6,15 +7,15 @@ const later = new Date('2026-11-23T12:00:00Z');
 
 describe('the last successes', () => {
   it('know nothing of an account that never served, or that was removed', () => {
-    const successes = createLastSuccesses();
-    expect(successes.lastSuccessAt('a')).toBeNull();
+    const { successes, lastSuccess } = made();
+    expect(lastSuccess('a')).toBe(0);
     successes.note('a', later);
     successes.forget('a');
-    expect(successes.lastSuccessAt('a')).toBeNull();
+    expect(lastSuccess('a')).toBe(0);
   });
 
   it('keep the newest, in whatever order they are told, also against what was stored', () => {
-    const successes = createLastSuccesses();
+    const { successes, lastSuccess } = made();
     successes.note('a', later);
     successes.note('a', earlier);
     successes.restore(
@@ -23,8 +24,16 @@ describe('the last successes', () => {
         ['b', earlier],
       ]),
     );
-    expect([successes.lastSuccessAt('a'), successes.lastSuccessAt('b')]).toEqual([later, earlier]);
+    expect([lastSuccess('a'), lastSuccess('b')]).toEqual([later.getTime(), earlier.getTime()]);
     successes.note('b', later);
-    expect(successes.lastSuccessAt('b')).toEqual(later);
+    expect(lastSuccess('b')).toBe(later.getTime());
   });
 });
+
+function made() {
+  const board = createAccountBoard();
+  return {
+    successes: createLastSuccesses(board.held),
+    lastSuccess: (accountId: string) => board.held(accountId).lastSuccessMs,
+  };
+}
