@@ -7,7 +7,7 @@ import { readModelAbilities } from '../../server/catalog/model-abilities.ts';
 import { createAttemptHealth, type AttemptHealth } from '../../server/gateway/attempt-health.ts';
 import type { FaultKind } from '../../server/gateway/faults.ts';
 import type { SceneParts } from '../../server/gateway/gather-scene.ts';
-import { createLastSuccesses } from '../../server/routing/last-successes.ts';
+import { createLastSuccesses } from '../../server/accounts/last-successes.ts';
 import { quietLog } from '../../test/support/quiet-log.ts';
 
 /** A Pool in which all is well, and one in which a fifth of the accounts has one trouble or another. */
@@ -24,17 +24,27 @@ const lists = [1, 2].map(() => new Map(models.map((slug) => [slug, readModelAbil
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
+/** A text of its own, as it comes with a row of the database or with a request: it is compared letter by letter. */
+export function asRead(text: string): string {
+  return Buffer.from(text).toString();
+}
+
 /** @example gatherScene(question, createChoicePool({ size: 1_000, state: 'calm' })) */
 export function createChoicePool({ size, state }: { size: number; state: PoolState }): SceneParts {
   const clock = { now: () => new Date(), monotonicMs: () => performance.now() };
   const board = createAccountBoard();
-  const health = createAttemptHealth({ clock, log: quietLog });
-  const successes = createLastSuccesses();
+  const health = createAttemptHealth({
+    clock,
+    log: quietLog,
+    onTrouble: (accountId, isTroubled) => board.noteTrouble(accountId, isTroubled),
+  });
+  const successes = createLastSuccesses((accountId) => board.held(accountId));
   const now = clock.now();
-  const accounts = Array.from({ length: size }, (_each, index) => accountAt(now.getTime() - (size - index) * hourMs));
+  const accounts = Array.from({ length: size }, (_each, index) =>
+    accountAt(now.getTime() - (size - index) * hourMs, board),
+  );
   accounts.forEach(({ id }, index) => {
-    // A text of its own, as it comes with another row of the database: maps compare it by its letters.
-    const accountId = Buffer.from(id).toString();
+    const accountId = asRead(id);
     board.restore(
       readingsOf(now, index).map((reading) => ({ accountId, reading })),
       now,
@@ -44,10 +54,10 @@ export function createChoicePool({ size, state }: { size: number; state: PoolSta
     successes.note(accountId, new Date(now.getTime() - ((index * 7_919) % size) * 60_000));
     if (state === 'troubled' && index % 5 === 0) trouble({ accountId, index: index / 5, now }, { board, health });
   });
-  return { book: { inPool: () => accounts }, board, health, successes, clock };
+  return { book: { inPool: () => accounts }, board, health, clock };
 }
 
-function accountAt(createdMs: number): AccountFacts {
+function accountAt(createdMs: number, board: AccountBoard): AccountFacts {
   const plan = Math.floor(createdMs / hourMs) % 2;
   const id = randomUUID();
   return {
@@ -67,6 +77,7 @@ function accountAt(createdMs: number): AccountFacts {
     createdAt: new Date(createdMs),
     poolIds: ['pool'],
     models: lists[plan]!,
+    held: board.held(id),
   };
 }
 

@@ -8,17 +8,18 @@ import { gatherScene, type SceneParts } from '../../server/gateway/gather-scene.
 import type { SceneQuestion } from '../../server/gateway/scene-question.ts';
 import { chooseAccount } from '../../server/routing/choose-account.ts';
 import { recordDecision } from '../../server/routing/record-decision.ts';
-import { createChoicePool, poolModel, poolStates, type PoolState } from './choice-pool.ts';
+import { asRead, createChoicePool, poolModel, poolStates, type PoolState } from './choice-pool.ts';
+import { microseconds, perSecond } from './number-texts.ts';
 import { percentile } from './statistics.ts';
 import type { Table } from './table.ts';
 
 /** Accounts of the Pool. */
-const poolSize = 1_000;
+export const poolSize = 1_000;
 /** Choices per round; the middle one of the best round counts, because other programs only ever make it slower. */
 const choicesPerRound = 400;
 
-/** One line of the table, in microseconds. */
-interface ChoiceCost {
+/** What one strategy takes in one kind of Pool, in microseconds. */
+export interface ChoiceCost {
   readonly strategy: StrategyName;
   readonly pool: PoolState;
   readonly choiceUs: number;
@@ -52,7 +53,7 @@ export function measureChoices({ rounds }: { rounds: number }): ChoiceCost[] {
 
 export function choiceTable(costs: readonly ChoiceCost[]): Table {
   return {
-    title: `Choosing one of ${poolSize} accounts, µs (p50)`,
+    title: `Choosing one of ${perSecond(poolSize)} accounts (p50)`,
     columns: [
       { title: 'Strategy', align: 'left' },
       { title: 'Pool', align: 'left' },
@@ -62,8 +63,8 @@ export function choiceTable(costs: readonly ChoiceCost[]): Table {
     rows: costs.map(({ strategy, pool, choiceUs, recordedUs }) => [
       strategy,
       poolStates[pool],
-      choiceUs.toFixed(0),
-      recordedUs.toFixed(0),
+      microseconds(choiceUs),
+      microseconds(recordedUs),
     ]),
   };
 }
@@ -86,14 +87,14 @@ function measureOne(parts: SceneParts, strategy: StrategyName): Pick<ChoiceCost,
   return { choiceUs: percentile(choiceUs, 0.5), recordedUs: percentile(recordedUs, 0.5) };
 }
 
-/** A conversation's first request, of a client that offers tools. */
+/** A conversation's first request, of a client that offers tools. What names things is a new text in every request. */
 function questionFor(strategy: StrategyName, conversation: number): SceneQuestion {
   return {
-    poolId: 'pool',
-    keyId: 'key',
+    poolId: asRead('pool'),
+    keyId: asRead('key'),
     routeClass: 'proxy_stream',
     routing: { ...defaultPoolRouting, strategy },
-    model: poolModel,
+    model: asRead(poolModel),
     needs: { tier: null, abilities: ['responses', 'streaming', 'tools', 'reasoning'] },
     isCompaction: false,
     seed: `conversation ${conversation}`,

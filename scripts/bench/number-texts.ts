@@ -15,6 +15,11 @@ export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2).replace(/\.?0+$/, '')} s`;
 }
 
+/** Of what takes less than a millisecond: `62 µs`. */
+export function microseconds(us: number): string {
+  return Number.isFinite(us) ? `${Math.round(us)} µs` : missing;
+}
+
 export function ratio(value: number): string {
   return Number.isFinite(value) ? `${value.toFixed(2)}×` : missing;
 }

@@ -12,6 +12,7 @@ const results: Results = {
   leak: { residentBytes: [], liveHeapBytes: [], openLiveHeapBytes: 2, failures: 0, firstFailure: null },
   coldStartMs: 4_000,
   warmStartMs: 1_000,
+  choices: [],
 };
 
 describe('the performance page', () => {

@@ -1,23 +1,36 @@
 /** The tables of a run. */
+import { choiceTable, type ChoiceCost } from './choice.ts';
 import { duration, kilobytes, megabytes, milliseconds, missing, percent, perSecond, ratio } from './number-texts.ts';
 import { summarize, type Results, type Summary } from './results.ts';
 import { openStreams, scenarios } from './scenarios.ts';
 import type { Column, Table } from './table.ts';
 import { targetLabels, type TargetName } from './targets.ts';
-import { judge } from './verdicts.ts';
+import { judge, judgeChoices, type Verdict } from './verdicts.ts';
 
 const targetOrder: readonly TargetName[] = ['direct', 'pipe', 'koa', 'ours'];
 
 /** All tables, in reading order. */
 export function tablesOf(results: Results): Table[] {
-  return [verdictTable(results), firstByteTable(results), loadTable(results), memoryTable(results), leakTable(results)];
+  return [
+    verdictTable(judge(results)),
+    firstByteTable(results),
+    loadTable(results),
+    memoryTable(results),
+    leakTable(results),
+    choiceTable(results.choices),
+  ];
 }
 
-function verdictTable(results: Results): Table {
+/** What is said where only choices were measured. */
+export function choiceTables(choices: readonly ChoiceCost[]): Table[] {
+  return [verdictTable(judgeChoices(choices)), choiceTable(choices)];
+}
+
+function verdictTable(verdicts: readonly Verdict[]): Table {
   return {
     title: 'Expected at this stage',
     columns: [left('Expected'), right('Measured'), left('')],
-    rows: judge(results).map(({ expected, measured, isKept }) => [expected, measured, mark(isKept)]),
+    rows: verdicts.map(({ expected, measured, isKept }) => [expected, measured, mark(isKept)]),
   };
 }
 

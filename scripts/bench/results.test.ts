@@ -53,6 +53,10 @@ const results: Results = {
   leak: { residentBytes: [1, 1], liveHeapBytes: [1, 1], openLiveHeapBytes: 2, failures: 0, firstFailure: null },
   coldStartMs: 4_000,
   warmStartMs: Number.NaN,
+  choices: [
+    { strategy: 'bridge_ring', pool: 'calm', choiceUs: 60, recordedUs: 70 },
+    { strategy: 'quota_first', pool: 'calm', choiceUs: 100.4, recordedUs: 110 },
+  ],
 };
 
 describe('a summary of rounds', () => {
@@ -92,11 +96,13 @@ describe('the verdicts', () => {
     expect(of('resident at rest')).toMatchObject({ measured: '150 MB', isKept: true });
     expect(of('per open stream')).toMatchObject({ isKept: false });
     expect(of('cold start')).toMatchObject({ measured: '4 s', isKept: true });
+    expect(of('choosing one of 1,000 accounts, all may serve')).toMatchObject({ measured: '100 µs', isKept: false });
   });
 
   it('are open where nothing was measured', () => {
     expect(of('warm start')).toMatchObject({ measured: '–', isKept: null });
     expect(of('300 paced streams: throughput')).toMatchObject({ isKept: null });
+    expect(of('choosing one of 1,000 accounts, a fifth in trouble')).toMatchObject({ isKept: null });
   });
 });
 

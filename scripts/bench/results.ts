@@ -1,4 +1,5 @@
 /** All that one run found, and what the rounds say together. */
+import type { ChoiceCost } from './choice.ts';
 import type { Machine } from './machine.ts';
 import type { LeakFigures, MemoryFigures } from './measure-memory.ts';
 import type { RoundFigures } from './measure-rounds.ts';
@@ -18,6 +19,7 @@ export interface Results {
   /** From the start of the process until it serves. */
   readonly coldStartMs: number;
   readonly warmStartMs: number;
+  readonly choices: readonly ChoiceCost[];
 }
 
 /** The rounds of one scenario through one target, summed up. Ratios are to the pipe of the same round. */

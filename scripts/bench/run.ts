@@ -2,12 +2,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { choiceTable, measureChoices } from './choice.ts';
+import { measureChoices } from './choice.ts';
 import { measureAll, type RunSize } from './measure.ts';
 import { percent } from './number-texts.ts';
 import { renderPage } from './performance-page.ts';
 import { profileGateway } from './profile.ts';
-import { tablesOf } from './report.ts';
+import { choiceTables, tablesOf } from './report.ts';
 import { failuresOf, type Results } from './results.ts';
 import { scenarioNamed, scenarios } from './scenarios.ts';
 import { renderText } from './table.ts';
@@ -71,11 +71,14 @@ async function run(workshop: Workshop, { isQuick, rounds, isChoice, profile, sav
     const ms = isQuick ? quickProfileMs : profileMs;
     return profileGateway(workshop, { scenario, ms, print: console.log, saveTo });
   }
-  const costs = measureChoices({ rounds: isQuick ? quickChoiceRounds : choiceRounds });
-  console.log(renderText(choiceTable(costs)));
-  if (isChoice) return [];
+  const choices = measureChoices({ rounds: isQuick ? quickChoiceRounds : choiceRounds });
+  if (isChoice) {
+    for (const table of choiceTables(choices)) console.log(renderText(table));
+    return [];
+  }
   const size: RunSize = { ...(isQuick ? quickSize : wholeSize), rounds };
-  const results = await measureAll(workshop, { size, tell: (text) => console.error(`… ${text}`) });
+  const measured = await measureAll(workshop, { size, tell: (text) => console.error(`… ${text}`) });
+  const results = { ...measured, choices };
   show(results);
   const failures = failuresOf(results);
   if (!isQuick && failures.length === 0) {

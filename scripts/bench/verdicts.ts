@@ -1,5 +1,7 @@
 /** The lines this project holds itself to at this stage, and whether a run kept them. */
-import { duration, kilobytes, megabytes, ratio } from './number-texts.ts';
+import { poolSize, type ChoiceCost } from './choice.ts';
+import { poolStates, type PoolState } from './choice-pool.ts';
+import { duration, kilobytes, megabytes, microseconds, perSecond, ratio } from './number-texts.ts';
 import { summarize, type Results } from './results.ts';
 import { scenarios } from './scenarios.ts';
 
@@ -18,6 +20,7 @@ const expected = {
   bytesPerStream: 120e3,
   coldStartMs: 5_000,
   warmStartMs: 1_500,
+  choiceUs: 100,
 };
 
 export function judge(results: Results): Verdict[] {
@@ -56,7 +59,18 @@ export function judge(results: Results): Verdict[] {
       text: duration,
     }),
     atMost('warm start', { value: results.warmStartMs, line: expected.warmStartMs, text: duration }),
+    ...judgeChoices(results.choices),
   ];
+}
+
+/** The slowest strategy counts for all. */
+export function judgeChoices(choices: readonly ChoiceCost[]): Verdict[] {
+  return (Object.keys(poolStates) as PoolState[]).map((state) => {
+    const costs = choices.filter(({ pool }) => pool === state).map(({ choiceUs }) => choiceUs);
+    const value = costs.length === 0 ? Number.NaN : Math.max(...costs);
+    const what = `choosing one of ${perSecond(poolSize)} accounts, ${poolStates[state]}, slowest strategy (p50)`;
+    return atMost(what, { value, line: expected.choiceUs, text: microseconds });
+  });
 }
 
 interface Line {
