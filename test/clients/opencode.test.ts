@@ -2,11 +2,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import type { Loose } from '../support/ask-public.ts';
 import { startOpenCode, type Conversation, type OpenCode } from '../support/opencode.ts';
 import { answers, png, schema, useClientScene } from './client-scene.ts';
+import { clients } from './client-matrix.ts';
 import { prove } from './prove.ts';
 import { snippet } from './snippets.ts';
 
@@ -23,17 +24,18 @@ afterAll(async () => {
 });
 
 /** A new conversation; each key has a project of its own, because the configuration names it. */
-async function begin(key?: string): Promise<Conversation> {
+async function begin({ key, title = 'a test' }: { key?: string; title?: string | null } = {}): Promise<Conversation> {
   const project = join(folder, key ?? 'own-key');
   await mkdir(project, { recursive: true });
   const config = snippet('"$schema": "https://opencode.ai/config.json"', scene.bench.gateway);
   const withKey = key ? config.replace('{env:CODEX_POOLER_API_KEY}', key) : config;
   await writeFile(join(project, 'opencode.json'), withKey);
-  return opencode.begin(project);
+  return opencode.begin(project, title);
 }
 
 const say = (text: string) => ({ type: 'text', text });
-const ask = async (text: string, key?: string) => (await begin(key)).ask({ parts: [say(text)] });
+const ask = async (text: string, key?: string) =>
+  (await begin(key === undefined ? {} : { key })).ask({ parts: [say(text)] });
 const textIn = (answer: Loose) =>
   (answer['parts'] as unknown as Loose[])
     .map((part) => (textOf(part['type']) === 'text' ? textOf(part['text']) : ''))
@@ -139,4 +141,15 @@ prove('opencode', {
     await left();
     expect((await answered)['info']?.['error']).toMatchObject({ name: 'MessageAbortedError' });
   },
+});
+
+describe(`${clients.opencode.name}, beside that,`, () => {
+  it('asks for a title at the same time', async () => {
+    scene.anna.always('Both get the same words.');
+    const conversation = await begin({ title: null });
+    expect(textIn(await conversation.ask({ parts: [say('say hello')] }))).toBe('Both get the same words.');
+    expect(await scene.bench.settled(2)).toMatchObject([{ status: 'succeeded' }, { status: 'succeeded' }]);
+    const titled = scene.asks().filter((ask) => JSON.stringify(ask['input']).includes('Generate a title'));
+    expect(titled).toHaveLength(1);
+  });
 });

@@ -8,8 +8,12 @@ import { startAgent } from './agents.ts';
 import { installClient } from './node-clients.ts';
 
 export interface OpenCode {
-  /** A conversation in a project, whose folder holds its `opencode.json`. */
-  begin(project: string): Promise<Conversation>;
+  /**
+   * A conversation in a project, whose folder holds its `opencode.json`.
+   *
+   * @param title - null: it asks its small model for one, beside the first answer.
+   */
+  begin(project: string, title: string | null): Promise<Conversation>;
   stop(): Promise<void>;
 }
 
@@ -37,10 +41,9 @@ export async function startOpenCode({ folder, key }: { folder: string; key: stri
     agent.finished.then(({ stderr }) => Promise.reject(new Error(`OpenCode ended before it served: ${stderr}`))),
   ]);
   return {
-    async begin(project) {
+    async begin(project, title) {
       const call = caller(address, project);
-      // With a title it does not ask a model for one.
-      const { id } = await call('/session', { title: 'a test' });
+      const { id } = await call('/session', title === null ? {} : { title });
       return conversation(call, `/session/${textOf(id)}`);
     },
     async stop() {
