@@ -79,7 +79,8 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     settings: () => settings.reload(),
     prices: () => prices.reload(),
     api_keys: () => Promise.all([keys.reload(), limits.reload()]),
-    pools: () => Promise.all([pools.reload(), keys.reload(), accounts.reload()]),
+    // Open sockets are looked at when the keys were read, and what their Pools allow must be known by then.
+    pools: () => pools.reload().then(() => Promise.all([keys.reload(), accounts.reload()])),
     catalog: () => catalog.reload().then(() => accounts.reload()),
     accounts: () => catalog.reload().then(() => accounts.reload()),
   };

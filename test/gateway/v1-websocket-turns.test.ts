@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { askPublic } from '../support/ask-public.ts';
 import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { publicPath, publicTurn } from '../support/public-turns.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { Frame, SocketClient } from '../support/socket-client.ts';
 
@@ -15,15 +16,11 @@ beforeAll(async () => {
 afterAll(() => bench.stop());
 afterEach(() => bench.rest());
 
-const options = { path: '/v1/responses', headers: { originator: 'someone' } };
+const options = { path: publicPath, headers: { originator: 'someone' } };
 const connect = async () => (client = await bench.open(secret, options));
 const plain = { model: 'gpt-5.5', input: 'hi' };
 
-/** Sends a turn and waits for its last frame. */
-async function turn(fields: object = {}): Promise<Frame[]> {
-  client.send(JSON.stringify({ type: 'response.create', ...plain, ...fields }));
-  return client.answer();
-}
+const turn = (fields: object = {}) => publicTurn(client, fields);
 interface Response {
   readonly id: string;
   readonly previous_response_id: string | null;
@@ -60,7 +57,7 @@ describe('a turn', () => {
       responseStatus: 200,
     });
     const streamed = await askPublic(bench.gateway, {
-      path: '/v1/responses',
+      path: publicPath,
       key: secret,
       body: { ...plain, stream: true },
     });
@@ -86,7 +83,7 @@ describe('a turn', () => {
     bench.anna.answers(behaviour as never).thenAnswers(behaviour as never);
     const frames = await turn();
     const streamed = await askPublic(bench.gateway, {
-      path: '/v1/responses',
+      path: publicPath,
       key: secret,
       body: { ...plain, stream: true },
     });
@@ -115,7 +112,7 @@ describe('going on from an answer', () => {
     const second = responseOf(await turn({ ...asked, input: 'more', previous_response_id: first.id }));
     expect(second.previous_response_id).toBe(first.id);
     const input = [user('hi'), ...first.output, user('more')];
-    await askPublic(bench.gateway, { path: '/v1/responses', key: secret, body: { ...asked, input } });
+    await askPublic(bench.gateway, { path: publicPath, key: secret, body: { ...asked, input } });
     const [byId, whole] = bodies().slice(-2);
     expect(byId).toBe(whole);
     expect(bench.gateway.sandbox.violations).toEqual([]);

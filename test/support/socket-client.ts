@@ -22,6 +22,8 @@ export interface SocketClient {
   readonly closed: Promise<{ code: number; reason: string }>;
   /** Every frame so far, as it came. */
   readonly received: readonly Buffer[];
+  /** Bytes that came over the connection. */
+  bytesRead(): number;
   /** Drops the connection without a word, as Codex does when it exits. */
   leave(): void;
 }
@@ -37,16 +39,24 @@ export interface SocketOptions {
   readonly thread?: string;
   /** false plays a connection that was cut without a word; true when absent. */
   readonly answersPings?: boolean;
+  /** Whether it offers to pack frames, as Codex does; true when absent. */
+  readonly offersPacking?: boolean;
 }
 
 /** @throws {HandshakeRefused} with the answer when there is no 101. */
 export async function openSocket(
   target: { url: string },
   key: string | null,
-  { path = '/backend-api/codex/responses', headers = {}, thread = 'thread-1', answersPings = true }: SocketOptions = {},
+  {
+    path = '/backend-api/codex/responses',
+    headers = {},
+    thread = 'thread-1',
+    answersPings = true,
+    offersPacking = true,
+  }: SocketOptions = {},
 ): Promise<SocketClient> {
   const socket = new WebSocket(target.url.replace('http', 'ws') + path, {
-    perMessageDeflate: true,
+    perMessageDeflate: offersPacking,
     autoPong: answersPings,
     headers: {
       ...(key !== null && { authorization: `Bearer ${key}` }),
@@ -59,7 +69,10 @@ export async function openSocket(
     },
   });
   const client = follow(socket);
-  socket.once('upgrade', (response) => Object.assign(client.headers, response.headers));
+  socket.once('upgrade', (response) => {
+    Object.assign(client.headers, response.headers);
+    client.bytesRead = () => response.socket.bytesRead;
+  });
   await Promise.race([once(socket, 'open'), refusal(socket)]);
   return client;
 }
@@ -116,6 +129,7 @@ function follow(socket: WebSocket): SocketClient {
   const client: SocketClient = {
     socket,
     headers: {},
+    bytesRead: () => 0,
     received,
     closed: closed.promise,
     send: (frame, { binary = false } = {}) => socket.send(frame, { binary }),

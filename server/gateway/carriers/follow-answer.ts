@@ -60,8 +60,9 @@ export function failedAtStart(answer: Answer): FailedAtStart {
   return new FailedAtStart(typeof failure === 'object' ? { ...failure } : {});
 }
 
-/** Errors of reading, in words that a client can be told. */
-export function nameable(error: unknown): unknown {
+/** Why an answer broke off, in words that a client can be told. Whoever ends a call breaks its connection as well. */
+export function reasonOf(error: unknown, { signal }: Pick<Exchange, 'signal'>): unknown {
+  if (signal.aborted) return signal.reason;
   if (error instanceof StreamIdle) return new GatewayError('stream_idle_timeout', { cause: error });
   if (error instanceof SseBlockTooLarge) return new GatewayError('upstream_response_too_large', { cause: error });
   if (error instanceof NetworkFault) return new GatewayError('upstream_stream_error', { cause: error });

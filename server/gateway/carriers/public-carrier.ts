@@ -8,7 +8,7 @@ import type { AnswerRendering } from '../dialects/dialect.ts';
 import { saidOf } from '../dialects/openai/render-error.ts';
 import type { Carrier } from './carrier.ts';
 import { drained, endResponse, type ResponseOptions } from './end-response.ts';
-import { failedAtStart, followAnswer, nameable } from './follow-answer.ts';
+import { failedAtStart, followAnswer, reasonOf } from './follow-answer.ts';
 import { createKeepAlive, type KeepAlive } from './keep-alive.ts';
 
 export interface PublicCarrierOptions extends ResponseOptions {
@@ -96,7 +96,7 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
     try {
       await (wantsStream ? stream(answer) : collect(answer));
     } catch (error) {
-      broken = nameable(error);
+      broken = reasonOf(error, exchange);
       throw broken;
     } finally {
       if (answer.kind === 'stream') answer.stream.cancel();

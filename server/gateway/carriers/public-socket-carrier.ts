@@ -8,7 +8,7 @@ import type { Frames } from '../dialects/openai-responses/render-frames.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Carrier } from './carrier.ts';
 import { handedOver, maxBufferedBytes, type ClientSocket } from './client-socket.ts';
-import { failedAtStart, followAnswer, nameable } from './follow-answer.ts';
+import { failedAtStart, followAnswer, reasonOf } from './follow-answer.ts';
 
 interface CarrierOptions {
   readonly socket: ClientSocket;
@@ -49,7 +49,7 @@ export function createPublicSocketCarrier({ socket, exchange, clock, rendering }
       try {
         await sendAll(answer);
       } catch (error) {
-        broken = nameable(error);
+        broken = reasonOf(error, exchange);
         throw broken;
       } finally {
         if (answer.kind === 'stream') answer.stream.cancel();
