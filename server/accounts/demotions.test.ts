@@ -56,6 +56,20 @@ describe('an account that failed a request', () => {
     expect(demotions.demotedIn(scope, 13)).toEqual(new Set(['anna', 'ben']));
   });
 
+  it('keeps its place when that failure is forgiven, and no other', () => {
+    const demotions = createDemotions();
+    demotions.demote(scope, { accountId: 'before', nowMs: 9 });
+    demotions.demote(scope, { accountId: 'first', nowMs: 10 });
+    demotions.demote(scope, { accountId: 'last', nowMs: 20 });
+    demotions.forgive({ sinceMs: 10, nowMs: 20 });
+    demotions.demote(scope, { accountId: 'after', nowMs: 21 });
+    expect(demotions.demotedIn(scope, 22)).toEqual(new Set(['before', 'after']));
+    demotions.forgive({ sinceMs: 21, nowMs: 30 });
+    expect(demotions.demotedIn(scope, 31)).toEqual(new Set(['before']));
+    demotions.demote(scope, { accountId: 'first', nowMs: 40 });
+    expect(demotions.demotedIn(scope, 41)).toEqual(new Set(['before', 'first']));
+  });
+
   it('is forgotten rather than let models that clients invent fill the memory', () => {
     const demotions = createDemotions({ maxScopes: 2 });
     for (const model of ['one', 'two', 'three']) demotions.demote({ ...scope, model }, { accountId: 'anna', nowMs: 0 });

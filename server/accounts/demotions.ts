@@ -18,6 +18,8 @@ export interface Demotions {
   resolve(scope: DemotionScope, accountId: string): void;
   /** The account was removed or signed in again: what it did before says nothing, in any scope. */
   forget(account: { readonly accountId: string; readonly nowMs: number }): void;
+  /** What failed from `sinceMs` until now was no account's fault. */
+  forgive(failures: { readonly sinceMs: number; readonly nowMs: number }): void;
   /** Accounts that go last for this scope now; empty most of the time. */
   demotedIn(scope: DemotionScope, nowMs: number): ReadonlySet<string>;
 }
@@ -28,6 +30,9 @@ export const demotionMs = 60_000;
 /** Scopes held at most; about 300 bytes each. */
 const defaultMaxScopes = 10_000;
 
+/** Spans held at most that are forgiven; each counts for as long as a demotion. */
+const maxPardons = 16;
+
 const nobody: ReadonlySet<string> = new Set();
 
 export function createDemotions({ maxScopes = defaultMaxScopes }: { maxScopes?: number } = {}): Demotions {
@@ -35,6 +40,8 @@ export function createDemotions({ maxScopes = defaultMaxScopes }: { maxScopes?: 
   const scopes = createExpiringMap<string, Map<string, number>>({ maxEntries: maxScopes });
   /** Account → when it was forgotten: what failed until then no longer counts. */
   const forgotten = createExpiringMap<string, number>({ maxEntries: maxScopes });
+
+  let pardons: readonly { readonly sinceMs: number; readonly untilMs: number }[] = [];
 
   return {
     demote(scope, { accountId, nowMs }) {
@@ -53,14 +60,22 @@ export function createDemotions({ maxScopes = defaultMaxScopes }: { maxScopes?: 
       forgotten.set(accountId, { value: nowMs, endsMs: nowMs + demotionMs });
     },
 
+    forgive({ sinceMs, nowMs }) {
+      const lasting = pardons.filter(({ untilMs }) => untilMs + demotionMs > nowMs);
+      pardons = [...lasting, { sinceMs, untilMs: nowMs }].slice(-maxPardons);
+    },
+
     demotedIn(scope, nowMs) {
       const ends = scopes.get(keyOf(scope), nowMs);
       if (!ends || ends.size === 0) return nobody;
       const demoted = new Set<string>();
       for (const [accountId, endsMs] of ends) {
         if (endsMs <= nowMs) continue;
+        const failedMs = endsMs - demotionMs;
         const forgottenMs = forgotten.size > 0 ? forgotten.get(accountId, nowMs) : undefined;
-        if (forgottenMs === undefined || endsMs - demotionMs > forgottenMs) demoted.add(accountId);
+        if (forgottenMs !== undefined && failedMs <= forgottenMs) continue;
+        if (pardons.some(({ sinceMs, untilMs }) => sinceMs <= failedMs && failedMs <= untilMs)) continue;
+        demoted.add(accountId);
       }
       return demoted;
     },

@@ -152,6 +152,7 @@ describe('a machine without a network', () => {
     begin(health, { accountId: 'b' }).failed(fault('connect_failed'));
     begin(health, { accountId: 'c' }).failed(fault('connect_failed'));
     expect(health.snapshot().circuits).toEqual([]);
+    expect(health.look(scope(), now()).demoted).toEqual(new Set());
     expect(log.events.map(({ event }) => event)).toContain('network_down');
   });
 

@@ -101,12 +101,17 @@ export function createAttemptHealth({
     clock,
     onDown(sinceMs) {
       log.warn('network_down');
-      circuits.forgiveSince(sinceMs);
+      forgiveSince(sinceMs);
     },
     onUp: () => log.info('network_up'),
   });
   const boards: Boards = { clock, circuits, outage, demotions: createDemotions(), refusals };
   const { demotions } = boards;
+
+  function forgiveSince(sinceMs: number): void {
+    circuits.forgiveSince(sinceMs);
+    demotions.forgive({ sinceMs, nowMs: clock.monotonicMs() });
+  }
 
   return {
     begin(scope) {
@@ -140,7 +145,7 @@ export function createAttemptHealth({
       demotions.forget({ accountId, nowMs: clock.monotonicMs() });
     },
 
-    forgiveSince: (sinceMs) => circuits.forgiveSince(sinceMs),
+    forgiveSince,
 
     snapshot: () => ({
       circuits: circuits.snapshot(),
