@@ -3,10 +3,8 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { PoolRouting } from '../contract/pools.ts';
 import { strategies } from '../contract/vocabulary.ts';
 
-/** What the engine goes by today; a field that nothing reads yet is not offered. */
+type RoutingField = keyof PoolRouting;
 type NumberField = 'ringSize' | 'floorPercent';
-type SwitchField = 'stickyWebsocket' | 'stickyHttp' | 'promptCacheAffinity' | 'requestCompression';
-type RoutingField = 'strategy' | NumberField | SwitchField;
 
 /** What each field is, in the order in which help and `pool show` name them. */
 export const routingLabels: Readonly<Record<RoutingField, string>> = {
@@ -16,7 +14,9 @@ export const routingLabels: Readonly<Record<RoutingField, string>> = {
   stickyWebsocket: 'Codex conversations stay with the account that served them',
   stickyHttp: 'conversations of plain clients do, by their prompt cache key',
   promptCacheAffinity: 'requests with the same prompt cache key meet the same account',
+  v1Compatibility: 'the /v1 routes are answered',
   requestCompression: 'tool outputs are shortened before they are sent on',
+  imageGeneration: 'the image routes are answered',
 };
 
 const fields = Object.keys(routingLabels) as RoutingField[];

@@ -7,8 +7,7 @@ import { recordDecision } from '../routing/record-decision.ts';
 import { findRoute } from './find-route.ts';
 import { routeStepsOf } from './route-steps.ts';
 
-/** With the recorder's own hundred thousand this stays within seconds. */
-const numRuns = 30_000;
+const numRuns = 100_000;
 
 describe('what a simulation tells of a random scene', () => {
   it('is the choice of the router, with the steps that led there', () => {

@@ -66,8 +66,9 @@ describe('the pool commands', () => {
   it('change how a Pool routes and its name in one go, and show it', async () => {
     await operator.done('pool create Team');
     const set = 'pool set team --strategy soonest_reset --floor-percent 15 --ring-size 5';
-    const switches = '--sticky-websocket off --sticky-http on --prompt-cache-affinity off --request-compression on';
-    await operator.done(`${set} ${switches} --name Crew --slug crew`);
+    const affinity = '--sticky-websocket off --sticky-http on --prompt-cache-affinity off';
+    const routes = '--v1-compatibility off --request-compression on --image-generation off';
+    await operator.done(`${set} ${affinity} ${routes} --name Crew --slug crew`);
     await operator.done('pool add-account crew anna');
     const { pool, accounts } = await operator.done<{ pool: Pool; accounts: Account[] }>('pool show crew');
     expect(pool).toMatchObject({
@@ -80,7 +81,9 @@ describe('the pool commands', () => {
         stickyWebsocket: false,
         stickyHttp: true,
         promptCacheAffinity: false,
+        v1Compatibility: false,
         requestCompression: true,
+        imageGeneration: false,
       },
     });
     expect(accounts.map(({ label }) => label)).toEqual(['anna']);
@@ -93,6 +96,26 @@ describe('the pool commands', () => {
       'pool.slug': 'team',
       changes: { strategy: 'soonest_reset', floorPercent: 15, ringSize: 5, stickyHttp: true },
     });
+  });
+
+  it('switch whole surfaces off and on again, from the next request on', async () => {
+    const { secret } = await operator.done<{ secret: string }>('key create --name surfaces');
+    const statuses = async () => {
+      const headers = { authorization: `Bearer ${secret}`, 'content-type': 'application/json' };
+      const models = await fetch(`${gateway.url}/v1/models`, { headers });
+      const image = await fetch(`${gateway.url}/backend-api/codex/images/generations`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ model: 'gpt-image-2', prompt: 'a lighthouse' }),
+      });
+      return [models.status, image.status];
+    };
+    expect(await statuses()).toEqual([200, 200]);
+    await operator.done('pool set default --v1-compatibility off --image-generation off');
+    expect(await statuses()).toEqual([403, 400]);
+    expect((await operator.run('pool show default')).stdout).toMatch(/^imageGeneration +off +default on /m);
+    await operator.done('pool set default --v1-compatibility on --image-generation on');
+    expect(await statuses()).toEqual([200, 200]);
   });
 
   it('say in words what they did', async () => {
