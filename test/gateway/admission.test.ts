@@ -1,10 +1,12 @@
 /** Seats and the line before them: who waits, who is told at once, and when a place is free again. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { askPublic } from '../support/ask-public.ts';
 import { typesOf } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { requestIds } from '../support/ledger.ts';
 import { createHandMovedClock, oneInstallation, type Installation } from '../support/one-installation.ts';
 import { openCodex, type RawAnswer, type RawAsk, type RawCall } from '../support/raw-codex.ts';
+import { openSocket } from '../support/socket-client.ts';
 
 /** A time nobody else waits for: a timer of it is a request in the line. */
 const queueWaitMs = 7_919;
@@ -29,6 +31,9 @@ beforeAll(async () => {
       'admission.proxy_http.seats': 1,
       'admission.proxy_http.queue': 1,
       'admission.proxy_stream.wait_ms': queueWaitMs,
+      'admission.proxy_websocket.seats': 1,
+      'admission.proxy_websocket.queue': 1,
+      'admission.proxy_websocket.wait_ms': queueWaitMs,
     },
   });
   anna = await gateway.link('anna', { percentPerAnswer: 0 });
@@ -139,6 +144,47 @@ describe('streams beyond the seats', () => {
     await another.until(isStreaming);
     await finishStreams([...running, another]);
     await gateway.change({ 'admission.proxy_stream.seats': seats });
+  });
+});
+
+describe('an overload', () => {
+  it.each([
+    ['/v1/responses', { model: 'gpt-5.5', input: 'hi', stream: true }],
+    ['/v1/responses', { model: 'gpt-5.5', input: 'hi' }],
+    ['/v1/chat/completions', { model: 'gpt-5.5', messages: [{ role: 'user', content: 'hi' }] }],
+  ])('is told on %s with %j in the words of that surface, with a wait', async (path, body) => {
+    const running = await fillSeats();
+    const waiting = [await standInLine(), await standInLine()];
+    const refused = await askPublic(gateway, { path, key, body });
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(refused.json()).toEqual({
+      error: { message: expect.any(String) as string, type: 'server_error', code: 'server_is_overloaded', param: null },
+    });
+    await finishStreams(running);
+    await finishStreams(waiting);
+  });
+
+  it('is told over a websocket as a frame, which leaves the socket open for the next turn', async () => {
+    const [running, waiting, refused] = await Promise.all(
+      ['a', 'b', 'c'].map((thread) => openSocket(gateway, key, { thread })),
+    );
+    running!.turn();
+    await running!.until('response.output_item.added');
+    waiting!.turn();
+    await installation.clock.timersOf(queueWaitMs, (waited += 1));
+    refused!.turn();
+    expect(await refused!.next()).toMatchObject({
+      type: 'error',
+      status: 503,
+      error: { code: 'server_is_overloaded', type: 'server_error' },
+      headers: { 'retry-after': '1' },
+    });
+    anna.forgetScript();
+    providerClock.advance(1_000);
+    await Promise.all([running!.answer(), waiting!.answer()]);
+    refused!.turn();
+    expect((await refused!.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+    for (const client of [running, waiting, refused]) client!.leave();
   });
 });
 
