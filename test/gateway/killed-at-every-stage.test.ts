@@ -23,7 +23,7 @@ const canaries = {
   thread: 'canary-thread-of-a-crash',
 };
 /** Each kill meets this many requests at whatever stage they are. */
-const requestsPerKill = 40;
+const requestsPerKill = 80;
 const kills = 5;
 
 let sandbox: Sandbox;
@@ -142,11 +142,18 @@ describe('a server that is killed', () => {
     await server.call(settingsEndpoints.change, { name: 'admission.proxy_stream.seats', value: requestsPerKill });
     const random = createSeededRandom('kills');
     const pick = (below: number) => Math.floor(random.fraction() * below);
+    // Every request's use is of a size of its own, so that each can be found in the books.
+    const sizes = new Set<number>();
+    const nextSize = () => {
+      const inputTokens = firstSize + sizes.size;
+      sizes.add(inputTokens);
+      return inputTokens;
+    };
     for (let kill = 0; kill < kills; kill += 1) {
       sandbox.always(canaries.answer);
-      for (let each = 0; each < requestsPerKill; each += 1) sandbox.answers(stages[pick(stages.length)]);
+      for (let each = 0; each < requestsPerKill; each += 1) sandbox.answers(stages[pick(stages.length)]!(nextSize()));
       // When so many requests have reached the provider, others are through, on their way there, or being reserved.
-      const enough = inferences() + 1 + pick(requestsPerKill);
+      const enough = inferences() + 1 + pick(requestsPerKill / 2);
       const arrived = sandbox.nextRequest(() => inferences() >= enough);
       for (let each = 0; each < requestsPerKill; each += 1) ask(`${kill}-${each}`);
       await arrived;
@@ -161,19 +168,40 @@ describe('a server that is killed', () => {
       `select count(*)::int as n from requests where error_code = 'process_ended'`,
     );
     expect(ended).toBeGreaterThan(kills);
+    await expectReportsInBooks(sizes);
   }, 120_000);
 });
 
-/** What the provider does with a request, so that a kill meets it at another stage. */
+/** Larger than what is set aside for a request of these tests, so that no estimate looks like a report. */
+const firstSize = 1_000_000;
+
+/** What the provider does with a request that uses so many input tokens, so that a kill meets it at another stage. */
 const stages = [
-  'quick',
-  { behaviour: 'N12', deltas: 10_000, everyMs: 20 },
-  { behaviour: 'N12', deltas: 5, everyMs: 10 },
-  { behaviour: 'F8', at: 'start' },
-  { behaviour: 'F9', at: 'headers', how: 'reset' },
-  { behaviour: 'F6', code: 'server_error', usage: { inputTokens: 5, cachedTokens: 0, outputTokens: 1 } },
-  { behaviour: 'F7', usage: {} },
-] as const;
+  (inputTokens) => ({ behaviour: 'N1', text: 'quick', usage: { inputTokens } }),
+  (inputTokens) => ({ behaviour: 'N12', deltas: 10_000, everyMs: 20, usage: { inputTokens } }),
+  (inputTokens) => ({ behaviour: 'N12', deltas: 5, everyMs: 10, usage: { inputTokens } }),
+  () => ({ behaviour: 'F8', at: 'start' }),
+  () => ({ behaviour: 'F9', at: 'headers', how: 'reset' }),
+  (inputTokens) => ({
+    behaviour: 'F6',
+    code: 'server_error',
+    usage: { inputTokens, cachedTokens: 0, outputTokens: 1 },
+  }),
+  (inputTokens) => ({ behaviour: 'F7', usage: { inputTokens } }),
+] as const satisfies readonly ((inputTokens: number) => Parameters<Sandbox['answers']>[0])[];
+
+/** What is known of use is what the provider said, each once; what it said and nobody lived to note is not guessed. */
+async function expectReportsInBooks(sizes: ReadonlySet<number>): Promise<void> {
+  const noted = await query<{ size: string; n: number }>(
+    `select input_tokens::text as size, count(*)::int as n from ledger_entries
+     where usage_status = 'usage_known' and input_tokens >= ${firstSize} group by 1`,
+  );
+  expect(noted.filter(({ size, n }) => n !== 1 || !sizes.has(Number(size)))).toEqual([]);
+  expect(noted.length).toBeGreaterThan(kills);
+  const reported = ['anna', 'ben'].reduce((sum, name) => sum + sandbox.account(name).counters.inputTokens, 0);
+  const known = noted.reduce((sum, { size }) => sum + Number(size), 0);
+  expect(known).toBeLessThanOrEqual(reported);
+}
 
 /** Resolves when the provider has been asked twice from now on. */
 async function secondArrival(sandbox: Sandbox): Promise<void> {
