@@ -1,59 +1,36 @@
+/** Tokens are renewed once for all who want them, ahead of their end, and stay sealed. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  accountRooms,
-  createTestClock,
-  freshAccounts,
-  type AccountRooms,
-  type TestClock,
-} from '../../test/support/accounts.ts';
+import { accountRooms } from '../../test/support/accounts.ts';
 import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { renewing, type Renewing } from '../../test/support/renewing.ts';
 import { createChangeFeed } from '../database/change-feed.ts';
-import type { SandboxAccount } from '../sandbox/account.ts';
-import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
-import type { AccountFacts } from './account.ts';
 import { renewDueTokens } from './refresh-ahead.ts';
-import { finishRenewed, claimRefresh } from './refresh-store.ts';
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
 
 let database: TestDatabase;
-let sandbox: Sandbox;
-let clock: TestClock;
-let rooms: AccountRooms;
-let anna: SandboxAccount;
-let account: AccountFacts;
+let clock: Renewing['clock'];
+let sandbox: Renewing['sandbox'];
+let rooms: Renewing['rooms'];
+let anna: Renewing['anna'];
+let account: Renewing['account'];
+let renew: Renewing['renew'];
+let row: Renewing['row'];
+let refreshCalls: Renewing['refreshCalls'];
+let works: Renewing['works'];
+let stop: Renewing['stop'];
 
 beforeAll(async () => void (database = await testDatabase()));
 afterAll(() => database.stop());
 
 beforeEach(async () => {
-  await freshAccounts(database);
-  clock = createTestClock();
-  sandbox = await createSandbox({ clock });
-  rooms = accountRooms({ database, url: sandbox.url, clock });
-  anna = sandbox.account('anna');
-  const { account: imported } = await rooms.api.import({ authJson: anna.authJson(), pool: 'default' });
-  account = rooms.book.byId(imported.id)!;
+  ({ clock, sandbox, rooms, anna, account, renew, row, refreshCalls, works, stop } = await renewing(database));
 });
-afterEach(async () => {
-  await rooms.stop();
-  await sandbox.stop();
-});
-
-const renew = (over: Partial<Parameters<AccountRooms['keeper']['renew']>[0]> = {}, by = rooms) =>
-  by.keeper.renew({ accountId: account.id, seenEpoch: 1, reason: 'unauthorized_recovery', ...over });
-const row = () => database.db.selectFrom('accounts').selectAll().where('id', '=', account.id).executeTakeFirstOrThrow();
-const refreshCalls = () => sandbox.requests.filter((request) => request.path === '/oauth/token');
-const works = async (token: string) =>
-  (
-    await fetch(`${sandbox.url}/backend-api/wham/usage`, {
-      headers: { authorization: `Bearer ${token}`, 'chatgpt-account-id': anna.id },
-    })
-  ).status === 200;
+afterEach(() => stop());
 
 describe('one refresher at a time', () => {
   it('ten parallel renewals cause one refresh, and all get the new token', async () => {
@@ -175,184 +152,6 @@ describe('what is asked and stored', () => {
     expect(after.plan).toBe('pro');
     expect(after.accessTokenExpiresAt!.getTime()).toBeGreaterThan(account.accessTokenExpiresAt!.getTime() + 2 * day);
     expect(Math.abs(after.refreshedAt!.getTime() - clock.now().getTime())).toBeLessThan(minute);
-  });
-});
-
-describe('a refusal', () => {
-  it.each(['reused', 'expired', 'invalidated', 'invalid_grant'] as const)(
-    'in documented words (%s) signs the account out, with the reason',
-    async (kind) => {
-      anna.answers({ behaviour: 'A3', kind });
-      expect(await renew()).toEqual({ kind: 'signed_out' });
-      const after = await row();
-      expect([after.status, after.statusReason]).toEqual([
-        'reauth_required',
-        kind === 'invalid_grant' ? kind : `refresh_token_${kind}`,
-      ]);
-      expect(await renew()).toEqual({ kind: 'signed_out' });
-      expect(refreshCalls()).toHaveLength(1);
-    },
-  );
-
-  it.each(['server_error', 'rate_limited', 'forbidden'] as const)(
-    'that passes (%s) leaves the account serving, and is not repeated before its wait is over',
-    async (kind) => {
-      anna.answers({ behaviour: 'A3', kind });
-      const results = await Promise.all([renew(), renew(), renew()]);
-      expect(results).toEqual(Array(3).fill({ kind: 'failed_for_now' }));
-      expect(await renew()).toEqual({ kind: 'failed_for_now' });
-      expect(refreshCalls()).toHaveLength(1);
-      expect((await row()).status).toBe('refresh_failed');
-      expect((await rooms.keeper.credential(account.id)).epoch).toBe(1);
-      clock.aheadMs = 2 * minute;
-      expect((await renew()).kind).toBe('renewed');
-      expect(await row()).toMatchObject({
-        status: 'active',
-        statusReason: null,
-        refreshFailures: 0,
-        refreshNotBefore: null,
-      });
-    },
-  );
-
-  it('in doubtful words signs the account out only when it is repeated a minute later', async () => {
-    anna.answers({ behaviour: 'A3', kind: 'unknown_code', times: 3 });
-    expect(await renew()).toEqual({ kind: 'failed_for_now' });
-    expect((await row()).status).toBe('refresh_failed');
-    // By hand it may be tried at once, which proves nothing yet.
-    clock.aheadMs = 10_000;
-    expect(await renew({ reason: 'manual' })).toEqual({ kind: 'failed_for_now' });
-    clock.aheadMs = 10 * minute;
-    expect(await renew()).toEqual({ kind: 'signed_out' });
-    expect((await row()).status).toBe('reauth_required');
-  });
-
-  it('is tried again by hand, and a success brings the account back', async () => {
-    anna.answers({ behaviour: 'A3', kind: 'expired' });
-    await renew();
-    expect((await renew({ reason: 'manual' })).kind).toBe('renewed');
-    expect((await row()).status).toBe('active');
-  });
-});
-
-describe('an answer that is lost', () => {
-  it('is marked and tried once more; a spent token then ends the sign-in, and nothing else uses it', async () => {
-    anna.answers({ behaviour: 'A3', kind: 'answer_lost' });
-    expect(await renew()).toEqual({ kind: 'signed_out' });
-    const after = await row();
-    expect([after.status, after.statusReason]).toEqual(['reauth_required', 'refresh_token_reused']);
-    expect(after.refreshUncertainAt).not.toBeNull();
-    expect(refreshCalls()).toHaveLength(2);
-    expect(rooms.log.events.map(({ event }) => event)).toContain('account_refresh_uncertain');
-    await renew();
-    expect(refreshCalls()).toHaveLength(2);
-  });
-
-  it('because the provider hangs ends within the time limit and heals when the token was not spent', async () => {
-    clock.timerShare = 1 / 300;
-    anna.answers({ behaviour: 'A3', kind: 'hang' });
-    expect((await renew()).kind).toBe('renewed');
-    expect(await row()).toMatchObject({ status: 'active', refreshUncertainAt: null });
-  });
-
-  it('twice is a failed refresh, not the end of the sign-in', async () => {
-    clock.timerShare = 1 / 300;
-    anna.answers({ behaviour: 'A3', kind: 'hang', times: 2 });
-    expect(await renew()).toEqual({ kind: 'failed_for_now' });
-    const after = await row();
-    expect([after.status, after.statusReason]).toEqual(['refresh_failed', 'refresh_answer_lost']);
-    expect(after.refreshUncertainAt).not.toBeNull();
-  });
-});
-
-describe('the claim', () => {
-  const expireClaim = () =>
-    database.pool.query("update accounts set refresh_claimed_until = now() - interval '1 second'");
-
-  it('of a process that died is taken over when it runs out, and marked uncertain', async () => {
-    await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
-    await expireClaim();
-    expect((await renew()).kind).toBe('renewed');
-    expect(rooms.log.events.map(({ event }) => event)).toContain('account_refresh_taken_over');
-    expect((await row()).refreshClaimedUntil).toBeNull();
-  });
-
-  it('that was taken over after its holder spent the token ends in signing in again', async () => {
-    await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
-    await expireClaim();
-    anna.answers({ behaviour: 'A3', kind: 'reused' });
-    expect(await renew()).toEqual({ kind: 'signed_out' });
-    expect((await row()).refreshUncertainAt).not.toBeNull();
-  });
-
-  it('is granted to one of twenty who ask at the same moment', async () => {
-    const asks = Array.from({ length: 20 }, () => claimRefresh(database.db, { accountId: account.id, epoch: 1 }));
-    const granted = (await Promise.all(asks)).filter((claim) => claim !== null);
-    expect(granted).toEqual([{ fence: 1, tookOver: false }]);
-  });
-
-  it('that ran out is taken over by one of twenty', async () => {
-    await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
-    await expireClaim();
-    const asks = Array.from({ length: 20 }, () => claimRefresh(database.db, { accountId: account.id, epoch: 1 }));
-    const granted = (await Promise.all(asks)).filter((claim) => claim !== null);
-    expect(granted).toEqual([{ fence: 2, tookOver: true }]);
-  });
-
-  it('makes others wait while it holds, and they go on when it is given back', async () => {
-    const claim = await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
-    expect(await claimRefresh(database.db, { accountId: account.id, epoch: 1 })).toBeNull();
-    const waiting = renew();
-    const facts = {
-      accountId: account.id,
-      fence: claim!.fence,
-      now: new Date(),
-      accessTokenExpiresAt: null,
-      plan: null,
-    };
-    await finishRenewed(database.db, facts);
-    expect(await waiting).toMatchObject({ kind: 'already_renewed', credential: { epoch: 2 } });
-    expect(refreshCalls()).toHaveLength(0);
-  });
-
-  it('lost to a newer one cannot store anything any more', async () => {
-    const late = await claimRefresh(database.db, { accountId: account.id, epoch: 1 });
-    await expireClaim();
-    await renew();
-    const facts = {
-      accountId: account.id,
-      fence: late!.fence,
-      now: new Date(),
-      accessTokenExpiresAt: null,
-      plan: 'late',
-    };
-    expect(await finishRenewed(database.db, facts)).toBeNull();
-    expect(await row()).toMatchObject({ credentialEpoch: 2, plan: 'plus' });
-  });
-
-  it('is void when a newer sign-in is imported during the call: the late answer does not overwrite it', async () => {
-    clock.timerShare = 1 / 100;
-    anna.answers({ behaviour: 'A3', kind: 'hang' });
-    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
-    const refreshing = renew();
-    await arrived;
-    await rooms.api.import({ authJson: anna.authJson(), pool: 'default' });
-    expect(await refreshing).toMatchObject({ kind: 'already_renewed', credential: { epoch: 2 } });
-    expect(await row()).toMatchObject({ status: 'active', credentialEpoch: 2 });
-    expect(await works((await rooms.keeper.credential(account.id)).accessToken)).toBe(true);
-    expect(refreshCalls()).toHaveLength(1);
-  });
-
-  it('is void when the account is removed during the call', async () => {
-    clock.timerShare = 1 / 100;
-    anna.answers({ behaviour: 'A3', kind: 'hang' });
-    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
-    const refreshing = renew();
-    await arrived;
-    await rooms.api.remove({ account: account.id });
-    expect(await refreshing).toEqual({ kind: 'signed_out' });
-    expect(await database.db.selectFrom('accountSecrets').selectAll().execute()).toEqual([]);
-    await expect(rooms.keeper.credential(account.id)).rejects.toMatchObject({ code: 'account_not_found' });
   });
 });
 

@@ -2,17 +2,16 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { memberships } from '../../server/contract/memberships.ts';
 import { askCodex, typesOf } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { annaAndBen, type Linked } from '../support/household.ts';
 
 let gateway: GatewayUnderTest;
 let key: string;
-let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
-let ben: typeof anna;
+let anna: Linked;
+let ben: Linked;
 
 beforeAll(async () => {
   gateway = await gatewayUnderTest();
-  anna = await gateway.link('anna', { percentPerAnswer: 0 });
-  ben = await gateway.link('ben', { percentPerAnswer: 0 });
-  key = await gateway.key();
+  ({ anna, ben, key } = await annaAndBen(gateway));
 });
 afterAll(() => gateway.stop());
 beforeEach(() => {

@@ -4,9 +4,8 @@ import { memberships } from '../../server/contract/memberships.ts';
 import { routing } from '../../server/contract/pools.ts';
 import { askCodex } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { annaAndBen, type Linked } from '../support/household.ts';
 import { threadOf } from '../support/thread-of.ts';
-
-type Linked = Awaited<ReturnType<GatewayUnderTest['link']>>;
 
 let gateway: GatewayUnderTest;
 let anna: Linked;
@@ -15,9 +14,7 @@ let key: string;
 
 beforeAll(async () => {
   gateway = await gatewayUnderTest();
-  anna = await gateway.link('anna', { percentPerAnswer: 0 });
-  ben = await gateway.link('ben', { percentPerAnswer: 0 });
-  key = await gateway.key();
+  ({ anna, ben, key } = await annaAndBen(gateway));
 });
 afterAll(() => gateway.stop());
 beforeEach(() => {

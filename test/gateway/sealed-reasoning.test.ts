@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decisions } from '../../server/contract/decisions.ts';
 import { askCodex, codexBody, eventsOf, typesOf } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { annaAndBen, type Linked } from '../support/household.ts';
 import { oneInstallation, type Installation } from '../support/one-installation.ts';
 import { threadOf } from '../support/thread-of.ts';
 
@@ -12,15 +13,13 @@ type Item = Record<string, unknown>;
 let installation: Installation;
 let gateway: GatewayUnderTest;
 let key: string;
-let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
-let ben: typeof anna;
+let anna: Linked;
+let ben: Linked;
 
 beforeAll(async () => {
   installation = await oneInstallation();
   gateway = await installation.open();
-  anna = await gateway.link('anna', { percentPerAnswer: 0 });
-  ben = await gateway.link('ben', { percentPerAnswer: 0 });
-  key = await gateway.key();
+  ({ anna, ben, key } = await annaAndBen(gateway));
 });
 afterAll(() => installation.stop());
 beforeEach(() => {

@@ -2,14 +2,12 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { memberships } from '../../server/contract/memberships.ts';
-import type { SandboxAccount } from '../../server/sandbox/account.ts';
 import { typesOf } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { annaAndBen, type Linked } from '../support/household.ts';
 import { faultsInBooks, ledgerOf, settledRow, soundBooks } from '../support/ledger.ts';
 import { openCodex, requestIdOf } from '../support/raw-codex.ts';
 import { threadOf } from '../support/thread-of.ts';
-
-type Linked = SandboxAccount & { gatewayId: string };
 
 let gateway: GatewayUnderTest;
 let key: string;
@@ -18,9 +16,7 @@ let ben: Linked;
 
 beforeAll(async () => {
   gateway = await gatewayUnderTest();
-  anna = await gateway.link('anna', { percentPerAnswer: 0 });
-  ben = await gateway.link('ben', { percentPerAnswer: 0 });
-  key = await gateway.key();
+  ({ anna, ben, key } = await annaAndBen(gateway));
 });
 afterAll(() => gateway.stop());
 beforeEach(() => {

@@ -1,8 +1,7 @@
 /** Files on the OpenAI surface: brought to one account, known by their id, and nothing of them kept here. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-
-type Linked = Awaited<ReturnType<GatewayUnderTest['link']>>;
+import { annaAndBen, type Linked } from '../support/household.ts';
 
 let gateway: GatewayUnderTest;
 let anna: Linked;
@@ -11,9 +10,7 @@ let key: string;
 
 beforeAll(async () => {
   gateway = await gatewayUnderTest();
-  anna = await gateway.link('anna', { percentPerAnswer: 0 });
-  ben = await gateway.link('ben', { percentPerAnswer: 0 });
-  key = await gateway.key();
+  ({ anna, ben, key } = await annaAndBen(gateway));
 });
 afterAll(() => gateway.stop());
 beforeEach(() => {
