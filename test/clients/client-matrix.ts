@@ -41,7 +41,13 @@ interface ClientFacts {
 
 /** By the name of the file that proves them, `<name>.test.ts`. */
 export const clients = {
-  openai: { name: 'openai', packages: ['openai@7.59.0'], surfaces: ['responses', 'chat'], cannot: {} },
+  openai: {
+    name: 'openai',
+    // Its websockets want the one beside it.
+    packages: ['openai@7.59.0', 'ws@8.23.0'],
+    surfaces: ['responses', 'chat'],
+    cannot: {},
+  },
   'ai-sdk': {
     name: 'Vercel AI SDK',
     packages: ['ai@7.0.173', '@ai-sdk/openai@4.0.118', 'zod@4.6.7'],

@@ -9,9 +9,12 @@ export interface CodexConfig {
   readonly settings?: readonly string[];
   /** Lines of the provider entry instead of `env_key`. */
   readonly provider?: readonly string[];
+  /** Where it asks instead of Codex's own path. */
+  readonly basePath?: string;
 }
 
 const entryTitle = '[model_providers.codex-pooler]';
+const ownPath = '/backend-api/codex';
 const usualKey = 'env_key = "CODEX_POOLER_API_KEY"';
 
 /**
@@ -23,8 +26,10 @@ export function codexConfig({
   model = 'gpt-5.5',
   settings = [],
   provider,
+  basePath = ownPath,
 }: CodexConfig & { url: string }): string {
-  const [top = '', entry = ''] = snippet('wire_api = "responses"', { url }).split(`${entryTitle}\n`);
+  const shown = snippet('wire_api = "responses"', { url }).replace(`${url}${ownPath}`, url + basePath);
+  const [top = '', entry = ''] = shown.split(`${entryTitle}\n`);
   return `${[
     top,
     `model = "${model}"`,
