@@ -1,10 +1,10 @@
 /** Turns over a client's websocket that go to the provider over a websocket as well. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { accounts } from '../../server/contract/accounts.ts';
 import { typesOf, askCodex } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
-import { openSocket, type Frame, type SocketClient } from '../support/socket-client.ts';
+import { frameTypes, idIn, ownSocket, turnOn } from '../support/own-socket.ts';
+import { openSocket, type SocketClient } from '../support/socket-client.ts';
 
 let gateway: GatewayUnderTest;
 let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
@@ -23,8 +23,6 @@ beforeEach(async (context) => {
   return () => client.leave();
 });
 
-const frameTypes = (frames: readonly Frame[]) => frames.map(({ type }) => type);
-const idIn = (frames: readonly Frame[]) => (frames.at(-1) as { response: { id: string } }).response.id;
 /** What the provider has seen since, in words like `frame anna 7`, the number being its socket's. */
 function watch() {
   const before = gateway.sandbox.requests.length;
@@ -36,12 +34,7 @@ function watch() {
   };
 }
 
-/** One whole turn of a conversation that the handshake's headers name. */
-async function turn(extra: Record<string, unknown> = {}, on = client): Promise<Frame[]> {
-  const thread = { client_metadata: {}, prompt_cache_key: undefined };
-  on.turn({ extra: { ...thread, ...extra } });
-  return on.answer();
-}
+const turn = (extra: Record<string, unknown> = {}, on = client) => turnOn(on, extra);
 
 describe('a turn', () => {
   it('brings the provider’s own frames and its own id, and is recorded as a turn', async () => {
@@ -122,7 +115,7 @@ describe('a turn', () => {
   });
 
   it.each([426, 404, 200])('is served over HTTP where the account takes no websocket (%i)', async (status) => {
-    const own = await openTarget(`plain-${status}`);
+    const own = await ownSocket(`plain-${status}`);
     own.account.answers({ behaviour: 'W1', status });
     for (let count = 0; count < 2; count += 1) {
       const frames = await turn({}, own.client);
@@ -187,7 +180,7 @@ describe('a socket to the provider', () => {
   });
 
   it('that answers no ping fails the turn it is in, which is settled with the reason', async () => {
-    const own = await openTarget('silent');
+    const own = await ownSocket('silent');
     own.account.answers({ behaviour: 'W6', kind: 'ignored_pings' }).answers({ behaviour: 'F8' });
     const known = await requestIds(own.gateway);
     own.client.turn();
@@ -204,7 +197,7 @@ describe('a socket to the provider', () => {
   });
 
   it('is left before the provider ends it, between turns', async () => {
-    const own = await openTarget('old');
+    const own = await ownSocket('old');
     await turn({}, own.client);
     own.gateway.clock.advance(55 * 60_000);
     expect(own.account.counters.requests).toBe(1);
@@ -216,79 +209,11 @@ describe('a socket to the provider', () => {
   });
 
   it('is ended when the gateway stops', async () => {
-    const own = await openTarget('stops');
+    const own = await ownSocket('stops');
     await turn({}, own.client);
     expect(own.account.counters.openSockets).toBe(1);
     await own.gateway.app.stop();
     await expect.poll(() => own.account.counters.openSockets).toBe(0);
-    await own.stop();
-  });
-});
-
-describe('an account', () => {
-  it('whose token was refused at the handshake gets a new one and serves, unseen', async () => {
-    const own = await openTarget('renewed');
-    own.account.expireAccessTokens();
-    const known = await requestIds(own.gateway);
-    expect(frameTypes(await turn({}, own.client)).at(-1)).toBe('response.completed');
-    expect(own.account.counters.refreshes).toBe(1);
-    expect(await newRow(own.gateway, known)).toMatchObject({ status: 'succeeded', attemptCount: 1 });
-    await own.stop();
-  });
-
-  it.each([
-    ['at the handshake', { behaviour: 'W1', status: 429 }],
-    ['by an error frame', { behaviour: 'F3' }],
-    ['behind the first events', { behaviour: 'F6', code: 'usage_limit_reached' }],
-  ] as const)('that says %s that it has run out makes way for another, unseen', async (_name, answer) => {
-    const own = await openTarget('first');
-    await turn({}, own.client);
-    const other = await own.gateway.link('second', { percentPerAnswer: 0 });
-    if (answer.behaviour === 'W1') await endSockets(own);
-    own.account.answers(answer);
-    const known = await requestIds(own.gateway);
-    const frames = await turn({}, own.client);
-    expect(frameTypes(frames)).not.toContain('error');
-    expect(frameTypes(frames).at(-1)).toBe('response.completed');
-    expect(await newRow(own.gateway, known)).toMatchObject({ status: 'succeeded', attemptCount: 2 });
-    expect(other.counters.requests).toBe(1);
-    await own.stop();
-  });
-
-  it('that cannot go on with what only it holds makes the client send everything, which another serves', async () => {
-    const own = await openTarget('holder');
-    const id = idIn(await turn({}, own.client));
-    const other = await own.gateway.link('second', { percentPerAnswer: 0 });
-    own.account.fails(429, { resetsInSeconds: 600 });
-    expect((await turn({ previous_response_id: id }, own.client)).at(-1)).toMatchObject({
-      type: 'error',
-      status: 400,
-      error: { code: 'previous_response_not_found' },
-    });
-    expect(frameTypes(await turn({}, own.client)).at(-1)).toBe('response.completed');
-    expect(other.counters.requests).toBe(1);
-    await own.stop();
-  });
-
-  it('that was removed meanwhile lets nobody go on from its answers', async () => {
-    const own = await openTarget('removed');
-    const id = idIn(await turn({}, own.client));
-    await own.gateway.link('second', { percentPerAnswer: 0 });
-    await own.gateway.call(accounts.remove, { account: 'removed' });
-    expect((await turn({ previous_response_id: id }, own.client)).at(-1)).toMatchObject({
-      status: 400,
-      error: { code: 'previous_response_not_found' },
-    });
-    expect(frameTypes(await turn({}, own.client)).at(-1)).toBe('response.completed');
-    await own.stop();
-  });
-
-  it('tells its limits by frames, and they count', async () => {
-    const own = await openTarget('measured');
-    own.account.windows([{ minutes: 300, usedPercent: 37 }]);
-    await turn({}, own.client);
-    const { accounts: list } = await own.gateway.call(accounts.list, {});
-    expect(JSON.stringify(list)).toContain('37');
     await own.stop();
   });
 });
@@ -303,32 +228,4 @@ it('leaves sound books', async () => {
 /** The next line of this event from now on. */
 function nextLine(event: string) {
   return gateway.logged(event, gateway.log.filter((line) => line.event === event).length + 1);
-}
-
-/** A gateway of its own, whose only account may be spoiled. */
-async function openTarget(name: string) {
-  const own = await gatewayUnderTest();
-  const account = await own.link(name, { percentPerAnswer: 0 });
-  const secret = await own.key();
-  const socket = await openSocket(own, secret);
-  return {
-    gateway: own,
-    account,
-    key: secret,
-    client: socket,
-    async stop() {
-      socket.leave();
-      await own.stop();
-    },
-  };
-}
-
-/** The provider closes every socket, and the gateway has noticed. */
-async function endSockets({ gateway: own }: Awaited<ReturnType<typeof openTarget>>): Promise<void> {
-  const closed = own.logged('upstream_websocket_closed');
-  for (const { number } of (await (await fetch(`${own.sandbox.controlUrl}/_ctl/sockets`)).json()) as {
-    number: number;
-  }[])
-    await fetch(`${own.sandbox.controlUrl}/_ctl/sockets/${number}/close`, { method: 'POST', body: '{"code":1012}' });
-  await closed;
 }
