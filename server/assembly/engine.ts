@@ -77,12 +77,12 @@ export function createEngine(
     },
     readForm: (request, limits) =>
       readForm(request, { limits, clock, pauseMs: settings.current()['gateway.body_timeout_ms'] }),
-    readBody: (request, current) =>
+    readBody: (request, { settings: current, maxBytes }) =>
       readBody(request, {
         clock,
         limits: {
           maxCompressedBytes: current['gateway.max_compressed_body_bytes'],
-          maxBytes: current['gateway.max_body_bytes'],
+          maxBytes,
           maxRatio: current['gateway.max_decompression_ratio'],
           pauseMs: current['gateway.body_timeout_ms'],
         },

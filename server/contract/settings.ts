@@ -65,7 +65,12 @@ export const settings = {
   'gateway.max_body_bytes': setting(bytes, {
     default: 64 * 2 ** 20,
     label: 'Largest request',
-    help: 'Bytes of a request body after decoding. Conversations with images reach tens of megabytes.',
+    help: 'Bytes of a request body after decoding, but for those that have a limit of their own.',
+  }),
+  'gateway.max_responses_body_bytes': setting(bytes, {
+    default: 128 * 2 ** 20,
+    label: 'Largest conversation',
+    help: 'Bytes of a request for a response or a compaction after decoding, and of a message on a websocket. Conversations with images reach tens of megabytes.',
   }),
   'gateway.max_decompression_ratio': setting(z.number().int().min(2).max(10_000), {
     default: 200,

@@ -114,7 +114,7 @@ function openSession(
   let isStopTold = false;
 
   function step(event: SessionEvent): void {
-    const limits = { maxLineBytes: parts.settings()['gateway.max_body_bytes'] };
+    const limits = { maxLineBytes: parts.settings()['gateway.max_responses_body_bytes'] };
     const next = stepSession(state, { event, limits });
     state = next.state;
     for (const command of next.commands) obey(command);

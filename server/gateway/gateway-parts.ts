@@ -31,7 +31,8 @@ export interface GatewayParts extends ServingParts {
   readonly files: FileStore;
   readonly uploads: UploadParts;
   readonly readForm: ReadForm;
-  readonly readBody: (request: IncomingMessage, settings: Settings) => Promise<Buffer>;
+  /** Its largest size differs between routes; all else is as the settings say. */
+  readonly readBody: (request: IncomingMessage, limits: { settings: Settings; maxBytes: number }) => Promise<Buffer>;
 }
 
 /** A call of one client, before anything of it is known. */

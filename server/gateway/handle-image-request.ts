@@ -24,7 +24,8 @@ export function handleGeneration(call: IncomingCall, parts: GatewayParts): Promi
     parts,
     async read(settings) {
       checkIsJson(call.request.headers);
-      return readGeneration(parseRequest(await parts.readBody(call.request, settings)));
+      const maxBytes = settings['gateway.max_body_bytes'];
+      return readGeneration(parseRequest(await parts.readBody(call.request, { settings, maxBytes })));
     },
   });
 }

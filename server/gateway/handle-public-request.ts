@@ -21,7 +21,7 @@ export async function handlePublicRequest(call: IncomingCall<PublicRoute>, parts
     earlySeat: null,
     async read(settings) {
       checkIsJson(request.headers);
-      const body = await parts.readBody(request, settings);
+      const body = await parts.readBody(request, { settings, maxBytes: settings[route.bodyLimit] });
       const read = readPublicCall({ body, document: parseRequest(body) }, { client, dialect, settings, parts });
       const { ask, refusal, wantsStream, rendering } = read;
       const carrierOf = (exchange: Exchange) =>

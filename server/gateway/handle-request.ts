@@ -18,8 +18,8 @@ export async function handleRequest(call: IncomingCall<GatewayRoute>, parts: Gat
     earlySeat: null,
     async read(settings) {
       checkIsJson(request.headers);
-      const { upstreamPath, isCompaction } = route;
-      const body = await parts.readBody(request, settings);
+      const { upstreamPath, isCompaction, bodyLimit } = route;
+      const body = await parts.readBody(request, { settings, maxBytes: settings[bodyLimit] });
       const asked = readCodexAsk({ body, headers: headerPairs(request.rawHeaders), upstreamPath, isCompaction });
       const { policy, poolId } = client;
       return {

@@ -1,7 +1,6 @@
 /** The story of one call beside inference: known, let in, read, passed on to one account, and told back as it came. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../contract/gateway-error.ts';
-import type { Settings } from '../contract/settings.ts';
 import { authenticateNative } from './authenticate-native.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readServiceAsk } from './dialects/codex/read-service-ask.ts';
@@ -30,7 +29,8 @@ export async function handleService(call: ServiceCall, parts: GatewayParts): Pro
     client,
     earlySeat: route.readsInSeat ? { lane: route.routeClass, model } : null,
     async read(settings) {
-      const body = await parts.readBody(request, withLimit(settings, route.maxBodyBytes));
+      const maxBytes = Math.min(settings['gateway.max_body_bytes'], route.maxBodyBytes);
+      const body = await parts.readBody(request, { settings, maxBytes });
       const asked = readServiceAsk({ body, headers: headerPairs(request.rawHeaders), service: route, fileId });
       return {
         ...applyServicePolicy(asked, { policy, entries: parts.catalogOf(poolId).entries, service: route }),
@@ -39,11 +39,6 @@ export async function handleService(call: ServiceCall, parts: GatewayParts): Pro
     },
     parts,
   });
-}
-
-/** Bodies of one kind of call are bounded closer than others. */
-function withLimit(settings: Settings, maxBytes: number): Settings {
-  return { ...settings, 'gateway.max_body_bytes': Math.min(settings['gateway.max_body_bytes'], maxBytes) };
 }
 
 function checkBodyKind(route: ServiceRoute, headers: IncomingHttpHeaders): void {

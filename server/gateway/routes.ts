@@ -7,23 +7,21 @@ export interface GatewayRoute {
   /** Path below the provider's `/backend-api/codex`. */
   readonly upstreamPath: string;
   readonly isCompaction: boolean;
+  readonly bodyLimit: BodyLimit;
 }
 
+/** The setting that bounds a body. A whole conversation with its images needs more than anything else. */
+export type BodyLimit = 'gateway.max_body_bytes' | 'gateway.max_responses_body_bytes';
+
+const bodyLimit = 'gateway.max_responses_body_bytes';
+const turn = { method: 'POST', upstreamPath: '/responses', isCompaction: false, bodyLimit } as const;
+const compaction = { method: 'POST', upstreamPath: '/responses/compact', isCompaction: true, bodyLimit } as const;
+
 export const gatewayRoutes: readonly GatewayRoute[] = [
-  { method: 'POST', path: '/backend-api/codex/responses', upstreamPath: '/responses', isCompaction: false },
-  { method: 'POST', path: '/backend-api/codex/v1/responses', upstreamPath: '/responses', isCompaction: false },
-  {
-    method: 'POST',
-    path: '/backend-api/codex/responses/compact',
-    upstreamPath: '/responses/compact',
-    isCompaction: true,
-  },
-  {
-    method: 'POST',
-    path: '/backend-api/codex/v1/responses/compact',
-    upstreamPath: '/responses/compact',
-    isCompaction: true,
-  },
+  { ...turn, path: '/backend-api/codex/responses' },
+  { ...turn, path: '/backend-api/codex/v1/responses' },
+  { ...compaction, path: '/backend-api/codex/responses/compact' },
+  { ...compaction, path: '/backend-api/codex/v1/responses/compact' },
 ];
 
 /** A path in another dialect than the provider's. */
@@ -31,14 +29,17 @@ export interface PublicRoute {
   readonly method: 'POST';
   readonly path: string;
   readonly dialect: PublicDialectName;
+  readonly bodyLimit: BodyLimit;
 }
+
+const chat = { method: 'POST', dialect: 'openai_chat', bodyLimit: 'gateway.max_body_bytes' } as const;
 
 /** THE table of translated paths. */
 export const publicRoutes: readonly PublicRoute[] = [
-  { method: 'POST', path: '/v1/responses', dialect: 'openai_responses' },
-  { method: 'POST', path: '/v1/responses/compact', dialect: 'openai_compaction' },
-  { method: 'POST', path: '/v1/chat/completions', dialect: 'openai_chat' },
-  { method: 'POST', path: '/backend-api/codex/v1/chat/completions', dialect: 'openai_chat' },
+  { method: 'POST', path: '/v1/responses', dialect: 'openai_responses', bodyLimit },
+  { method: 'POST', path: '/v1/responses/compact', dialect: 'openai_compaction', bodyLimit },
+  { ...chat, path: '/v1/chat/completions' },
+  { ...chat, path: '/backend-api/codex/v1/chat/completions' },
 ];
 
 /** Is an error on this path told in the words of the OpenAI surface? */

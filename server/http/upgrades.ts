@@ -90,7 +90,7 @@ function openClient(
     head,
     headers: { 'x-request-id': requestId, ...route.surface.greet(handshake, { client, parts: engine }) },
     packsFrames: route.surface.packsFrames,
-    maxMessageBytes: settings['gateway.max_body_bytes'],
+    maxMessageBytes: settings['gateway.max_responses_body_bytes'],
     open: (socket) => sessions.open({ ...handshake, socket, route }),
   });
 }

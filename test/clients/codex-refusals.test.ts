@@ -84,7 +84,7 @@ describe.each([newestCodex, oldestCodex])('what Codex %s shows, and how often it
 
   it('says that the request is too large and how large it may be, after one request', async () => {
     await bench.link('anna');
-    await bench.change('gateway.max_body_bytes', 4096);
+    await bench.change('gateway.max_responses_body_bytes', 4096);
     const run = await bench.codex({ version, key: await bench.key(), args: exec });
     expect(run.exitCode).toBe(1);
     expect(failureOf(run)).toContain('What was sent is larger than this gateway accepts. The limit is 4096 bytes.');

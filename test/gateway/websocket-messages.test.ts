@@ -19,7 +19,7 @@ describe('a message', () => {
   });
 
   it('as large as a request may be is served, and one byte more closes it with 1009', async () => {
-    await bench.gateway.change({ 'gateway.max_body_bytes': 16_384 });
+    await bench.gateway.change({ 'gateway.max_responses_body_bytes': 16_384 });
     const { client } = await bench.withKey();
     const frame = (text: string) => `{"type":"response.create",${codexBody({ text }).slice(1)}`;
     const filled = (bytes: number) => frame('x'.repeat(bytes - frame('').length));
@@ -27,7 +27,7 @@ describe('a message', () => {
     expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
     client.send(filled(16_385));
     expect((await client.closed).code).toBe(1009);
-    await bench.gateway.change({ 'gateway.max_body_bytes': 64 * 2 ** 20 });
+    await bench.gateway.change({ 'gateway.max_responses_body_bytes': 128 * 2 ** 20 });
     const { client: next } = await bench.withKey();
     next.turn();
     expect((await next.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
