@@ -365,6 +365,12 @@ export const errorCodes = {
     retry: 'never',
     message: 'The provider made no image.',
   },
+  invalid_compaction_response: {
+    ...upstream,
+    status: 502,
+    retry: 'never',
+    message: 'The provider did not shorten the conversation as asked.',
+  },
   upstream_stream_error: {
     ...upstream,
     status: 502,

@@ -5,6 +5,7 @@ import type { Settings } from '../contract/settings.ts';
 import { chooseForPublic } from './choose-for-public.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import type { AnswerRendering } from './dialects/dialect.ts';
+import { expectCompaction } from './dialects/openai/expect-compaction.ts';
 import type { JsonRecord } from './dialects/openai/json-record.ts';
 import { providerFailure } from './dialects/openai/provider-failure.ts';
 import type { PublicDialect } from './dialects/public-dialects.ts';
@@ -51,13 +52,14 @@ export function readPublicCall<Told>(
   });
   const { clock, random } = parts;
   const nowSeconds = () => Math.floor(clock.now().getTime() / 1000);
-  const rendering = render({
+  const told = render({
     frame: { model: choices.model, createdAt: nowSeconds(), echo: request.echo },
     showsEncrypted: request.showsEncrypted,
     makeId: (prefix) => `${prefix}_${random.id().replaceAll('-', '')}`,
     nowSeconds,
     failureOf: (error) => providerFailure(error, null),
   });
+  const rendering = asked.isCompaction && !dialect.isCompaction ? expectCompaction(told) : told;
   const ask = { ...asked, requestedModel: request.model, outputCap: request.outputCap, mustOwnFiles: true };
   return { ask, refusal, wantsStream: request.wantsStream, rendering };
 }

@@ -5,7 +5,9 @@ import { NetworkFault } from '../world/world.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
 import { noteReport } from './attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
+import { FailedAtStart } from './carriers/public-carrier.ts';
 import type { Compressor } from './compression/compressor.ts';
+import { providerFailure } from './dialects/openai/provider-failure.ts';
 import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';
 import { judgeLateFailure } from './judge-response.ts';
 import { noteFault } from './note-fault.ts';
@@ -102,7 +104,7 @@ function endingOf(
 /** A terminal event decides, whatever happens to the connection afterwards (gateway spec 7.1). */
 function outcomeOf(exchange: Exchange, { answered, error }: { answered: Answered | null; error: unknown }): Outcome {
   const terminal = answered?.answer.kind === 'stream' ? answered.answer.stream.observer.terminal : null;
-  if (terminal === 'completed' || terminal === 'incomplete') return { kind: 'succeeded' };
+  if ((terminal === 'completed' || terminal === 'incomplete') && !isUnusable(error)) return { kind: 'succeeded' };
   if (terminal === 'failed' && answered?.answer.kind === 'stream') {
     return { kind: 'failed', errorCode: answered.answer.stream.observer.failureCode ?? 'response_failed' };
   }
@@ -111,10 +113,16 @@ function outcomeOf(exchange: Exchange, { answered, error }: { answered: Answered
   return { kind: 'failed', errorCode: failureCodeOf(error, exchange) };
 }
 
+/** The answer came to its end, and is nothing of what was asked: no image, no shortened conversation. */
+function isUnusable(error: unknown): boolean {
+  return error instanceof FailedAtStart || (error instanceof GatewayError && error.row.blame === 'upstream');
+}
+
 function failureCodeOf(error: unknown, exchange: Exchange): string {
   const reason: unknown = exchange.signal.aborted ? exchange.signal.reason : error;
   if (reason instanceof GatewayError) return reason.code;
   if (reason instanceof RefusedByProvider) return reason.fault.code;
+  if (reason instanceof FailedAtStart) return providerFailure(reason.failure, null).code;
   if (reason instanceof StreamIdle) return 'stream_idle_timeout';
   if (reason instanceof SseBlockTooLarge) return 'upstream_response_too_large';
   if (reason instanceof NetworkFault && reason.systemCode === pongDeadline) return pongDeadline;

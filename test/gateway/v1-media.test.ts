@@ -168,6 +168,13 @@ describe('an image', () => {
     await expect.poll(row).toEqual({ requestedModel: 'gpt-image-2', model: 'gpt-5.5', status: 'succeeded' });
   });
 
+  const rowOf = ({ headers }: { headers: Headers }) =>
+    gateway.database.db
+      .selectFrom('requests')
+      .select(['status', 'errorCode', 'usageStatus', 'responseStatus'])
+      .where('id', '=', String(headers.get('x-request-id')))
+      .executeTakeFirst();
+
   it('comes in stages, and its usage with the last', async () => {
     anna.answers({ behaviour: 'N15', partialImages: 2 });
     const events = eventsOf(await generate({ stream: true, partial_images: 2 }));
@@ -187,13 +194,18 @@ describe('an image', () => {
     ['refused', [400, 'moderation_blocked', null]],
     ['failed', [502, 'image_generation_failed', null]],
     ['none', [502, 'image_generation_failed', null]],
-  ] as const)('that is %s is an error', async (kind, expected) => {
+  ] as const)('that is %s is an error, for the records too', async (kind, expected) => {
     anna.answers({ behaviour: 'N15', kind }).thenAnswers({ behaviour: 'N15', kind, partialImages: 1 });
-    expect(refusal(await generate({}))).toEqual(expected);
+    const whole = await generate({});
+    expect(refusal(whole)).toEqual(expected);
     // Once a stage was shown there is one event left to say it.
-    const events = eventsOf(await generate({ stream: true }));
+    const streamed = await generate({ stream: true });
+    const events = eventsOf(streamed);
     expect(events).toHaveLength(2);
     expect(events[1]).toMatchObject({ type: 'error', error: { code: expected[1] } });
+    const told = { status: 'failed', errorCode: expected[1], usageStatus: 'usage_known' };
+    await expect.poll(() => rowOf(whole)).toEqual({ ...told, responseStatus: expected[0] });
+    await expect.poll(() => rowOf(streamed)).toEqual({ ...told, responseStatus: 200 });
   });
 
   it.each([

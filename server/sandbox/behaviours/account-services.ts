@@ -157,6 +157,7 @@ const hostedFaults = {
   search_failed: { stage: 'search', status: 500, body: errorBody({ message: 'Internal error.' }) },
   realtime_refused: { stage: 'realtime', status: 403, body: { detail: 'Realtime is not available.' } },
   compact_refused: { stage: 'compact', status: 400, body: { detail: 'Nothing to compact' } },
+  compact_empty: { stage: 'compact', status: 200, body: { object: 'response.compaction', output: [] } },
 } as const;
 const hostedKinds = Object.keys(hostedFaults) as (keyof typeof hostedFaults)[];
 

@@ -153,6 +153,17 @@ describe('a compaction call', () => {
     const ask = readCodex({ isCompaction: true, body: Buffer.from('{"model":"m","stream":true}') });
     expect(ask).toMatchObject({ wantsStream: false, isCompaction: true });
   });
+
+  it('is also a turn whose last item asks for one, streamed or not', () => {
+    const trigger = { type: 'compaction_trigger' };
+    const ask = (input: unknown, stream = true) => read({ body: bodyOf({ input, stream }) });
+    expect(ask(['hi', trigger])).toMatchObject({ wantsStream: true, isCompaction: true });
+    expect(ask(['hi', trigger], false)).toMatchObject({ wantsStream: false, isCompaction: true });
+    expect(ask([trigger, 'hi'])).toMatchObject({ isCompaction: false });
+    expect(ask([{ type: 'compaction', encrypted_content: 'x' }])).toMatchObject({ isCompaction: false });
+    expect(ask([{ role: 'user', content: '{"type":"compaction_trigger"}' }])).toMatchObject({ isCompaction: false });
+    expect(ask('compaction_trigger')).toMatchObject({ isCompaction: false });
+  });
 });
 
 describe('compactions in the input', () => {

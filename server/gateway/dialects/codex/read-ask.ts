@@ -15,6 +15,7 @@ export interface CodexRequest {
   /** Header pairs as they came, names in any case. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly upstreamPath: string;
+  /** The path is that of compactions, which are answered by a document. */
   readonly isCompaction: boolean;
 }
 
@@ -27,6 +28,7 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
   if (!modelName.test(model))
     throw new GatewayError('invalid_request', { param: 'model', detail: 'The field "model" must be a model name.' });
   const effort = effortOf(body, memberOf(members, 'reasoning'));
+  const { compactions, endsInTrigger } = compactionsOf(body, memberOf(members, 'input'));
   const header = (name: string) => headers.find(([each]) => each.toLowerCase() === name)?.[1] || undefined;
   return {
     service: null,
@@ -34,7 +36,7 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
     model,
     requestedModel,
     wantsStream: !isCompaction && isTrue(body, memberOf(members, 'stream')),
-    isCompaction,
+    isCompaction: isCompaction || endsInTrigger,
     requestedTier: wordOf(text('service_tier')),
     reasoningEffort: effort ?? null,
     isEffortReadable: effort !== undefined,
@@ -47,7 +49,7 @@ export function readCodexAsk({ body, headers, upstreamPath, isCompaction }: Code
     turnState: header('x-codex-turn-state') ?? null,
     ...readNames({ header, previousResponseId: text('previous_response_id') }),
     promptCacheKey: text('prompt_cache_key')?.trim() || null,
-    compactions: compactionsOf(body, memberOf(members, 'input')),
+    compactions,
     fileIds: fileIdsIn(body, memberOf(members, 'input')),
     mustOwnFiles: false,
   };
@@ -148,27 +150,33 @@ function valueOf(body: Buffer, span: Span): unknown {
 
 const findCompaction = createMark('compaction', 'paction');
 
-/** Contents of compaction items. Most bodies hold none, which one native search tells. */
-function compactionsOf(body: Buffer, input: Span | undefined): string[] {
-  if (!input || body[input.start] !== 0x5b || findCompaction(body) < 0) return [];
+interface Compactions {
+  /** Contents of compaction items. */
+  readonly compactions: string[];
+  /** The last item asks for the conversation to be shortened (wire spec A11). */
+  readonly endsInTrigger: boolean;
+}
+
+/** Most bodies hold none, which one native search tells. */
+function compactionsOf(body: Buffer, input: Span | undefined): Compactions {
+  const compactions: string[] = [];
+  let endsInTrigger = false;
+  if (!input || body[input.start] !== 0x5b || findCompaction(body) < 0) return { compactions, endsInTrigger };
   const items = body.subarray(input.start, input.end);
-  const contents: string[] = [];
   for (const span of scanArray(items)) {
+    endsInTrigger = false;
     const item = items.subarray(span.start, span.end);
     if (item[0] !== 0x7b || findCompaction(item) < 0) continue;
     const members = membersOf(item, input.start + span.start);
-    if (
-      !shortText(
-        item,
-        members.find(({ key }) => key === 'type'),
-      )?.startsWith('compaction')
-    )
-      continue;
-    const content = members.find(({ key }) => key === 'encrypted_content');
+    const member = (name: string) => members.find(({ key }) => key === name);
+    const type = shortText(item, member('type'));
+    endsInTrigger = type === 'compaction_trigger';
+    if (!type?.startsWith('compaction')) continue;
+    const content = member('encrypted_content');
     const value = content ? valueOf(item, content) : undefined;
-    if (typeof value === 'string') contents.push(value);
+    if (typeof value === 'string') compactions.push(value);
   }
-  return contents;
+  return { compactions, endsInTrigger };
 }
 
 const travellingNames = new Set([

@@ -1,5 +1,7 @@
 /** Answers of `/v1/responses/compact`: one document with what the conversation became. Pure. */
+import { GatewayError } from '../../../contract/gateway-error.ts';
 import type { AnswerRendering } from '../dialect.ts';
+import { holdsCompaction } from '../openai/holds-compaction.ts';
 import { listOf, recordOf, textOf } from '../openai/json-record.ts';
 import type { PublicResponseOptions } from '../openai/public-response.ts';
 
@@ -8,6 +10,7 @@ export function renderCompaction({ makeId, nowSeconds }: PublicResponseOptions):
   return {
     push({ response }) {
       const { id, created_at: createdAt, output, usage } = recordOf(response);
+      if (!holdsCompaction(output)) throw new GatewayError('invalid_compaction_response');
       document ??= {
         id: textOf(id) || makeId('resp'),
         object: 'response.compaction',
