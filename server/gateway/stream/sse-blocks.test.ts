@@ -52,6 +52,21 @@ describe('cutting a stream into blocks', () => {
     expect(() => createSseBlocks(10).push(Buffer.from('0123456789a'))).toThrow(SseBlockTooLarge);
     expect(createSseBlocks(10).push(Buffer.from('012345678\n\n'))).toHaveLength(1);
   });
+
+  it.each([
+    'event: response.completed\n',
+    'data: {"type":"response.output_item.done"',
+    'data: {"type": "response.image_generation_call.partial_image", ',
+  ])('accepts more of those that hold images and ends: %s', (start) => {
+    const blocks = createSseBlocks(100, 200);
+    for (const byte of Buffer.from(start.padEnd(200, ' '))) expect(blocks.push(Buffer.from([byte]))).toEqual([]);
+    expect(() => blocks.push(Buffer.from(' '))).toThrow(SseBlockTooLarge);
+  });
+
+  it('accepts no more of others, whatever their text speaks of', () => {
+    const text = `data: {"type":"response.output_text.delta","delta":"${'x'.repeat(300)}response.completed"`;
+    expect(() => createSseBlocks(100, 1000).push(Buffer.from(text))).toThrow(SseBlockTooLarge);
+  });
 });
 
 describe('reading a block', () => {

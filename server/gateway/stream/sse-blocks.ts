@@ -8,6 +8,13 @@ const carriageReturn = 0x0d;
 
 /** One block may hold an item of many megabytes, never more than this (wire spec C1). */
 export const maxBlockBytes = 16 * 2 ** 20;
+/** But what ends an answer holds all its items, and an image is one: as much as a whole answer may have. */
+const maxLargeBlockBytes = 64 * 2 ** 20;
+
+/** Says what a block is, by its event line or by the type that its data begins with. */
+const largeTypes =
+  /response\.(?:completed|done|incomplete|failed|output_item\.done|image_generation_call\.partial_image)["\r\n]/;
+const lookBytes = 256;
 
 export class SseBlockTooLarge extends Error {
   constructor() {
@@ -27,7 +34,8 @@ export interface SseBlocks {
   rest(): Buffer;
 }
 
-export function createSseBlocks(limit: number = maxBlockBytes): SseBlocks {
+/** @param largeLimit - Of the few types that may be larger than the others. */
+export function createSseBlocks(limit = maxBlockBytes, largeLimit = maxLargeBlockBytes): SseBlocks {
   let parts: Buffer[] = [];
   let partBytes = 0;
   let lineIsEmpty = true;
@@ -80,9 +88,19 @@ export function createSseBlocks(limit: number = maxBlockBytes): SseBlocks {
   /** Parts are joined once, when the block is whole: joining at every chunk would be quadratic. */
   function keep(part: Buffer): void {
     partBytes += part.length;
-    if (partBytes > limit) throw new SseBlockTooLarge();
     parts.push(part);
+    if (partBytes > limit && (partBytes > largeLimit || !mayBeLarge(parts))) throw new SseBlockTooLarge();
   }
 
   return { push, rest: () => take(Buffer.alloc(0)) };
+}
+
+/** The first part may be a few bytes only. */
+function mayBeLarge(parts: readonly Buffer[]): boolean {
+  let start = '';
+  for (const part of parts) {
+    start += part.toString('latin1', 0, lookBytes - start.length);
+    if (start.length >= lookBytes) break;
+  }
+  return largeTypes.test(start);
 }
