@@ -150,6 +150,20 @@ describe('a file', () => {
     expect((await read(call('GET', '/v1/files', lonely)))['data']).toEqual([]);
   });
 
+  it('is confirmed with a new token where the provider no longer takes the old one, which is tried once', async () => {
+    const refused = {
+      behaviour: 'service',
+      stage: 'uploaded',
+      status: 401,
+      body: { detail: 'token_expired' },
+    } as const;
+    for (const account of [anna, ben]) account.answers(refused);
+    expect((await upload()).status).toBe(200);
+    for (const account of [anna, ben]) account.forgetScript();
+    for (const account of [anna, ben]) account.answers(refused).thenAnswers(refused);
+    expect(await refusal(upload())).toEqual([502, 'upstream_file_upload_failed', null]);
+  });
+
   it.each([
     [{ purpose: 'fun' }, 400, 'invalid_request', 'purpose'],
     [{ bytes: Buffer.alloc(0) }, 400, 'invalid_request', 'file'],

@@ -1,5 +1,5 @@
 /** Brings the bytes of a file to where the provider wants them, and waits until it has seen them (wire spec A12). */
-import type { AccountFacts } from '../../accounts/account.ts';
+import type { AccountFacts, Credential } from '../../accounts/account.ts';
 import type { TokenKeeper } from '../../accounts/token-keeper.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { CodexClient } from '../../upstream/codex-client.ts';
@@ -11,7 +11,7 @@ import { uploadAddress } from './upload-address.ts';
 export interface UploadParts {
   readonly network: Network;
   readonly codex: CodexClient;
-  readonly tokens: Pick<TokenKeeper, 'credential'>;
+  readonly tokens: Pick<TokenKeeper, 'credential' | 'renew'>;
   readonly clock: Clock;
   /** The provider's own origin as configured. */
   readonly providerOrigin: string;
@@ -35,12 +35,35 @@ const maxAnswerBytes = 64 * 1024;
 /** @throws {GatewayError} `upstream_file_upload_failed` @throws NetworkFault @throws the signal's reason */
 export async function uploadBytes(upload: Upload, parts: UploadParts): Promise<void> {
   await putBytes(upload, parts);
-  const { clock } = parts;
+  const { clock, tokens } = parts;
+  const { account, signal } = upload;
   const endsMs = clock.monotonicMs() + confirmMs;
-  while ((await askWhetherSeen(upload, parts)) === 'retry') {
+  let credential = await tokens.credential(account.id, signal);
+  let isRenewed = false;
+  for (;;) {
+    const answer = await askWhetherSeen(upload, { codex: parts.codex, credential });
+    if (answer === 'seen') return;
+    if (answer === 'unauthorized') {
+      if (isRenewed) throw new GatewayError('upstream_file_upload_failed');
+      isRenewed = true;
+      credential = await renewed(credential, { upload, tokens });
+      continue;
+    }
     if (clock.monotonicMs() >= endsMs) throw new GatewayError('upstream_file_upload_failed');
-    await clock.sleep(pollMs, upload.signal);
+    await clock.sleep(pollMs, signal);
   }
+}
+
+/** A token may run out between the announcement and this; then it is renewed once, as for any call (wire spec B15). */
+async function renewed(
+  { epoch }: Credential,
+  { upload, tokens }: { upload: Upload; tokens: UploadParts['tokens'] },
+): Promise<Credential> {
+  const { account, signal } = upload;
+  const reason = 'unauthorized_recovery';
+  const result = await tokens.renew({ accountId: account.id, seenEpoch: epoch, reason, signal });
+  if ('credential' in result) return result.credential;
+  throw new GatewayError('upstream_file_upload_failed');
 }
 
 /** The storage gets the bytes and no credential: it knows nobody. A redirect is a failure like any other. */
@@ -62,11 +85,14 @@ async function putBytes({ address, bytes, signal }: Upload, { network, providerO
   if (answer.status < 200 || answer.status >= 300) throw new GatewayError('upstream_file_upload_failed');
 }
 
-async function askWhetherSeen(upload: Upload, { codex, tokens }: UploadParts): Promise<'seen' | 'retry'> {
+async function askWhetherSeen(
+  upload: Upload,
+  { codex, credential }: { codex: CodexClient; credential: Credential },
+): Promise<'seen' | 'retry' | 'unauthorized'> {
   const { account, fileId, identityHeaders, signal } = upload;
   const answer = await codex.call({
     account,
-    credential: await tokens.credential(account.id, signal),
+    credential,
     root: '/backend-api',
     path: `/files/${fileId}/uploaded`,
     body: Buffer.from('{}'),
@@ -77,6 +103,7 @@ async function askWhetherSeen(upload: Upload, { codex, tokens }: UploadParts): P
     headersMs: confirmMs,
   });
   const body = await readWholeBody(answer, maxAnswerBytes);
+  if (answer.status === 401) return 'unauthorized';
   const { status } = recordOf(body && parsed(body));
   if (answer.status !== 200 || (status !== 'success' && status !== 'retry'))
     throw new GatewayError('upstream_file_upload_failed');
