@@ -19,6 +19,8 @@ export function renderOpenAiError(error: GatewayError, now: Date): RenderedError
   const type = openai.type ?? (row.type === 'usage_limit_reached' ? 'insufficient_quota' : row.type);
   const seconds = waitSeconds(error, now);
   const recovery = recoveryOf(error);
+  // The same files conflict again; other statuses of the client's making may pass with time.
+  const isConflict = status === 409 && error.row.blame === 'client';
   const reset =
     error.code === 'usage_limit_reached' && resetsAt
       ? { resets_at: Math.ceil(resetsAt.getTime() / 1000), resets_in_seconds: seconds }
@@ -26,7 +28,7 @@ export function renderOpenAiError(error: GatewayError, now: Date): RenderedError
   return {
     status,
     headers: {
-      ...retryHeaders({ status, seconds, isFinal: recovery?.fields['retryable'] === false }),
+      ...retryHeaders({ status, seconds, isFinal: recovery?.fields['retryable'] === false || isConflict }),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...recovery?.headers,
     },
