@@ -67,20 +67,26 @@ export function chooseForPublic(request: PublicRequest, scene: PublicScene): Pub
     isLite: mode === 'auto' ? facts.isLite : mode === 'lite',
     takesSummary: facts.takesSummary,
   };
-  return { choices, refusal: whatModelCannot(request, { choices, tiers: facts.tiers }) };
+  return { choices, refusal: whatModelCannot(request, { choices, facts }) };
 }
 
 /** What was asked in terms that only some models know. */
 function whatModelCannot(
-  { toolChoice }: PublicRequest,
-  { choices, tiers }: { choices: CodexChoices; tiers: ReadonlySet<string> },
+  { toolChoice, toolTypes }: PublicRequest,
+  { choices, facts }: { choices: CodexChoices; facts: ServingFacts },
 ): GatewayError | null {
+  const { tiers, tools } = facts;
   if (choices.tier === 'ultrafast' && !tiers.has('ultrafast'))
     return badValue('service_tier', 'must be one that this model offers');
   if (choices.isLite && isRecord(toolChoice))
     return unsupported('tool_choice', 'This model takes only auto, none or required.');
+  const unknown = listedTools.find((type) => toolTypes.has(type) && !tools.has(type));
+  if (unknown) return badValue('tools', `must not hold ${unknown}, which this model does not offer`);
   return null;
 }
+
+/** Tools that the provider has for some models only (v1 spec 2.3). */
+const listedTools = ['tool_search', 'programmatic_tool_calling'] as const;
 
 /** What a model list says of how a model is served. */
 export interface ServingFacts {
@@ -88,6 +94,8 @@ export interface ServingFacts {
   readonly isHidden: boolean;
   readonly takesSummary: boolean;
   readonly tiers: ReadonlySet<string>;
+  /** Those of `listedTools` that it offers. */
+  readonly tools: ReadonlySet<string>;
 }
 
 /** Entries live as long as their list; what was read of one is kept beside it. */
@@ -95,7 +103,7 @@ const known = new WeakMap<CatalogEntry, ServingFacts>();
 
 export function servingFacts(entries: readonly CatalogEntry[], model: string): ServingFacts {
   const entry = entryOf(entries, model);
-  if (!entry) return { isLite: false, isHidden: false, takesSummary: true, tiers: new Set() };
+  if (!entry) return { isLite: false, isHidden: false, takesSummary: true, tiers: new Set(), tools: new Set() };
   const kept = known.get(entry);
   if (kept) return kept;
   const read = JSON.parse(entry.bytes.toString('utf8')) as JsonRecord;
@@ -106,6 +114,12 @@ export function servingFacts(entries: readonly CatalogEntry[], model: string): S
     tiers: new Set([
       ...listOf(read['service_tiers']).map((tier) => textOf(recordOf(tier)['id'])),
       ...listOf(read['additional_speed_tiers']).map(textOf),
+    ]),
+    tools: new Set([
+      ...(read['supports_search_tool'] === true ? ['tool_search'] : []),
+      // A model that works in code calls its tools from there.
+      ...(textOf(read['tool_mode']).startsWith('code_mode') ? ['programmatic_tool_calling'] : []),
+      ...listOf(read['experimental_supported_tools']).map(textOf),
     ]),
   };
   known.set(entry, facts);

@@ -140,6 +140,14 @@ describe('fields of a chat request', () => {
     expect(sent('chat', both)['tools']).toEqual([{ type: 'web_search' }]);
   });
 
+  it('may require the search that their options add, and nothing that is not there', () => {
+    const wants = (tool_choice: unknown) => chat({ web_search_options: {}, tool_choice });
+    expect(sent('chat', wants('required'))['tool_choice']).toBe('required');
+    expect(sent('chat', wants({ type: 'web_search_preview' }))['tool_choice']).toEqual({ type: 'web_search' });
+    expect(refusalOf('chat', wants({ type: 'image_generation' }))).toBe('invalid_request tool_choice');
+    expect(refusalOf('chat', chat({ tool_choice: 'required' }))).toBe('invalid_request tool_choice');
+  });
+
   it('may hold a Responses-shaped conversation, which is answered as chat', () => {
     const fields = { input: [{ role: 'user', content: 'hi' }], max_output_tokens: 9, truncation: 'auto', include: [] };
     const body = sent('chat', { model: 'm', ...fields, reasoning: { effort: 'high', summary: 'auto' } });

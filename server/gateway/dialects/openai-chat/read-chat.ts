@@ -10,7 +10,7 @@ import { effortOfAliases, readReasoning } from '../openai/read-reasoning.ts';
 import { readResponseFormat, readTextFormat } from '../openai/read-text-format.ts';
 import { readTier } from '../openai/read-tier.ts';
 import { readToolChoice } from '../openai/read-tool-choice.ts';
-import { readTools } from '../openai/read-tools.ts';
+import { readTools, type ToolSet } from '../openai/read-tools.ts';
 import { readMessages } from './read-messages.ts';
 
 export interface ChatRequest extends PublicRequest {
@@ -91,13 +91,12 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
     request,
     isInputShaped(request) ? { ...fields, ...fieldsBesideInput } : fields,
   );
-  const tools = readTools(body, { tools: given['tools'], surface: 'chat' });
+  const tools = withSearch(readTools(body, { tools: given['tools'], surface: 'chat' }), given['web_search_options']);
   const format = formatOf(given);
   const items = readConversation(given, tools.names);
   const tier = readTier(given['service_tier']);
   if (tier === 'ultrafast') throw badValue('service_tier', 'must not be ultrafast on this surface');
   const verbosity = given['verbosity'] ?? recordOf(given['text'])['verbosity'];
-  const search = searchOf(given['web_search_options'], tools.declared);
   const cap = given['max_completion_tokens'] ?? given['max_tokens'] ?? given['max_output_tokens'];
   const keepsLeading = format?.['type'] === 'json_object';
   const { effort, rest: reasoning } = readReasoning(given['reasoning']);
@@ -110,7 +109,8 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
     includesUsage: readStreamOptions(given['stream_options'], streamOptions).has('include_usage'),
     outputCap: typeof cap === 'number' ? cap : null,
     ...liftInstructions(items, { instructions: textOf(given['instructions']), keepsLeading }),
-    tools: search ? [...(tools.tools ?? []), search] : tools.tools,
+    tools: tools.tools,
+    toolTypes: tools.declared,
     toolChoice: readToolChoice(given['tool_choice'], { tools, surface: 'chat' }),
     parallelToolCalls: given['parallel_tool_calls'] as boolean | undefined,
     // A summary is asked for only by those who read it: to ask for none costs nothing.
@@ -143,11 +143,14 @@ function formatOf(given: JsonRecord): JsonRecord | undefined {
   return format ?? own;
 }
 
-function searchOf(options: unknown, declared: ReadonlySet<string>): JsonRecord | null {
-  if (!isRecord(options) || declared.has('web_search')) return null;
+/** Options of a search ask for the tool, once. */
+function withSearch(tools: ToolSet, options: unknown): ToolSet {
+  if (!isRecord(options) || tools.declared.has('web_search')) return tools;
   const { search_context_size, user_location } = options;
   const given = Object.entries({ search_context_size, user_location }).filter(
     ([, value]) => value !== null && value !== undefined,
   );
-  return { type: 'web_search', ...Object.fromEntries(given) };
+  const search = { type: 'web_search', ...Object.fromEntries(given) };
+  const and = (keys: ReadonlySet<string>) => new Set([...keys, 'web_search']);
+  return { ...tools, tools: [...(tools.tools ?? []), search], declared: and(tools.declared), atTop: and(tools.atTop) };
 }

@@ -97,6 +97,7 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
     outputCap: (given['max_output_tokens'] as number | undefined) ?? null,
     ...liftInstructions(items, { instructions: textOf(given['instructions']), keepsLeading }),
     tools: tools.tools,
+    toolTypes: tools.declared,
     toolChoice: readToolChoice(given['tool_choice'], { tools, surface: 'responses' }),
     parallelToolCalls: given['parallel_tool_calls'] as boolean | undefined,
     reasoning: { ...(summary === undefined ? {} : { summary }), ...reasoning },

@@ -18,6 +18,8 @@ export interface PublicRequest {
   /** null when the client sent no list. */
   readonly tools: readonly unknown[] | null;
   readonly toolChoice: unknown;
+  /** The types of its tools that have no name of their own. */
+  readonly toolTypes: ReadonlySet<string>;
   readonly parallelToolCalls: boolean | undefined;
   /** `reasoning` without its effort. */
   readonly reasoning: JsonRecord;
