@@ -18,6 +18,7 @@ import { poolUsage } from '../gateway/pool-usage.ts';
 import { publicModels } from '../gateway/public-models.ts';
 import { publicUsage } from '../gateway/public-usage.ts';
 import { publicRoutes } from '../gateway/routes.ts';
+import { allowedMethods } from './allowed-methods.ts';
 import { addressOf, handOver } from './hand-over.ts';
 import type { CallState } from './middleware.ts';
 
@@ -92,10 +93,9 @@ export function mountPublic(router: Router<CallState>, parts: GatewayParts): voi
   router.all(everythingElse, (ctx) => {
     ctx.state.route = '/v1/*';
     clientOf(ctx, parts);
-    const { path: known } = router.match(ctx.path, ctx.method);
-    const allowed = known.filter(({ path }) => path !== everythingElse).flatMap(({ methods }) => methods);
-    if (allowed.length === 0) throw new GatewayError('unsupported_endpoint');
-    ctx.set('allow', [...new Set(allowed)].toSorted().join(', '));
+    const allowed = allowedMethods(router, { path: ctx.path, method: ctx.method, except: everythingElse });
+    if (allowed === '') throw new GatewayError('unsupported_endpoint');
+    ctx.set('allow', allowed);
     throw new GatewayError('method_not_allowed');
   });
 }

@@ -6,6 +6,7 @@ import Koa from 'koa';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { errorFacts } from '../observe/log.ts';
 import { answerUpgrade, type UpgradeParts } from './upgrades.ts';
+import { allowedMethods } from './allowed-methods.ts';
 import { createMiddleware, type CallState, type MiddlewareParts } from './middleware.ts';
 
 /** Puts a room's paths on the router. */
@@ -36,7 +37,10 @@ export function createHttpServer(parts: HttpServerParts): Server {
   for (const middleware of createMiddleware(parts)) koa.use(middleware);
   koa.use(router.routes());
   koa.use((ctx) => {
-    throw new GatewayError((ctx as { matched?: unknown[] }).matched?.length ? 'method_not_allowed' : 'not_found');
+    const allowed = allowedMethods(router, ctx);
+    if (allowed === '') throw new GatewayError('not_found');
+    ctx.set('allow', allowed);
+    throw new GatewayError('method_not_allowed');
   });
   koa.on('error', (error: unknown) => log.error('http_error', errorFacts(error)));
 
