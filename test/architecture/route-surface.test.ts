@@ -1,12 +1,6 @@
-import Router from '@koa/router';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mountAdminApi, type AdminApiParts } from '../../server/http/admin-api.ts';
-import type { GatewayParts } from '../../server/gateway/gateway-parts.ts';
-import { mountGateway } from '../../server/http/gateway-routes.ts';
-import type { CallState } from '../../server/http/middleware.ts';
-import { everythingElse, mountPublic } from '../../server/http/public-routes.ts';
-import { mountOperations, type OperationsParts } from '../../server/http/operations.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { mountedRoutes } from '../support/mounted-routes.ts';
 import { sourceFiles } from './source-files.ts';
 
 /**
@@ -122,13 +116,15 @@ describe('the running server', () => {
   it('gives no method but those, and no other address', async () => {
     const addresses = [...new Set(Object.keys(surface).map((route) => route.split(' ')[1] ?? ''))];
     for (const address of addresses)
-      for (const method of ['PUT', 'DELETE', 'PATCH', 'GET', 'POST'].filter(
-        (each) => !(`${each} ${address}` in surface),
-      ))
+      for (const method of ['PUT', 'DELETE', 'PATCH', 'GET', 'POST']) {
+        if (`${method} ${address}` in surface) continue;
+        const answer = await call(gateway, `${method} ${address}`);
+        const isPublic = address.startsWith('/v1/');
         // Below `/v1` the key comes first, whatever is asked.
-        expect((await call(gateway, `${method} ${address}`)).status, `${method} ${address}`).toBe(
-          address.startsWith('/v1/') ? 401 : 405,
-        );
+        expect(answer.status, `${method} ${address}`).toBe(isPublic ? 401 : 405);
+        // Whoever is let in is told what would be answered.
+        if (!isPublic) expect(answer.headers.get('allow'), `${method} ${address}`).toMatch(/^[A-Z]+(, [A-Z]+)*$/);
+      }
     for (const address of ['/', '/admin', '/metrics', '/backend-api/accounts', '/backend-api/codex'])
       expect((await call(gateway, `GET ${address}`)).status, address).toBe(404);
   });
@@ -160,22 +156,6 @@ describe('the running server', () => {
     }
   });
 });
-
-/** Mounting touches nothing of the parts: they are needed when a call comes. */
-function mountedRoutes(): string[] {
-  const router = new Router<CallState>();
-  mountOperations(router, {} as OperationsParts);
-  mountGateway(router, {} as GatewayParts);
-  mountPublic(router, {} as GatewayParts);
-  mountAdminApi(router, {} as AdminApiParts);
-  // The router answers HEAD wherever it answers GET.
-  return router.stack
-    .filter(({ path }) => path !== everythingElse)
-    .flatMap(({ methods, path }) =>
-      methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
-    )
-    .toSorted();
-}
 
 function call({ url }: GatewayUnderTest, route: string, credential?: string): Promise<Response> {
   const [method = '', path = ''] = route.split(' ');

@@ -5,36 +5,34 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiKeys } from '../../server/contract/api-keys.ts';
 import { pools } from '../../server/contract/pools.ts';
-import { mediaRoutes } from '../../server/gateway/media-routes.ts';
-import { publicRoutes } from '../../server/gateway/routes.ts';
 import { askPublic, type Loose, type PublicAnswer } from '../support/ask-public.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { documentPaths, formPaths, publicSurface } from '../support/public-surface.ts';
 
 let gateway: GatewayUnderTest;
 let key: string;
 let shut: string;
+let elsewhere: string;
 /** Calls of the provider before the table: none of its rows may add one. */
 let callsBefore: number;
-const maxBytes = 300_000;
+const maxBytesOf = { 'gateway.max_body_bytes': 300_000, 'gateway.max_responses_body_bytes': 350_000 };
 
 beforeAll(async () => {
   gateway = await gatewayUnderTest({
-    settings: { 'gateway.max_body_bytes': maxBytes, 'gateway.max_compressed_body_bytes': 20_000 },
+    settings: { ...maxBytesOf, 'gateway.max_compressed_body_bytes': 20_000 },
   });
   await gateway.link('anna', { percentPerAnswer: 0, models: ['gpt-5.5'] });
   key = await gateway.key();
   await gateway.call(pools.create, { slug: 'shut', name: 'Shut', routing: { v1Compatibility: false } });
   const ask = { name: 'shut', pool: 'shut', labels: [], notes: '', expiresAt: null, policy: {} };
   shut = (await gateway.call(apiKeys.create, ask)).secret;
+  elsewhere = await gateway.key({ name: 'elsewhere', policy: { allowedAddresses: ['10.0.0.1'] } });
   callsBefore = inferences();
 });
 afterAll(() => gateway.stop());
 
-const inferences = () => gateway.sandbox.requests.filter(({ path }) => path.includes('/responses')).length;
+const inferences = () => gateway.sandbox.requests.filter(({ path }) => /responses|transcribe|files/.test(path)).length;
 const errorOf = (answer: PublicAnswer) => [answer.status, answer.json()['error']?.['code']];
-const bodies = publicRoutes.map(({ path }) => path);
-const media = mediaRoutes.map(({ path }) => path);
-const documents = ['/v1/models', '/v1/models/gpt-5.5', '/v1/usage'];
 const unsupported = [
   '/v1',
   '/v1/completions',
@@ -54,47 +52,62 @@ const unsupported = [
   '/v1/anything/else',
 ];
 
-describe.each([...bodies, ...media, ...documents, ...unsupported])('%s', (path) => {
-  const method = documents.includes(path) ? 'GET' : 'POST';
-  const body = method === 'GET' ? null : '{"model": broken';
+/** Unfolds to a thousand times its size. */
+const bomb = gzipSync(Buffer.alloc(50_000_000));
 
-  it('asks for a key before all else, and says the same of none and of a wrong one', async () => {
-    const answers = await Promise.all([
-      askPublic(gateway, { path, method, body }),
-      askPublic(gateway, { path, method, body, key: 'sk-cxp-0123456789abcdef-wrong' }),
-      askPublic(gateway, { path, method, body, headers: { authorization: 'Basic abc' } }),
-      askPublic(gateway, { path, method, body, headers: { authorization: 'Bearer ' } }),
-    ]);
-    for (const answer of answers) {
-      expect(errorOf(answer)).toEqual([401, 'invalid_api_key']);
-      expect(answer.text).toBe(answers[0]?.text);
-      expect(Object.keys(answer.json()['error'] ?? {})).toEqual(['message', 'type', 'param', 'code']);
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
-      expect(answer.headers.get('content-type')).toBe('application/json');
-      expect(answer.headers.get('x-request-id')).toMatch(/./);
-      expect(answer.headers.get('x-should-retry')).toBe('false');
-    }
-  });
-
-  it('is shut where the Pool has it switched off, before a body is read', async () => {
-    expect(errorOf(await askPublic(gateway, { path, method, body, key: shut }))).toEqual([
-      403,
-      'v1_compatibility_disabled',
-    ]);
-  });
-
-  it('never inflates a bomb for somebody unknown', async () => {
-    if (method === 'GET') return;
-    const bomb = gzipSync(Buffer.alloc(50_000_000));
-    const answer = await askPublic(gateway, { path, body: bomb, headers: { 'content-encoding': 'gzip' } });
-    expect(errorOf(answer)).toEqual([401, 'invalid_api_key']);
-  });
+it('is a table of every route there is', () => {
+  const withBodies = [...documentPaths, ...formPaths].map(({ path }) => `POST ${path}`);
+  const asked = publicSurface.filter(({ method }) => method !== 'GET').map(({ method, path }) => `${method} ${path}`);
+  expect([...withBodies, 'DELETE /v1/files/file_1'].toSorted()).toEqual(asked.toSorted());
 });
+
+describe.each([...publicSurface, ...unsupported.map((path) => ({ method: 'POST', path }))])(
+  '$method $path',
+  ({ method, path }) => {
+    const body = method === 'GET' ? null : '{"model": broken';
+
+    it('asks for a key before all else, and says the same of none and of a wrong one', async () => {
+      const answers = await Promise.all([
+        askPublic(gateway, { path, method, body }),
+        askPublic(gateway, { path, method, body, key: 'sk-cxp-0123456789abcdef-wrong' }),
+        askPublic(gateway, { path, method, body, headers: { authorization: 'Basic abc' } }),
+        askPublic(gateway, { path, method, body, headers: { authorization: 'Bearer ' } }),
+      ]);
+      for (const answer of answers) {
+        expect(errorOf(answer)).toEqual([401, 'invalid_api_key']);
+        expect(answer.text).toBe(answers[0]?.text);
+        expect(Object.keys(answer.json()['error'] ?? {})).toEqual(['message', 'type', 'param', 'code']);
+        expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+        expect(answer.headers.get('content-type')).toBe('application/json');
+        expect(answer.headers.get('x-request-id')).toMatch(/./);
+        expect(answer.headers.get('x-should-retry')).toBe('false');
+      }
+    });
+
+    it('is shut where the Pool has it switched off, before a body is read', async () => {
+      expect(errorOf(await askPublic(gateway, { path, method, body, key: shut }))).toEqual([
+        403,
+        'v1_compatibility_disabled',
+      ]);
+    });
+
+    it('is shut where the key may not be used from here', async () => {
+      const answer = await askPublic(gateway, { path, method, body, key: elsewhere });
+      expect(errorOf(answer)).toEqual([403, 'access_denied']);
+    });
+
+    if (method !== 'GET')
+      it('never inflates a bomb for somebody unknown', async () => {
+        const answer = await askPublic(gateway, { path, method, body: bomb, headers: { 'content-encoding': 'gzip' } });
+        expect(errorOf(answer)).toEqual([401, 'invalid_api_key']);
+      });
+  },
+);
 
 describe.each(unsupported)('%s', (path) => {
   it.each([
     ['broken JSON', '{"model"', {}],
-    ['a large body', 'x'.repeat(maxBytes + 1), {}],
+    ['a large body', 'x'.repeat(400_000), {}],
     ['an unknown encoding', 'x', { 'content-encoding': 'br' }],
     ['a broken form', 'x', { 'content-type': 'multipart/form-data; boundary=x' }],
   ])('is not supported, whatever it is sent: %s', async (_name, body, headers) => {
@@ -105,7 +118,8 @@ describe.each(unsupported)('%s', (path) => {
   });
 });
 
-describe.each(bodies)('%s', (path) => {
+describe.each(documentPaths)('$path', ({ path, bodyLimit }) => {
+  const maxBytes = maxBytesOf[bodyLimit];
   const whole = JSON.stringify({ model: 'gpt-5.5', input: 'hi', messages: [{ role: 'user', content: 'hi' }], n: 7 });
   /** Filled up with blanks, which JSON allows. */
   const padded = (bytes: number) => whole + ' '.repeat(bytes - whole.length);
