@@ -1,5 +1,4 @@
 /** Sound and images on the OpenAI surface. */
-import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { routing } from '../../server/contract/pools.ts';
 import { onePixelPng } from '../../server/sandbox/behaviours/tools.ts';
@@ -266,41 +265,5 @@ describe('an image', () => {
     [{ image: recording(50_000_000) }, 413, 'payload_too_large', 'image'],
   ])('to be changed that comes with %j is refused', async (fields, status, code, param) => {
     expect(refusal(await send('/v1/images/edits', form({ prompt: 'blue', ...fields })))).toEqual([status, code, param]);
-  });
-});
-
-describe('a client that leaves while it sends a file', () => {
-  it('leaves no file and no seat behind', async () => {
-    await gateway.change({ 'admission.audio_transcription.seats': 1, 'admission.proxy_stream.seats': 1 });
-    const before = (await readdir(gateway.dataFolder, { recursive: true })).length;
-    for (const path of ['/v1/audio/transcriptions', '/v1/images/edits']) {
-      const leaving = new AbortController();
-      const pulls = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      const head = '--b\r\ncontent-disposition: form-data; name="image"; filename="f"\r\n\r\n';
-      const body = new ReadableStream({
-        pull(controller) {
-          const pull = pulls.shift();
-          pull?.resolve();
-          if (pulls.length > 0) controller.enqueue(Buffer.concat([Buffer.from(head), Buffer.alloc(200_000)]));
-        },
-      });
-      const secondPull = pulls[1]?.promise;
-      const sent = fetch(gateway.url + path, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${key}`, 'content-type': 'multipart/form-data; boundary=b' },
-        body,
-        duplex: 'half',
-        signal: leaving.signal,
-      } as RequestInit);
-      // The first piece is on its way, and the reader waits for more.
-      await secondPull;
-      leaving.abort();
-      await expect(sent).rejects.toThrow();
-    }
-    anna.answers({ behaviour: 'N15' });
-    const heard = await send('/v1/audio/transcriptions', form({ model: 'whisper-1', file: recording() }));
-    const drawn = await send('/v1/images/generations', { prompt: 'a red square' });
-    expect([heard.status, drawn.status]).toEqual([200, 200]);
-    expect((await readdir(gateway.dataFolder, { recursive: true })).length).toBe(before);
   });
 });
