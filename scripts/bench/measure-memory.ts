@@ -4,10 +4,10 @@ import { readLiveHeapBytes } from './collect-garbage.ts';
 import type { LoadResult } from './load-job.ts';
 import type { Loader } from './loader.ts';
 import { jobOf } from './measure-rounds.ts';
-import { readDescendantsBytes, readResidentBytes } from './process-figures.ts';
+import { readDescendantsBytes } from './process-figures.ts';
 import { heldMs, heldScenario, heldTurns, openStreams, scenarios, type Scenario } from './scenarios.ts';
-import { median } from './statistics.ts';
 import type { Target, TargetName } from './targets.ts';
+import { residentAtRest, watchMost } from './watch-resident.ts';
 import type { RunningProcess } from './workshop.ts';
 
 /** Bytes, read from a process that has served only a handful of requests before. */
@@ -38,8 +38,6 @@ export interface LeakFigures {
 
 const firstRequests = 10;
 const restMs = 500;
-const lookEveryMs = 50;
-const readings = 5;
 
 /** @param target - One with a process. */
 export async function measureMemory(target: Target, loader: Loader): Promise<MemoryFigures> {
@@ -52,7 +50,7 @@ export async function measureMemory(target: Target, loader: Loader): Promise<Mem
   }
   await sleep(restMs);
   const idleBytes = await residentAtRest(pid);
-  const looking = watchMost(() => readResidentBytes(pid));
+  const looking = watchMost(pid);
   const result = await loader.run(wave({ scenario: heldScenario, target }, heldMs / 4));
   const openBytes = await looking.stop();
   const sockets = target.name === 'ours' ? await measureSockets(target, loader) : null;
@@ -77,7 +75,7 @@ async function measureSockets(target: Target, loader: Loader) {
   }
   await sleep(restMs);
   const idleBytes = await residentAtRest(pid);
-  const looking = watchMost(() => readResidentBytes(pid));
+  const looking = watchMost(pid);
   const { failures, firstFailure } = await loader.run(wave({ scenario: heldTurns, target }, heldMs / 4));
   const openBytes = await looking.stop();
   return { bytesPerSocket: Math.max(0, openBytes - idleBytes) / openStreams, failures, firstFailure };
@@ -114,32 +112,4 @@ export async function measureLeak(
 
 function wave(subject: { scenario: Scenario; target: Target }, rampMs: number) {
   return jobOf(subject, { connections: openStreams, until: { requestsEach: 1 }, rampMs });
-}
-
-async function residentAtRest(pid: number): Promise<number> {
-  const sizes: number[] = [];
-  for (let reading = 0; reading < readings; reading += 1) {
-    sizes.push(await readResidentBytes(pid));
-    await sleep(lookEveryMs);
-  }
-  return median(sizes);
-}
-
-function watchMost(read: () => Promise<number>): { stop(): Promise<number> } {
-  let most = Number.NaN;
-  const over = new AbortController();
-  const watching = (async () => {
-    while (!over.signal.aborted) {
-      const value = await read();
-      if (Number.isNaN(most) || value > most) most = value;
-      await sleep(lookEveryMs);
-    }
-  })();
-  return {
-    async stop() {
-      over.abort();
-      await watching;
-      return most;
-    },
-  };
 }

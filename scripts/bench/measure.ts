@@ -4,6 +4,7 @@ import { prepareGateway, startGateway } from './gateway.ts';
 import { startLoader } from './loader.ts';
 import { readBusyMs, readMachine } from './machine.ts';
 import { measureLeak, measureMemory, type MemoryFigures } from './measure-memory.ts';
+import { measureUploads } from './measure-uploads.ts';
 import { measureRound, warmUp, type RoundFigures, type RoundSize } from './measure-rounds.ts';
 import { readCpuMs, readDescendantsCpuMs } from './process-figures.ts';
 import type { Results } from './results.ts';
@@ -51,6 +52,8 @@ export async function measureAll(
 
   tell('waves of streams');
   const leak = await measureLeak(running, { target: ours, loader, waves: size.waves });
+  tell('uploads');
+  const uploads = await measureUploads(ours);
   return {
     machine: readMachine(),
     finishedAt: new Date(),
@@ -59,6 +62,7 @@ export async function measureAll(
     figures,
     memory,
     leak,
+    uploads,
     ...starts,
   };
 }

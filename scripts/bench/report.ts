@@ -1,6 +1,7 @@
 /** The tables of a run. */
 import { choiceTable, type ChoiceCost } from './choice.ts';
 import { duration, kilobytes, megabytes, milliseconds, missing, percent, perSecond, ratio } from './number-texts.ts';
+import { uploads } from './measure-uploads.ts';
 import { summarize, type Results, type Summary } from './results.ts';
 import { openStreams, scenarios } from './scenarios.ts';
 import type { Column, Table } from './table.ts';
@@ -17,6 +18,7 @@ export function tablesOf(results: Results): Table[] {
     loadTable(results),
     memoryTable(results),
     leakTable(results),
+    uploadTable(results),
     choiceTable(results.choices),
   ];
 }
@@ -127,6 +129,14 @@ function leakTable({ leak }: Results): Table {
       ]),
       [`${openStreams} held open`, missing, megabytesExactly(leak.openLiveHeapBytes)],
     ],
+  };
+}
+
+function uploadTable({ uploads: { idleBytes, mostBytes } }: Results): Table {
+  return {
+    title: `Codex Pooler while ${uploads.clients} clients send ${uploads.files} files of ${megabytes(uploads.bytes)}`,
+    columns: [right('resident before'), right('at most'), right('grown by')],
+    rows: [[megabytes(idleBytes), megabytes(mostBytes), megabytes(mostBytes - idleBytes)]],
   };
 }
 

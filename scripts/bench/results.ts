@@ -2,6 +2,7 @@
 import type { ChoiceCost } from './choice.ts';
 import type { Machine } from './machine.ts';
 import type { LeakFigures, MemoryFigures } from './measure-memory.ts';
+import type { UploadFigures } from './measure-uploads.ts';
 import type { RoundFigures } from './measure-rounds.ts';
 import type { ScenarioId } from './scenarios.ts';
 import { median, medianRatio } from './statistics.ts';
@@ -16,6 +17,7 @@ export interface Results {
   readonly figures: readonly RoundFigures[];
   readonly memory: readonly MemoryFigures[];
   readonly leak: LeakFigures;
+  readonly uploads: UploadFigures;
   /** From the start of the process until it serves. */
   readonly coldStartMs: number;
   readonly warmStartMs: number;
@@ -81,11 +83,17 @@ export function summarize(
 }
 
 /** Every way a request failed, with how often; empty for a run that counts. */
-export function failuresOf({ figures, memory, leak }: Pick<Results, 'figures' | 'memory' | 'leak'>): string[] {
+export function failuresOf({
+  figures,
+  memory,
+  leak,
+  uploads,
+}: Pick<Results, 'figures' | 'memory' | 'leak' | 'uploads'>): string[] {
   const rows = [
     ...figures.map((each) => ({ ...each, where: `${each.scenario} through ${each.target}, round ${each.round + 1}` })),
     ...memory.map((each) => ({ ...each, where: `open streams through ${each.target}` })),
     { ...leak, where: 'waves of streams through ours' },
+    { ...uploads, where: 'uploads to ours' },
   ];
   return rows
     .filter(({ failures }) => failures > 0)

@@ -1,6 +1,7 @@
 /** The lines this project holds itself to at this stage, and whether a run kept them. */
 import { poolSize, type ChoiceCost } from './choice.ts';
 import { poolStates, type PoolState } from './choice-pool.ts';
+import { uploads } from './measure-uploads.ts';
 import { duration, kilobytes, megabytes, microseconds, perSecond, ratio } from './number-texts.ts';
 import { summarize, type Results } from './results.ts';
 import { scenarios } from './scenarios.ts';
@@ -18,6 +19,8 @@ const expected = {
   addedOfPipe: 2,
   residentBytes: 150e6,
   bytesPerStream: 120e3,
+  /** Four seats, each with a file that is joined from its pieces, and the garbage of those before it. */
+  uploadBytes: 300e6,
   coldStartMs: 5_000,
   warmStartMs: 1_500,
   choiceUs: 100,
@@ -52,6 +55,11 @@ export function judge(results: Results): Verdict[] {
       value: memory?.bytesPerStream ?? Number.NaN,
       line: expected.bytesPerStream,
       text: kilobytes,
+    }),
+    atMost(`growth by ${uploads.files} files of ${megabytes(uploads.bytes)} from ${uploads.clients} clients`, {
+      value: results.uploads.mostBytes - results.uploads.idleBytes,
+      line: expected.uploadBytes,
+      text: megabytes,
     }),
     atMost('cold start, with the first initdb', {
       value: results.coldStartMs,
