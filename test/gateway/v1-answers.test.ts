@@ -244,6 +244,9 @@ describe('the models of the OpenAI surface', () => {
     const authorized = { headers: { authorization: `Bearer ${key}` } };
     const list = (await (await fetch(`${gateway.url}/v1/models`, authorized)).json()) as { data: { id: string }[] };
     expect(list.data.map(({ id }) => id).toSorted()).toEqual(['gpt-5.5', 'gpt-6.1-sol']);
+    // Nothing of it changes from call to call, the time of its making included.
+    gateway.clock.advance(5_000);
+    expect(await (await fetch(`${gateway.url}/v1/models`, authorized)).json()).toEqual(list);
     const one = await fetch(`${gateway.url}/v1/models/GPT-5.5`, authorized);
     expect(await one.json()).toEqual(list.data.find(({ id }) => id === 'gpt-5.5'));
     expect((await fetch(`${gateway.url}/v1/models/gpt-none`, authorized)).status).toBe(404);

@@ -1,5 +1,6 @@
 /** Answers on their way to clients of the OpenAI surface: whatever form the provider gives them, and however they end. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import { askPublic, type Loose, type PublicAsk } from '../support/ask-public.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 
@@ -28,7 +29,7 @@ const turns = () => gateway.sandbox.requests.filter(({ path }) => path.endsWith(
 const eventsOf = (data: readonly string[]) => data.map((each) => JSON.parse(each) as Loose);
 const said = (chunks: readonly string[]) =>
   eventsOf(chunks.filter((each) => each !== '[DONE]'))
-    .map((chunk) => chunk['choices']?.[0]?.['delta']?.['content'] ?? '')
+    .map((chunk) => textOf(chunk['choices']?.[0]?.['delta']?.['content']))
     .join('');
 
 /** Opens a stream that is read as it comes. */
@@ -88,7 +89,7 @@ describe('an answer of the provider', () => {
     both({ behaviour: 'N13' });
     const events = eventsOf((await ask({ path: '/v1/responses', body: { ...responses, stream: true } })).data());
     expect(events[0]).toMatchObject({ type: 'response.created', sequence_number: 0 });
-    expect(events.filter(({ type }) => /^codex\.|metadata/.test(String(type)))).toEqual([]);
+    expect(events.filter(({ type }) => /^codex\.|metadata/.test(textOf(type)))).toEqual([]);
     const [first] = (await ask({ path: '/v1/chat/completions', body: { ...chat, stream: true } })).data();
     expect(JSON.parse(first ?? '')).toMatchObject({ choices: [{ delta: { role: 'assistant', content: '' } }] });
   });
@@ -98,7 +99,7 @@ describe('an answer of the provider', () => {
     expect((await ask({ path: '/v1/responses', body: responses })).status).toBe(200);
     both({ behaviour: 'F10', kind: 'big_event', bytes: 17 * 2 ** 20 });
     const events = eventsOf((await ask({ path: '/v1/responses', body: { ...responses, stream: true } })).data());
-    expect(events.filter(({ type }) => /error|failed|completed/.test(String(type)))).toMatchObject([
+    expect(events.filter(({ type }) => /error|failed|completed/.test(textOf(type)))).toMatchObject([
       { type: 'error', code: 'upstream_response_too_large' },
     ]);
     const chunks = (await ask({ path: '/v1/chat/completions', body: { ...chat, stream: true } })).data();
@@ -156,6 +157,24 @@ describe('a stream', () => {
     expect((await ask({ path, body })).status).toBe(200);
   });
 
+  it.each([
+    ['a document after ten minutes', { path: '/v1/chat/completions', body: chat }, 600_000],
+    ['a stream after two hours', { path: '/v1/responses', body: { ...responses, stream: true } }, 7_200_000],
+  ])('that never ends is ended: %s', async (_name, question, longestMs) => {
+    // The other limits are not what ends it.
+    const longer = { 'gateway.precommit_timeout_ms': 86_400_000, 'gateway.stream_idle_timeout_ms': 86_400_000 };
+    await gateway.change(longer);
+    both({ behaviour: 'N12', deltas: 1_000, everyMs: 60_000, firstByteMs: 0 });
+    const before = gateway.clock.monotonicMs();
+    const arrived = gateway.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+    const asked = ask(question);
+    await arrived;
+    const answer = await passing(asked, 10_000);
+    expect(answer.text).toContain('"code":"upstream_request_timeout"');
+    expect(gateway.clock.monotonicMs() - before).toBeGreaterThanOrEqual(longestMs);
+    await gateway.change({ 'gateway.precommit_timeout_ms': 90_000, 'gateway.stream_idle_timeout_ms': 300_000 });
+  });
+
   it('that has begun is never begun again elsewhere', async () => {
     both({ behaviour: 'F9', at: 'deltas', deltas: 2 });
     const before = turns();
@@ -187,11 +206,11 @@ describe('what is wrong with a request', () => {
 });
 
 /** Lets time pass until it is there. */
-async function passing<T>(promise: Promise<T>): Promise<T> {
-  let isThere = false;
-  const done = promise.finally(() => (isThere = true));
-  while (!isThere) {
-    gateway.clock.advance(250);
+async function passing<T>(promise: Promise<T>, stepMs = 250): Promise<T> {
+  const state = { isThere: false };
+  const done = promise.finally(() => (state.isThere = true));
+  while (!state.isThere) {
+    gateway.clock.advance(stepMs);
     await new Promise((resolve) => setImmediate(resolve));
   }
   return done;

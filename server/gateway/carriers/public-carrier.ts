@@ -21,6 +21,9 @@ const holdStatusMs = 2_000;
 /** Comments keep these clients waiting; proxies between cut silent connections after 30 s or more. */
 const commentMs = 10_000;
 const comment = ': keepalive\n\n';
+/** So long one answer may take in all, however busy the provider is with it (v1 spec 4.7). */
+const longestStreamMs = 7_200_000;
+const longestDocumentMs = 600_000;
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -93,13 +96,21 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
   }
 
   async function send(answer: Answer): Promise<void> {
+    const cancel = () => answer.kind === 'stream' && answer.stream.cancel();
+    const longestMs = wantsStream ? longestStreamMs : longestDocumentMs;
+    let isTooLong = false;
+    const limit = clock.timer(Math.max(0, exchange.admittedMs + longestMs - clock.monotonicMs()), () => {
+      isTooLong = true;
+      cancel();
+    });
     try {
       await (wantsStream ? stream(answer) : collect(answer));
     } catch (error) {
-      broken = reasonOf(error, exchange);
+      broken = isTooLong ? new GatewayError('upstream_timeout', { cause: error }) : reasonOf(error, exchange);
       throw broken;
     } finally {
-      if (answer.kind === 'stream') answer.stream.cancel();
+      limit.stop();
+      cancel();
     }
   }
 

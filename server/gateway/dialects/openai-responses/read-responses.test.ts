@@ -71,6 +71,18 @@ describe('fields of a Responses request', () => {
     expect((bodyOf(fields)['reasoning'] as JsonRecord | undefined)?.['effort']).toBe(effort);
   });
 
+  it.each([
+    [' FAST ', 'priority'],
+    ['priority', 'priority'],
+    ['flex', 'flex'],
+    ['scale', 'scale'],
+    ['ultrafast', 'ultrafast'],
+    ['auto', undefined],
+    ['Default', undefined],
+  ])('ask for the tier %s as %s', (given, tier) => {
+    expect(bodyOf({ service_tier: given })['service_tier']).toBe(tier);
+  });
+
   it('show encrypted reasoning to those who asked for it, or keep nothing with us', () => {
     const shows = (fields: JsonRecord) => readPublic('responses', ask(fields)).request.showsEncrypted;
     expect([shows({}), shows({ store: true }), shows({ store: false })]).toEqual([false, false, true]);
@@ -226,6 +238,17 @@ describe('items of a Responses request', () => {
       type: 'input_audio',
       audio_url: 'data:audio/mpeg;base64,UklGRg==',
     });
+  });
+
+  it.each([
+    ['wav', 'audio/wav'],
+    ['mp3', 'audio/mpeg'],
+    ['m4a', 'audio/mp4'],
+    ['webm', 'audio/webm'],
+    ['ogg', 'audio/ogg'],
+  ])('take audio in %s', (format, type) => {
+    const [part] = item(audio(format, 'UklGRg=='))[0]!['content'] as JsonRecord[];
+    expect(part).toEqual({ type: 'input_audio', audio_url: `data:${type};base64,UklGRg==` });
   });
 
   it('lose marks of a prompt cache that the provider refuses, at any depth of content', () => {
