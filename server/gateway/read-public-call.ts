@@ -32,7 +32,7 @@ export interface ReadPublicCall<Told = string> {
  * @param read.body - The request's bytes. @param read.document - What they say.
  * @throws {GatewayError} naming the field at fault.
  */
-export function readPublicCall<Told>(
+export function readPublicCall<Told extends string | readonly unknown[]>(
   { body, document }: { body: Buffer; document: JsonRecord },
   { client, dialect, settings, parts }: PublicCallStart<Told>,
 ): ReadPublicCall<Told> {

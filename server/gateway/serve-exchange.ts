@@ -5,7 +5,7 @@ import { NetworkFault } from '../world/world.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
 import { noteReport } from './attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
-import { FailedAtStart } from './carriers/public-carrier.ts';
+import { FailedAtStart } from './carriers/follow-answer.ts';
 import type { Compressor } from './compression/compressor.ts';
 import { providerFailure } from './dialects/openai/provider-failure.ts';
 import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';

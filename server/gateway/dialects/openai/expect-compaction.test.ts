@@ -15,7 +15,7 @@ function rendering() {
       showsEncrypted: false,
       makeId: (prefix) => `${prefix}_1`,
       nowSeconds: () => 1,
-      failureOf: () => ({ code: 'server_error', message: 'failed', type: 'server_error' }),
+      failureOf: () => ({ status: 502, code: 'server_error', message: 'failed', type: 'server_error' }),
     }),
   );
 }
@@ -53,7 +53,12 @@ describe('an answer that must hold a compaction', () => {
     const told = rendering();
     told.push(created);
     expect(() => told.push(completed([message]))).toThrow();
-    const text = told.breakOff({ code: 'invalid_compaction_response', message: 'no', type: 'server_error' });
+    const text = told.breakOff({
+      status: 502,
+      code: 'invalid_compaction_response',
+      message: 'no',
+      type: 'server_error',
+    });
     expect(typesOf(text)).toEqual(['response.created', 'error']);
     expect(text).toContain('"code":"invalid_compaction_response"');
   });

@@ -7,14 +7,16 @@ import { recordOf } from './json-record.ts';
 const goodEnds: readonly unknown[] = ['response.completed', 'response.done', 'response.incomplete'];
 
 /** An end without one is refused by `push`, with `invalid_compaction_response`. */
-export function expectCompaction(rendering: AnswerRendering): AnswerRendering {
-  let held = '';
+export function expectCompaction<Told extends string | readonly unknown[]>(
+  rendering: AnswerRendering<Told>,
+): AnswerRendering<Told> {
+  let held: Told | null = null;
   let isFound = false;
 
-  function release(more: string): string {
-    const text = held + more;
-    held = '';
-    return text;
+  function release(more: Told): Told {
+    const told = held === null ? more : joined(held, more);
+    held = null;
+    return told;
   }
 
   return {
@@ -24,10 +26,10 @@ export function expectCompaction(rendering: AnswerRendering): AnswerRendering {
       isFound ||= goodEnds.includes(type) && holdsCompaction(recordOf(response)['output']);
       // Refused before it is told as an end: what breaks off can still be said of a stream that began.
       if (!isFound && goodEnds.includes(type)) throw new GatewayError('invalid_compaction_response');
-      const text = rendering.push(event);
-      if (isFound || rendering.ending !== null) return release(text);
-      held += text;
-      return '';
+      const told = release(rendering.push(event));
+      if (isFound || rendering.ending !== null) return told;
+      held = told;
+      return told.slice(0, 0) as Told;
     },
     breakOff: (failure) => release(rendering.breakOff(failure)),
     document: () => rendering.document(),
@@ -35,4 +37,9 @@ export function expectCompaction(rendering: AnswerRendering): AnswerRendering {
       return rendering.ending;
     },
   };
+}
+
+/** Texts and lists are joined alike. */
+function joined<Told extends string | readonly unknown[]>(left: Told, right: Told): Told {
+  return left.concat(right as never) as Told;
 }
