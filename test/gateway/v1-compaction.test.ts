@@ -25,7 +25,8 @@ async function ask(body: unknown, path = '/v1/responses') {
   settled += 1;
   await gateway.settled(settled);
   const { rows } = await gateway.database.pool.query<Record<string, unknown>>(
-    `select endpoint, route_class, transport, status, error_code from requests order by admitted_at desc limit 1`,
+    'select endpoint, route_class, transport, status, error_code from requests where id = $1',
+    [answer.headers.get('x-request-id')],
   );
   return { answer, row: rows[0] };
 }

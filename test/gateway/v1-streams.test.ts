@@ -142,17 +142,17 @@ describe('a stream', () => {
     ['/v1/chat/completions', chat],
   ])('on %s that its client leaves ends the call to the provider, at nobody’s cost', async (path, body) => {
     both({ behaviour: 'N12', deltas: 50, everyMs: 1_000, firstByteMs: 0 });
-    const settled = gateway.log.filter(({ event }) => event === 'exchange_settled').length;
-    const { next, leave } = await open(path, { ...body, stream: true });
+    const { answer, next, leave } = await open(path, { ...body, stream: true });
     expect(await next()).toContain('data: ');
     const ended = Promise.race(['anna', 'ben'].map((account) => gateway.sandbox.nextStreamEnd({ account })));
     leave();
     expect((await ended).outcome).toBe('left');
-    await gateway.settled(settled + 1);
-    const { rows } = await gateway.database.pool.query(
-      'select status, error_code from requests order by admitted_at desc limit 1',
-    );
-    expect(rows).toEqual([{ status: 'cancelled', error_code: 'client_disconnected' }]);
+    const row = async () => {
+      const id = answer.headers.get('x-request-id');
+      const { rows } = await gateway.database.pool.query('select status, error_code from requests where id = $1', [id]);
+      return rows;
+    };
+    await expect.poll(row).toEqual([{ status: 'cancelled', error_code: 'client_disconnected' }]);
     for (const account of [anna, ben]) account.forgetScript();
     expect((await ask({ path, body })).status).toBe(200);
   });
