@@ -156,7 +156,7 @@ describe('a compaction call', () => {
 
   it('is also a turn whose last item asks for one, streamed or not', () => {
     const trigger = { type: 'compaction_trigger' };
-    const ask = (input: unknown, stream = true) => read({ body: bodyOf({ input, stream }) });
+    const ask = (input: unknown, stream = true) => readCodex({ body: codexBytes({ input, stream }) });
     expect(ask(['hi', trigger])).toMatchObject({ wantsStream: true, isCompaction: true });
     expect(ask(['hi', trigger], false)).toMatchObject({ wantsStream: false, isCompaction: true });
     expect(ask([trigger, 'hi'])).toMatchObject({ isCompaction: false });
