@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { routing } from '../../server/contract/pools.ts';
 import { accounts } from '../../server/contract/accounts.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
+import type { Linked } from '../support/household.ts';
 import { createHandMovedClock, oneInstallation, type Installation } from '../support/one-installation.ts';
 import { openCodex } from '../support/raw-codex.ts';
 
@@ -14,6 +15,7 @@ const providerClock = createHandMovedClock();
 let installation: Installation;
 let gateway: GatewayUnderTest;
 let key: string;
+let anna: Linked;
 
 beforeAll(async () => {
   installation = await oneInstallation({ sandboxClock: providerClock });
@@ -21,11 +23,12 @@ beforeAll(async () => {
     settings: { 'admission.proxy_stream.seats': 1, 'admission.proxy_stream.wait_ms': queueWaitMs },
   });
   key = await gateway.key();
+  anna = await gateway.link('anna', { percentPerAnswer: 0 });
 });
 afterAll(() => installation.stop());
 
-const ask = (text: string) =>
-  openCodex(gateway, key, { path: '/v1/responses', body: JSON.stringify({ model, input: text, stream: true }) });
+const ask = (text: string, asked: string = model) =>
+  openCodex(gateway, key, { path: '/v1/responses', body: JSON.stringify({ model: asked, input: text, stream: true }) });
 
 /** The calls that the provider got with this text, and whether each was in the lite form. */
 function formsOf(text: string) {
@@ -38,8 +41,22 @@ function formsOf(text: string) {
     }));
 }
 
+it.each([
+  ['gpt-5.5', 'auto', false],
+  ['gpt-5.5', 'lite', true],
+  ['gpt-5.5', 'full', false],
+  ['gpt-6.1-sol', 'auto', true],
+  ['gpt-6.1-sol', 'lite', true],
+  ['gpt-6.1-sol', 'full', false],
+] as const)('a translated request for %s, served %s, goes out in the lite form: %s', async (asked, mode, isLite) => {
+  const text = `asks ${asked} as ${mode}`;
+  await gateway.call(routing.serve, { pool: 'default', model: asked, mode });
+  expect((await ask(text, asked).answer).status).toBe(200);
+  expect(formsOf(text).map((form) => form.isLite)).toEqual([isLite]);
+  await gateway.call(routing.serve, { pool: 'default', model: asked, mode: 'auto' });
+});
+
 it('a request under way keeps it, also for the account that answers after another failed', async () => {
-  const anna = await gateway.link('anna', { percentPerAnswer: 0 });
   anna.always({ behaviour: 'N12', deltas: 1, everyMs: 1_000 });
   const running = ask('holds the seat');
   await running.until((text) => text.includes('response.output_item.added'));
