@@ -26,7 +26,7 @@ export function readPublicTurn(frame: Buffer, { recall }: Pick<SocketMemory, 're
   const previousId = textOf(document['previous_response_id']) || null;
   const isWarmUp = document['generate'] === false;
   const before = previousId === null ? [] : recall(previousId);
-  if (!before) throw new GatewayError('previous_response_not_found', { param: 'previous_response_id' });
+  if (!before) throw notHeld();
   const items = itemsIn(document['input']);
   // What is neither is told as over HTTP.
   if (!items) return { document, previousId, before, items: [], isWarmUp };
@@ -44,6 +44,29 @@ function itemsIn(input: unknown): unknown[] | null {
   if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
   if (input === undefined || input === null) return [];
   return Array.isArray(input) ? (input as unknown[]) : null;
+}
+
+/** The item of an input that a refusal names. */
+const itemPath = /^input\[(\d+)\]/;
+
+/**
+ * A refusal of the whole input in terms of the frame. What the client sent earlier it does not find there; so it sends
+ * everything, and is told of that.
+ */
+export function inTermsOfFrame(error: unknown, { document, items }: PublicTurn): unknown {
+  if (!(error instanceof GatewayError) || error.param === undefined) return error;
+  const { param } = error;
+  const index = itemPath.exec(param)?.[1];
+  const { input } = document;
+  const earlier = Array.isArray(input) ? input.length - items.length : 0;
+  if (index === undefined || earlier === 0) return error;
+  if (Number(index) < earlier) return notHeld(error);
+  const own = param.replace(itemPath, `input[${Number(index) - earlier}]`);
+  return new GatewayError(error.code, { param: own, detail: error.detail?.replace(param, own), cause: error });
+}
+
+function notHeld(cause?: unknown): GatewayError {
+  return new GatewayError('previous_response_not_found', { param: 'previous_response_id', cause });
 }
 
 /** A conversation that goes on is not compacted again. */

@@ -7,7 +7,7 @@ import { renderErrorFrame } from './dialects/openai-responses/render-frames.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { readPublicCall } from './read-public-call.ts';
-import { readPublicTurn, withoutTrigger, type PublicTurn } from './read-public-turn.ts';
+import { inTermsOfFrame, readPublicTurn, withoutTrigger, type PublicTurn } from './read-public-turn.ts';
 import { renderPublicFailure } from './render-public-failure.ts';
 import { ClientLeft } from './running-exchanges.ts';
 import { serveAsked } from './serve-call.ts';
@@ -16,21 +16,21 @@ import type { TurnStart } from './socket-surface.ts';
 /** Serves a turn as `SocketSurface.serve` asks. */
 export async function servePublicTurn(turn: TurnStart, parts: GatewayParts): Promise<string | null> {
   const { socket, frame, streamId, memory, requestId, signal } = turn;
-  let previousId: string | null = null;
+  let asked: PublicTurn | null = null;
   let ending: AnswerRendering['ending'] = null;
   try {
-    const asked = readPublicTurn(frame, memory);
-    previousId = asked.previousId;
+    asked = readPublicTurn(frame, memory);
     ending = await answer(asked, { turn, parts });
     return null;
   } catch (error) {
     if (signal.reason instanceof ClientLeft) return null;
-    const { code, ...rendered } = renderPublicFailure(error, parts.clock.now());
+    const { code, ...rendered } = renderPublicFailure(asked ? inTermsOfFrame(error, asked) : error, parts.clock.now());
     if (code === 'internal_error') parts.log.error('internal_error', { requestId, ...errorFacts(error) });
     void socket.send(renderErrorFrame(rendered, streamId));
     return code;
   } finally {
     // What a client could not go on from once it sends whole the next time (v1 spec 2.8).
+    const previousId = asked?.previousId ?? null;
     if (previousId !== null && (ending === null || ending === 'failed')) memory.forget(previousId);
   }
 }

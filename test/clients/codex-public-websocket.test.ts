@@ -72,6 +72,19 @@ describe('Codex over the websocket of /v1', () => {
     expect(typesIn(asks().at(-1)!).filter((type) => type === 'message').length).toBeGreaterThan(2);
   });
 
+  it('compacts a conversation that grows long, and goes on from the compaction', async () => {
+    await bench.link('anna', { usage: { inputTokens: 5_000, cachedTokens: 0, outputTokens: 10 } });
+    const settings = ['model_auto_compact_token_limit = 1000'];
+    const ask = { ...setUp, key: await bench.key(), home: await bench.home(), settings };
+    await bench.codex({ ...ask, args: exec('say hello') });
+    const run = await bench.codex({ ...ask, args: goOn });
+    expect(lastMessageOf(run)).toBe('Hello from the sandbox.');
+    await expectQuiet(run);
+    const [, compaction, next] = asks();
+    expect(typesIn(compaction!).at(-1)).toBe('compaction_trigger');
+    expect(typesIn(next!)).toContain('compaction');
+  });
+
   it('is moved in the middle of a tool loop when its account has run out, unseen', async () => {
     const [anna, ben] = [await bench.link('anna'), await bench.link('ben')];
     const key = await bench.key();

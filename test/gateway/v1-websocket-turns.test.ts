@@ -206,6 +206,37 @@ describe('going on from an answer', () => {
     expect(typesOf(await turn()).at(-1)).toBe('response.completed');
   });
 
+  it('is told of what is wrong with an item by its place in the frame', async () => {
+    await connect();
+    const first = responseOf(await turn({ input: [user('hi'), user('there')] }));
+    const input = [user('more'), { type: 'message', role: 'nobody', content: 'x' }];
+    expect(await turn({ input, previous_response_id: first.id })).toMatchObject([
+      { status: 400, error: { param: 'input[1].role', message: expect.stringContaining("'input[1].role'") } },
+    ]);
+  });
+
+  it('goes on after a compaction without asking for another', async () => {
+    await connect();
+    const first = responseOf(await turn({ input: [user('hi'), { type: 'compaction_trigger' }] }));
+    expect(first.output.map((item) => item['type'])).toEqual(['compaction']);
+    const frames = await turn({ input: 'more', previous_response_id: first.id });
+    expect(typesOf(frames).at(-1)).toBe('response.completed');
+    const sent = lastAsk()['input'] as { type: string }[];
+    expect(sent.map(({ type }) => type)).toEqual(['message', 'compaction', 'message']);
+    expect(bench.gateway.sandbox.violations).toEqual([]);
+  });
+
+  it('is refused where there was no room to remember the answer; the turn itself is served', async () => {
+    await bench.gateway.change({ 'gateway.websocket_memory_bytes': 4_096 });
+    await connect();
+    const first = responseOf(await turn({ input: 'x'.repeat(1_024) }));
+    expect(first).toMatchObject({ status: 'completed' });
+    expect(await turn({ previous_response_id: first.id })).toMatchObject([notFound]);
+    const short = responseOf(await turn());
+    expect(typesOf(await turn({ previous_response_id: short.id })).at(-1)).toBe('response.completed');
+    await bench.gateway.change({ 'gateway.websocket_memory_bytes': 256 * 2 ** 20 });
+  });
+
   it('moves to another account unseen when its own has run out', async () => {
     const { gateway } = bench;
     await connect();

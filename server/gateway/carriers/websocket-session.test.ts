@@ -64,6 +64,20 @@ describe('turns', () => {
     // A frame alone in the line may be as large as a frame may be.
     expect(play(turn(), turn(null, 5_000), turnEnded(1)).commands).toEqual(['serve 1', 'serve 2']);
   });
+
+  it('are refused by the name of their stream, as frames that cannot be served are', () => {
+    const named = (event: SessionEvent): SessionEvent => ({ ...event, streamId: 'lane' }) as SessionEvent;
+    const many = Array.from({ length: maxLine + 1 }, () => turn());
+    let state = newSession;
+    for (const event of many) ({ state } = stepSession(state, { event, limits }));
+    expect(stepSession(state, { event: named(turn()), limits }).commands).toEqual([
+      { do: 'refuse', code: 'websocket_queue_full', streamId: 'lane' },
+    ]);
+    const refusal = { kind: 'refusal', code: 'invalid_request', param: 'type', streamId: 'lane' } as const;
+    expect(stepSession(newSession, { event: refusal, limits }).commands).toEqual([
+      { do: 'refuse', code: 'invalid_request', param: 'type', streamId: 'lane' },
+    ]);
+  });
 });
 
 describe('a socket is closed', () => {
