@@ -8,8 +8,10 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from '../gateway/answer-exchange.ts';
 import { judgeRefusal } from '../gateway/judge-response.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
+import { createMovableClock, type MovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock, systemRandom } from '../world/real-world.ts';
 import { createIngress } from './ingress.ts';
+import { lastWordsMs } from './last-words.ts';
 import { mountOperations } from './operations.ts';
 import { readBody } from './read-body.ts';
 import { createHttpServer } from './server.ts';
@@ -23,13 +25,15 @@ let log: ReturnType<typeof keepingLog>;
 /** What the route throws; answers 200 with the body's size when unset. */
 let failure: unknown;
 let isReady: boolean;
+let clock: MovableClock;
 
 beforeEach(async () => {
+  clock = createMovableClock(systemClock);
   failure = undefined;
   isReady = true;
   log = keepingLog();
   server = createHttpServer({
-    world: { clock: systemClock, random: systemRandom, log },
+    world: { clock, random: systemRandom, log },
     ingress: createIngress({ bindAddress: '127.0.0.1', publicHost: null }),
     mounts: [
       (router) =>
@@ -169,6 +173,29 @@ describe('an address', () => {
   });
 });
 
+describe('a connection whose client never ends its side', () => {
+  const upgrade = `GET ${native} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`;
+
+  it.each([
+    ['that was refused a websocket', upgrade, /^HTTP\/1\.1 404 /],
+    ['that sent nonsense', 'NONSENSE\r\n\r\n', /^HTTP\/1\.1 400 /],
+    ['that sent a head without end', `GET / HTTP/1.1\r\nx: ${'x'.repeat(70_000)}`, /^HTTP\/1\.1 400 /],
+  ])('%s is ended a moment after its answer', async (_name, bytes, answer) => {
+    const arrived = once(server, 'connection') as Promise<[Socket]>;
+    const socket = await dial({ allowHalfOpen: true });
+    const [held] = await arrived;
+    socket.write(bytes);
+    expect(String((await once(socket, 'data'))[0])).toMatch(answer);
+    socket.resume();
+    await once(socket, 'end');
+    expect(held.destroyed).toBe(false);
+    const closed = once(held, 'close');
+    clock.advance(lastWordsMs);
+    await closed;
+    socket.destroy();
+  });
+});
+
 describe('a client that waits for "continue" before it sends its body', () => {
   const head = (authorization: string) =>
     `POST ${native} HTTP/1.1\r\nhost: localhost\r\nauthorization: ${authorization}\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n`;
@@ -268,8 +295,8 @@ async function raw(request: string): Promise<string> {
   return String(first);
 }
 
-async function dial(): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
+async function dial({ allowHalfOpen = false } = {}): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen });
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;

@@ -5,6 +5,7 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { errorFacts } from '../observe/log.ts';
+import { sayLastWords } from './last-words.ts';
 import { answerUpgrade, type UpgradeParts } from './upgrades.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import { createMiddleware, type CallState, type MiddlewareParts } from './middleware.ts';
@@ -28,6 +29,8 @@ const keepAliveTimeoutMs = 75_000;
 /** Codex sends up to a kilobyte of turn metadata in one header (wire spec A3.1). */
 const maxHeaderBytes = 64 * 1024;
 const maxHeaders = 200;
+/** To what is no HTTP. */
+const badRequest = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 export function createHttpServer(parts: HttpServerParts): Server {
   const { log } = parts.world;
@@ -70,7 +73,7 @@ export function createHttpServer(parts: HttpServerParts): Server {
     answerUpgrade({ request, connection, head }, { ingress, parts: upgrades, world, requestId });
   });
   server.on('clientError', (_error: Error, socket: Duplex) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    if (socket.writable) sayLastWords(socket, { words: badRequest, clock: parts.world.clock });
     else socket.destroy();
   });
   return server;

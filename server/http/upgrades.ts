@@ -12,8 +12,9 @@ import { isPublicPath } from '../gateway/routes.ts';
 import type { SocketRoute } from '../gateway/socket-surface.ts';
 import { socketRoutes } from '../gateway/socket-surfaces.ts';
 import { errorFacts } from '../observe/log.ts';
-import type { World } from '../world/world.ts';
+import type { Clock, World } from '../world/world.ts';
 import type { Ingress } from './ingress.ts';
+import { sayLastWords } from './last-words.ts';
 import { renderHttpError } from './map-errors.ts';
 import { plainPath } from './plain-path.ts';
 import type { WebsocketDoor } from './websocket-door.ts';
@@ -47,7 +48,7 @@ export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, request
   } catch (error) {
     const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
     if (known !== error) log.error('internal_error', { requestId, ...errorFacts(error) });
-    const status = refuse(connection, { error: known, path, requestId, now: clock.now() });
+    const status = refuse(connection, { error: known, path, requestId, clock });
     log.info('upgrade_refused', { requestId, route: route?.path ?? 'unknown', status, errorCode: known.code });
   }
 }
@@ -97,9 +98,9 @@ function openClient(
 
 function refuse(
   connection: Duplex,
-  { error, path, requestId, now }: { error: GatewayError; path: string; requestId: string; now: Date },
+  { error, path, requestId, clock }: { error: GatewayError; path: string; requestId: string; clock: Clock },
 ): number {
-  const { status, headers, body } = renderHttpError(error, { path, now });
+  const { status, headers, body } = renderHttpError(error, { path, now: clock.now() });
   const text = JSON.stringify(body);
   const lines = Object.entries({
     ...headers,
@@ -109,6 +110,7 @@ function refuse(
     'content-length': String(Buffer.byteLength(text)),
     'x-request-id': requestId,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`);
+  const words = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`;
+  sayLastWords(connection, { words, clock });
   return status;
 }
