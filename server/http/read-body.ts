@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { createByteGathering } from '../lib/gather-bytes.ts';
 import type { Clock } from '../world/world.ts';
 
 export interface BodyLimits {
@@ -50,9 +51,8 @@ export async function readBody(
 
   const read = Promise.withResolvers<Buffer>();
   const source: Readable = decoder ?? request;
-  const pieces: Buffer[] = [];
+  const gathering = createByteGathering();
   let wireBytes = 0;
-  let bytes = 0;
   const pause = clock.timer(limits.pauseMs, () => read.reject(new GatewayError('request_body_timeout')));
   const countWire = (piece: Buffer) => {
     wireBytes += piece.length;
@@ -60,8 +60,8 @@ export async function readBody(
     pause.restart();
   };
   const keep = (piece: Buffer) => {
-    bytes += piece.length;
-    pieces.push(piece);
+    gathering.add(piece);
+    const { bytes } = gathering;
     if (decoder && bytes > limits.maxBytes) read.reject(tooLarge('decompressed_request_too_large', limits.maxBytes));
     else if (decoder && bytes > ratioFreeBytes && bytes > wireBytes * limits.maxRatio)
       read.reject(new GatewayError('decompression_ratio_exceeded'));
@@ -69,7 +69,7 @@ export async function readBody(
   const leave = () => {
     if (!request.complete) read.reject(new GatewayError('client_disconnected'));
   };
-  const end = () => read.resolve(pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, bytes));
+  const end = () => read.resolve(gathering.whole());
 
   if (request.destroyed) leave();
   request.on('data', countWire).on('close', leave);

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { Busboy, type BusboyFileStream } from '@fastify/busboy';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Form, FormFile, FormLimits } from '../gateway/form.ts';
+import { createByteGathering } from '../lib/gather-bytes.ts';
 import type { Clock } from '../world/world.ts';
 
 /** Longer names of fields and files are cut by the parser, and then known to nobody. */
@@ -123,19 +124,17 @@ function createFileKeeper({ limits, files, refuse, isOver }: FileKeeping) {
     counts.set(param, (counts.get(param) ?? 0) + 1);
     if ((counts.get(param) ?? 0) > count)
       return refuse(new GatewayError('invalid_request', { param, detail: `At most ${count} can be sent.` }));
-    const pieces: Buffer[] = [];
-    let bytes = 0;
+    let gathering = createByteGathering();
     stream.on('data', (piece: Buffer) => {
-      bytes += piece.length;
+      gathering.add(piece);
       allBytes += piece.length;
-      if (bytes > limits.maxFileBytes) refuse(tooLarge(param, limits.maxFileBytes));
+      if (gathering.bytes > limits.maxFileBytes) refuse(tooLarge(param, limits.maxFileBytes));
       else if (allBytes > limits.maxFilesBytes) refuse(tooLarge(param, limits.maxFilesBytes));
-      if (isOver()) pieces.length = 0;
-      else pieces.push(piece);
+      if (isOver()) gathering = createByteGathering();
     });
     stream.on('end', () => {
-      if (!isOver()) files.push({ param, name: name ?? '', bytes: Buffer.concat(pieces, bytes) });
-      pieces.length = 0;
+      if (!isOver()) files.push({ param, name: name ?? '', bytes: gathering.whole() });
+      gathering = createByteGathering();
     });
   };
 }
