@@ -1,5 +1,6 @@
 /** The story of one turn of a `/v1` websocket: the pipeline of a `/v1` request, told in frames. */
 import { errorFacts } from '../observe/log.ts';
+import { handedOver } from './carriers/client-socket.ts';
 import { createPublicSocketCarrier } from './carriers/public-socket-carrier.ts';
 import type { AnswerRendering } from './dialects/dialect.ts';
 import { frameDialect } from './dialects/openai-responses/frame-dialect.ts';
@@ -26,7 +27,8 @@ export async function servePublicTurn(turn: TurnStart, parts: GatewayParts): Pro
     if (signal.reason instanceof ClientLeft) return null;
     const { code, ...rendered } = renderPublicFailure(asked ? inTermsOfFrame(error, asked) : error, parts.clock.now());
     if (code === 'internal_error') parts.log.error('internal_error', { requestId, ...errorFacts(error) });
-    void socket.send(renderErrorFrame(rendered, streamId));
+    const sent = socket.send(renderErrorFrame(rendered, streamId));
+    await handedOver({ sent, socket, exchange: { signal, settings: parts.settings() }, clock: parts.clock });
     return code;
   } finally {
     // What a client could not go on from once it sends whole the next time (v1 spec 2.8).
@@ -43,7 +45,7 @@ async function answer(
   { document, before, items, isWarmUp }: PublicTurn,
   { turn, parts }: { turn: TurnStart; parts: GatewayParts },
 ): Promise<AnswerRendering['ending']> {
-  const { socket, frame, streamId, client, memory } = turn;
+  const { socket, frame, streamId, client, memory, signal } = turn;
   const { clock } = parts;
   const settings = parts.settings();
   const dialect = frameDialect({
@@ -59,7 +61,9 @@ async function answer(
   }
   // It asks no account, so it costs nothing and leaves no row, refused or not.
   if (refusal) throw refusal;
-  for (const each of rendering.push(emptyAnswer)) void socket.send(each);
+  let sent: Promise<void> = Promise.resolve();
+  for (const each of rendering.push(emptyAnswer)) sent = socket.send(each);
+  await handedOver({ sent, socket, exchange: { signal, settings }, clock });
   return rendering.ending;
 }
 

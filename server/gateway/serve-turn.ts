@@ -3,6 +3,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { errorFacts } from '../observe/log.ts';
 import { RefusedByProvider } from './answer-exchange.ts';
 import { applyKeyPolicy } from './apply-key-policy.ts';
+import { handedOver } from './carriers/client-socket.ts';
 import { createKeepAlive, keepAliveFrame } from './carriers/keep-alive.ts';
 import { createWebsocketCarrier } from './carriers/websocket-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
@@ -53,7 +54,8 @@ export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<s
       exchange && goesElsewhereWhole(exchange, error) ? notHeld() : error,
     );
     if (isUnknown) parts.log.error('internal_error', { requestId: turn.requestId, ...errorFacts(error) });
-    void socket.send(frame);
+    const sent = socket.send(frame);
+    await handedOver({ sent, socket, exchange: { signal, settings }, clock: parts.clock });
     return code;
   } finally {
     keepAlive.stop();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeExchange } from '../../../test/support/exchange.ts';
+import { slowSocket } from '../../../test/support/slow-socket.ts';
 import { handFedAnswer, sse } from '../../../test/support/streams.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { createMovableClock } from '../../sandbox/movable-clock.ts';
@@ -11,35 +12,6 @@ import { createWebsocketCarrier } from './websocket-carrier.ts';
 const created = { type: 'response.created', response: { id: 'r1' } };
 const delta = (length: number) => ({ type: 'response.output_text.delta', delta: 'x'.repeat(length) });
 const completed = { type: 'response.completed', response: { id: 'r1' } };
-
-/** A socket whose reader takes what it is sent only when told to. */
-function slowSocket() {
-  const frames: Buffer[] = [];
-  let waiting: { bytes: number; resolve: () => void }[] = [];
-  const take = () => {
-    for (const { resolve } of waiting.splice(0)) resolve();
-  };
-  const socket = {
-    isTerminated: false,
-    send(frame: Buffer): Promise<void> {
-      frames.push(frame);
-      if (socket.isTerminated) return Promise.resolve();
-      return new Promise((resolve) => waiting.push({ bytes: frame.length, resolve }));
-    },
-    get bufferedBytes() {
-      return waiting.reduce((sum, { bytes }) => sum + bytes, 0);
-    },
-    ping: () => undefined,
-    close: () => undefined,
-    terminate() {
-      socket.isTerminated = true;
-      take();
-      waiting = [];
-    },
-  };
-  const types = () => frames.map((frame) => (JSON.parse(frame.toString('utf8')) as { type: string }).type);
-  return { socket, take, frames, types };
-}
 
 async function carrying() {
   const clock = createMovableClock(systemClock);
