@@ -19,6 +19,8 @@ const pieceBytes = 256 * 1024;
 /** About a second for each file. */
 const everyMs = 10;
 const restMs = 500;
+const mostTries = 10;
+const retryMs = 1_000;
 
 /** @param target - One with a process; none of its settings is raised for this. */
 export async function measureUploads(target: Target): Promise<UploadFigures> {
@@ -33,13 +35,22 @@ export async function measureUploads(target: Target): Promise<UploadFigures> {
   const client = async () => {
     while (left > 0) {
       left -= 1;
-      const failure = await send(target, uploads.bytes);
+      const failure = await sendUntilServed(target);
       if (failure !== null) failures.push(failure);
     }
   };
   await Promise.all(Array.from({ length: uploads.clients }, client));
   const mostBytes = await looking.stop();
   return { idleBytes, mostBytes, failures: failures.length, firstFailure: failures[0] ?? null };
+}
+
+/** On a slow machine the wait for a seat may be over; then a client waits as it is told, and asks again. */
+async function sendUntilServed(target: Target): Promise<string | null> {
+  for (let tries = 1; ; tries += 1) {
+    const failure = await send(target, uploads.bytes);
+    if (tries === mostTries || !failure?.startsWith('503 ')) return failure;
+    await sleep(retryMs);
+  }
 }
 
 /** @returns what went wrong; null when it went well. */
