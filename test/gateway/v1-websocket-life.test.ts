@@ -67,12 +67,12 @@ describe('a socket', () => {
   });
 
   it('is closed with 1009 by a message that is too large once it is unpacked', async () => {
-    await bench.gateway.change({ 'gateway.max_body_bytes': 16_384 });
+    await bench.gateway.change({ 'gateway.max_responses_body_bytes': 16_384 });
     const { client } = await bench.withKey({ path: publicPath });
     expect((await publicTurn(client, { input: 'x'.repeat(16_000) })).at(-1)).toMatchObject(completed);
     askTurn(client, { input: 'x'.repeat(16_384) });
     expect((await client.closed).code).toBe(1009);
-    await bench.gateway.change({ 'gateway.max_body_bytes': 64 * 2 ** 20 });
+    await bench.gateway.change({ 'gateway.max_responses_body_bytes': 128 * 2 ** 20 });
   });
 
   it('that is silent for long is closed with 1000, though its client is there', async () => {
