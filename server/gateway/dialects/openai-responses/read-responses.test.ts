@@ -203,6 +203,21 @@ describe('items of a Responses request', () => {
       { type: 'web_search_call', id: 'ws_1', status: 'completed' },
       [{ type: 'web_search_call', status: 'completed', id: 'ws_1' }],
     ],
+    [
+      'a change of effort within a conversation of Codex',
+      { type: 'configuration_update', reasoning: { effort: 'low' } },
+      [{ type: 'configuration_update', reasoning: { effort: 'low' } }],
+    ],
+    [
+      'what another agent of Codex said',
+      { type: 'agent_message', author: '/root', content: [{ type: 'input_text', text: 'Go on.' }] },
+      [{ type: 'agent_message', author: '/root', content: [{ type: 'input_text', text: 'Go on.' }] }],
+    ],
+    [
+      'the tools that a search of Codex found',
+      { type: 'tool_search_output', call_id: 'call_1', tools: [] },
+      [{ type: 'tool_search_output', call_id: 'call_1', tools: [] }],
+    ],
   ])('take %s', (_name, given, expected) => {
     expect(item(given)).toEqual(expected);
   });

@@ -4,7 +4,7 @@ import { isRecord, listOf, textOf, type JsonRecord } from './json-record.ts';
 import { readContent } from './read-content.ts';
 import type { ToolNames } from './tool-names.ts';
 
-/** Items of earlier answers that are sent back as history: they go on as they came. */
+/** Items of earlier answers, and those that Codex puts between them: history that goes on as it came. */
 const replayed = new Set([
   'shell_call',
   'shell_call_output',
@@ -17,7 +17,10 @@ const replayed = new Set([
   'program_output',
   'tool_search_call',
   'tool_search_call_output',
+  'tool_search_output',
   'image_generation_call',
+  'agent_message',
+  'configuration_update',
 ]);
 /** Items of tools that nobody runs here: the whole input is at fault, not the place (v1 spec 2.2). */
 const withoutBackend = /^(?:mcp_\w+|computer_call\w*|file_search_call|code_interpreter_call)$/;
