@@ -67,6 +67,8 @@ export function createProgram(cli: Cli): Command {
     })
     .exitOverride();
   for (const add of groups) add(program, cli);
+  // What it would suggest are the last words that the first page shows, and those are not commands by themselves.
+  program.showSuggestionAfterError(false);
   return program;
 }
 
@@ -76,6 +78,17 @@ const layout: Partial<Help> = {
   visibleCommands: (command) => (command.parent ? [...command.commands] : command.commands.flatMap(leavesOf)),
   subcommandTerm: (command) => [...pathOf(command), ...argumentsOf(command)].join(' '),
 };
+
+/** @returns what a line names, from the program's name down to the last word that is a command: `codex-pooler key create`. */
+export function namedCommand(program: Command, words: readonly string[]): string {
+  let command = program;
+  for (const word of words.filter((each) => !each.startsWith('-'))) {
+    const next = command.commands.find((each) => each.name() === word);
+    if (!next) break;
+    command = next;
+  }
+  return [program.name(), ...pathOf(command)].join(' ');
+}
 
 function leavesOf(command: Command): Command[] {
   const below = command.commands.flatMap(leavesOf);

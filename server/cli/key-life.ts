@@ -21,7 +21,11 @@ function addPauses(group: Command, cli: Cli): void {
     .description('Refuse its requests until it is resumed; running ones end by themselves')
     .action(async (key: string) => {
       const paused = await cli.withEndpoints(({ call }) => call(apiKeys.pause, { key: startOf(key) }));
-      cli.show({ json: paused, text: `Paused ${nameOf(paused.key)}. Resume it with: codex-pooler key resume\n` });
+      const { prefix } = paused.key;
+      cli.show({
+        json: paused,
+        text: `Paused ${nameOf(paused.key)}. Resume it with: codex-pooler key resume ${prefix}\n`,
+      });
     });
 
   group

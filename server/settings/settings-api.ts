@@ -31,7 +31,7 @@ export function createSettingsApi({
       if (parsed && !parsed.success) {
         throw new GatewayError('invalid_request', {
           param: 'value',
-          detail: parsed.error.issues.map(({ message }) => message).join('; '),
+          detail: `${name}: ${parsed.error.issues.map(({ message }) => message).join('; ')}`,
         });
       }
       await storeSetting(db, { name, value: parsed ? parsed.data : null, at: clock.now(), by: 'local-admin' });

@@ -132,7 +132,9 @@ describe('what a key may ask for', () => {
 describe('the life of a key', () => {
   it('goes from pause to resume, rotation, revocation and deletion; what it used stays', async () => {
     const made = await operator.done<{ key: ApiKey; secret: string }>('key create --name life');
-    expect((await operator.run('key pause life')).stdout).toMatch(/^Paused life \(sk-cxp-[0-9a-f]{12}\)\./);
+    expect((await operator.run('key pause life')).stdout).toMatch(
+      /^Paused life \((sk-cxp-[0-9a-f]{12})\)\. .*: codex-pooler key resume \1\n$/,
+    );
     expect(await answer(made.secret)).toBe(401);
     expect((await operator.run('key resume life')).stdout).toMatch(/^Resumed life /);
     expect(await answer(made.secret)).toBe(200);

@@ -146,6 +146,9 @@ describe('the pool commands', () => {
     ['pool set default --floor-percent 5.5', 64, 'It is a whole number from 0 to 99.'],
     ['pool set default --sticky-http maybe', 64, 'It is on or off.'],
     ['pool set default --strategy random', 64, 'Allowed choices are bridge_ring'],
+    ['pool add-account default', 64, 'See: codex-pooler pool add-account --help'],
+    ['pool paint default', 64, 'See: codex-pooler pool --help'],
+    ['reset', 64, "Unknown command 'reset'\nSee: codex-pooler --help"],
   ])('%s is refused in words, with exit code %i', async (words, exitCode, sentence) => {
     const outcome = await operator.run(words);
     expect([outcome.exitCode, outcome.stdout]).toEqual([exitCode, '']);
