@@ -1,5 +1,6 @@
 /** Chat messages as input items (v1 spec 3.2). Pure. */
 import { badValue } from '../openai/bad-request.ts';
+import { createGrowingItems, type EarlierItems } from '../openai/earlier-items.ts';
 import { isRecord, listOf, textOf, type JsonRecord } from '../openai/json-record.ts';
 import { readContent, readPart } from '../openai/read-content.ts';
 import { readOutput, readToolCall } from '../openai/read-input.ts';
@@ -8,12 +9,13 @@ import type { ToolNames } from '../openai/tool-names.ts';
 /** @throws {GatewayError} naming the message at fault. */
 export function readMessages(messages: unknown, { names }: { names: ToolNames }): JsonRecord[] {
   if (!Array.isArray(messages) || messages.length === 0) throw badValue('messages', 'must be a list of messages');
-  const items: JsonRecord[] = [];
+  const before = createGrowingItems();
   for (const [index, message] of (messages as unknown[]).entries()) {
     const at = `messages[${index}]`;
     if (!isRecord(message)) throw badValue(at, 'must be an object');
-    items.push(...readMessage(message, { at, names, before: items }));
+    before.add(readMessage(message, { at, names, before }));
   }
+  const { items } = before;
   if (items.length === 0) throw badValue('messages', 'must hold something to answer');
   return items;
 }
@@ -21,7 +23,7 @@ export function readMessages(messages: unknown, { names }: { names: ToolNames })
 interface Place {
   readonly at: string;
   readonly names: ToolNames;
-  readonly before: readonly JsonRecord[];
+  readonly before: EarlierItems;
 }
 
 function readMessage(message: JsonRecord, place: Place): JsonRecord[] {
@@ -98,7 +100,7 @@ function readParts(content: unknown, { at, names, before, role }: Place & { read
       items.push(readToolCall({ id, function: { name, arguments: input ?? args } }, { at: place, names }));
     } else if (isRecord(part) && part['type'] === 'tool-result') {
       close();
-      const seen = [...before, ...items];
+      const seen = { last: items.at(-1) ?? before.last, isCustomCall: before.isCustomCall };
       items.push(readOutput(part, { at: place, names, before: seen, type: 'function_call_output' }));
     } else {
       parts.push(...readPart(part, { at: place, role }));

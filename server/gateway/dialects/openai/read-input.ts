@@ -1,5 +1,6 @@
 /** Input items of the Responses surface as the provider takes them (v1 spec 2.2). Pure. */
 import { badValue } from './bad-request.ts';
+import { createGrowingItems, type EarlierItems } from './earlier-items.ts';
 import { isRecord, listOf, textOf, type JsonRecord } from './json-record.ts';
 import { readContent } from './read-content.ts';
 import type { ToolNames } from './tool-names.ts';
@@ -28,17 +29,18 @@ const withoutBackend = /^(?:mcp_\w+|computer_call\w*|file_search_call|code_inter
 interface Place {
   readonly at: string;
   readonly names: ToolNames;
-  /** The items before this one, as they go to the provider. */
-  readonly before: readonly JsonRecord[];
+  /** The items before this one. */
+  readonly before: EarlierItems;
 }
 
 /** @throws {GatewayError} naming the item at fault. */
 export function readInput(input: unknown, { names }: { names: ToolNames }): JsonRecord[] {
   if (typeof input === 'string') return [message('user', readContent(input, { at: 'input', role: 'user' }))];
   if (!Array.isArray(input) || input.length === 0) throw badValue('input', 'must be a string or a list of items');
-  const items: JsonRecord[] = [];
+  const before = createGrowingItems();
   for (const [index, item] of (input as unknown[]).entries())
-    items.push(...readItem(item, { at: `input[${index}]`, names, before: items }));
+    before.add(readItem(item, { at: `input[${index}]`, names, before }));
+  const { items } = before;
   if (items.length === 0) throw badValue('input', 'must hold something to answer');
   const trigger = items.findIndex(({ type }) => type === 'compaction_trigger');
   if (trigger !== -1 && (trigger !== items.length - 1 || items.length === 1))
@@ -162,9 +164,7 @@ export function readOutput(
   const given = textOf(item['call_id']) || textOf(item['tool_call_id']) || textOf(item['toolCallId']);
   const callId = given.trim() === '' ? callBefore(before) : given;
   if (callId === null) throw badValue(`${at}.call_id`, 'must name the call it answers');
-  const isCustom =
-    type === 'custom_tool_call_output' ||
-    before.some((each) => each['type'] === 'custom_tool_call' && each['call_id'] === callId);
+  const isCustom = type === 'custom_tool_call_output' || before.isCustomCall(callId);
   const output = item['output'] ?? item['result'] ?? '';
   return {
     type: isCustom ? 'custom_tool_call_output' : 'function_call_output',
@@ -175,8 +175,7 @@ export function readOutput(
 }
 
 /** Some clients replay an output without its id right after its call. */
-function callBefore(before: readonly JsonRecord[]): string | null {
-  const last = before.at(-1);
+function callBefore({ last }: EarlierItems): string | null {
   return last?.['type'] === 'function_call' ? textOf(last['call_id']) : null;
 }
 
