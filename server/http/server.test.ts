@@ -244,6 +244,21 @@ describe('a client that leaves', () => {
     expect(log.events.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
   });
 
+  it.each(['EPIPE', 'ECONNRESET'])('in the midst of an answer is nobody’s error either (%s)', async (code) => {
+    const arrived = once(server, 'connection') as Promise<[Socket]>;
+    const socket = await dial();
+    const [held] = await arrived;
+    socket.write(
+      `POST ${native} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good\r\ncontent-length: 5000\r\n\r\nabc`,
+    );
+    await untilReading();
+    // What a write says of a connection that its client has left.
+    held.destroy(Object.assign(new Error(`write ${code}`), { code }));
+    await log.logged('request');
+    await nextTurn();
+    expect(log.events.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
+  });
+
   /** Until the server has taken the request up. */
   async function untilReading(): Promise<void> {
     await once(server, 'request');

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import Router from '@koa/router';
 import Koa from 'koa';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { systemCodeOf } from '../data-folder/start-problem.ts';
 import { errorFacts } from '../observe/log.ts';
 import { sayLastWords } from './last-words.ts';
 import { answerUpgrade, type UpgradeParts } from './upgrades.ts';
@@ -45,7 +46,9 @@ export function createHttpServer(parts: HttpServerParts): Server {
     ctx.set('allow', allowed);
     throw new GatewayError('method_not_allowed');
   });
-  koa.on('error', (error: unknown) => log.error('http_error', errorFacts(error)));
+  koa.on('error', (error: unknown) => {
+    if (!isOfClientWhoLeft(error)) log.error('http_error', errorFacts(error));
+  });
 
   const handle = koa.callback();
   const server = createServer({
@@ -77,4 +80,9 @@ export function createHttpServer(parts: HttpServerParts): Server {
     else socket.destroy();
   });
   return server;
+}
+
+/** What a write says of a connection whose client is gone: nobody's error, and the access log tells of it. */
+function isOfClientWhoLeft(error: unknown): boolean {
+  return error instanceof Error && ['EPIPE', 'ECONNRESET', 'ECONNABORTED'].includes(String(systemCodeOf(error)));
 }
