@@ -23,7 +23,7 @@ export interface RunSize extends RoundSize {
 export async function measureAll(
   workshop: Workshop,
   { size, tell }: { size: RunSize; tell: (text: string) => void },
-): Promise<Omit<Results, 'choices'>> {
+): Promise<Omit<Results, 'choices' | 'compression'>> {
   tell('starting');
   const [sandbox, loader] = await Promise.all([startSandbox(workshop), startLoader(workshop)]);
   const [pipe, koa] = await Promise.all([

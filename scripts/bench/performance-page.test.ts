@@ -14,6 +14,7 @@ const results: Results = {
   coldStartMs: 4_000,
   warmStartMs: 1_000,
   choices: [],
+  compression: [],
 };
 
 describe('the performance page', () => {

@@ -1,12 +1,13 @@
 /** The tables of a run. */
 import { choiceTable, type ChoiceCost } from './choice.ts';
+import { compressionTable, type CompressionCost } from './compression.ts';
 import { duration, kilobytes, megabytes, milliseconds, missing, percent, perSecond, ratio } from './number-texts.ts';
 import { uploads } from './measure-uploads.ts';
 import { summarize, type Results, type Summary } from './results.ts';
 import { openStreams, scenarios } from './scenarios.ts';
 import type { Column, Table } from './table.ts';
 import { targetLabels, type TargetName } from './targets.ts';
-import { judge, judgeChoices, type Verdict } from './verdicts.ts';
+import { judge, judgeChoices, judgeCompression, type Verdict } from './verdicts.ts';
 
 const targetOrder: readonly TargetName[] = ['direct', 'pipe', 'koa', 'ours'];
 
@@ -20,12 +21,18 @@ export function tablesOf(results: Results): Table[] {
     leakTable(results),
     uploadTable(results),
     choiceTable(results.choices),
+    compressionTable(results.compression),
   ];
 }
 
 /** What is said where only choices were measured. */
 export function choiceTables(choices: readonly ChoiceCost[]): Table[] {
   return [verdictTable(judgeChoices(choices)), choiceTable(choices)];
+}
+
+/** What is said where only request compression was measured. */
+export function compressionTables(costs: readonly CompressionCost[]): Table[] {
+  return [verdictTable(judgeCompression(costs)), compressionTable(costs)];
 }
 
 function verdictTable(verdicts: readonly Verdict[]): Table {

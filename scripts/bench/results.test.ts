@@ -58,6 +58,7 @@ const results: Results = {
     { strategy: 'bridge_ring', pool: 'calm', choiceUs: 60, recordedUs: 70 },
     { strategy: 'quota_first', pool: 'calm', choiceUs: 100.4, recordedUs: 110 },
   ],
+  compression: [{ look: 'first', ms: 30, heldMs: 4, worstHeldMs: 9, sentShare: 0.5 }],
 };
 
 describe('a summary of rounds', () => {

@@ -1,5 +1,6 @@
 /** All that one run found, and what the rounds say together. */
 import type { ChoiceCost } from './choice.ts';
+import type { CompressionCost } from './compression.ts';
 import type { Machine } from './machine.ts';
 import type { LeakFigures, MemoryFigures } from './measure-memory.ts';
 import type { UploadFigures } from './measure-uploads.ts';
@@ -22,6 +23,7 @@ export interface Results {
   readonly coldStartMs: number;
   readonly warmStartMs: number;
   readonly choices: readonly ChoiceCost[];
+  readonly compression: readonly CompressionCost[];
 }
 
 /** The rounds of one scenario through one target, summed up. Ratios are to the pipe of the same round. */

@@ -3,21 +3,23 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureChoices } from './choice.ts';
+import { measureCompression } from './compression.ts';
 import { measureAll, type RunSize } from './measure.ts';
 import { percent } from './number-texts.ts';
 import { renderPage } from './performance-page.ts';
 import { profileGateway } from './profile.ts';
-import { choiceTables, tablesOf } from './report.ts';
+import { choiceTables, compressionTables, tablesOf } from './report.ts';
 import { failuresOf, type Results } from './results.ts';
 import { scenarioNamed, scenarios } from './scenarios.ts';
-import { renderText } from './table.ts';
+import { renderText, type Table } from './table.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
-const usage = `npm run bench -- [--quick] [--rounds N] [--choice | --profile SCENARIO [--save FILE]]
+const usage = `npm run bench -- [--quick] [--rounds N] [--choice | --compression | --profile SCENARIO [--save FILE]]
 
   --quick             one short round and no page: does everything still run?
   --rounds N          rounds to measure (5; 1 with --quick)
   --choice            instead: what choosing one of a thousand accounts costs, in this process alone
+  --compression       instead: what shortening the tool outputs of a large conversation costs, likewise
   --profile SCENARIO  instead: where our server spends its time in one scenario
                       (${scenarios.map(({ id }) => id).join(', ')})
   --save FILE         keeps that profile; the developer tools of Chrome open it (FILE.cpuprofile)
@@ -31,6 +33,8 @@ const quickSize = { oneByOne: 30, loadMs: 250, pacedEach: 1, warmStarts: 1, wave
 /** Rounds in which all strategies take turns; the best of each counts. */
 const choiceRounds = 10;
 const quickChoiceRounds = 2;
+const compressionRounds = 5;
+const quickCompressionRounds = 1;
 const profileMs = 10_000;
 const quickProfileMs = 2_000;
 
@@ -41,6 +45,7 @@ interface Flags {
   readonly isQuick: boolean;
   readonly rounds: number;
   readonly isChoice: boolean;
+  readonly isCompression: boolean;
   readonly profile: string | undefined;
   readonly saveTo: string | undefined;
 }
@@ -52,6 +57,7 @@ function readFlags(): Flags | 'help' {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       choice: { type: 'boolean', default: false },
+      compression: { type: 'boolean', default: false },
       profile: { type: 'string' },
       save: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -61,24 +67,33 @@ function readFlags(): Flags | 'help' {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a whole number of at least 1.');
   if (values.profile !== undefined) scenarioNamed(values.profile);
-  return { isQuick: values.quick, rounds, isChoice: values.choice, profile: values.profile, saveTo: values.save };
+  return {
+    isQuick: values.quick,
+    rounds,
+    isChoice: values.choice,
+    isCompression: values.compression,
+    profile: values.profile,
+    saveTo: values.save,
+  };
 }
 
 /** @returns sentences about failed requests; none in a good run. */
-async function run(workshop: Workshop, { isQuick, rounds, isChoice, profile, saveTo }: Flags): Promise<string[]> {
+async function run(workshop: Workshop, flags: Flags): Promise<string[]> {
+  const { isQuick, rounds, isChoice, isCompression, profile, saveTo } = flags;
   if (profile !== undefined) {
     const scenario = scenarioNamed(profile);
     const ms = isQuick ? quickProfileMs : profileMs;
     return profileGateway(workshop, { scenario, ms, print: console.log, saveTo });
   }
+  const measuredCompression = () =>
+    measureCompression({ rounds: isQuick ? quickCompressionRounds : compressionRounds });
+  if (isCompression) return print(compressionTables(await measuredCompression()));
   const choices = measureChoices({ rounds: isQuick ? quickChoiceRounds : choiceRounds });
-  if (isChoice) {
-    for (const table of choiceTables(choices)) console.log(renderText(table));
-    return [];
-  }
+  if (isChoice) return print(choiceTables(choices));
+  const compression = await measuredCompression();
   const size: RunSize = { ...(isQuick ? quickSize : wholeSize), rounds };
   const measured = await measureAll(workshop, { size, tell: (text) => console.error(`… ${text}`) });
-  const results = { ...measured, choices };
+  const results = { ...measured, choices, compression };
   show(results);
   const failures = failuresOf(results);
   if (!isQuick && failures.length === 0) {
@@ -90,6 +105,12 @@ async function run(workshop: Workshop, { isQuick, rounds, isChoice, profile, sav
     console.log('docs/performance.md written.');
   }
   return failures;
+}
+
+/** @returns no failures. */
+function print(tables: readonly Table[]): [] {
+  for (const table of tables) console.log(renderText(table));
+  return [];
 }
 
 function show(results: Results): void {

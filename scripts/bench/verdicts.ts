@@ -1,8 +1,9 @@
 /** The lines this project holds itself to at this stage, and whether a run kept them. */
 import { poolSize, type ChoiceCost } from './choice.ts';
 import { poolStates, type PoolState } from './choice-pool.ts';
+import type { CompressionCost } from './compression.ts';
 import { uploads } from './measure-uploads.ts';
-import { duration, kilobytes, megabytes, microseconds, perSecond, ratio } from './number-texts.ts';
+import { duration, kilobytes, megabytes, microseconds, milliseconds, perSecond, ratio } from './number-texts.ts';
 import { summarize, type Results } from './results.ts';
 import { scenarios } from './scenarios.ts';
 
@@ -24,6 +25,7 @@ const expected = {
   coldStartMs: 5_000,
   warmStartMs: 1_500,
   choiceUs: 100,
+  compressionHeldMs: 5,
 };
 
 export function judge(results: Results): Verdict[] {
@@ -68,6 +70,7 @@ export function judge(results: Results): Verdict[] {
     }),
     atMost('warm start', { value: results.warmStartMs, line: expected.warmStartMs, text: duration }),
     ...judgeChoices(results.choices),
+    ...judgeCompression(results.compression),
   ];
 }
 
@@ -79,6 +82,19 @@ export function judgeChoices(choices: readonly ChoiceCost[]): Verdict[] {
     const what = `choosing one of ${perSecond(poolSize)} accounts, ${poolStates[state]}, slowest strategy (p50)`;
     return atMost(what, { value, line: expected.choiceUs, text: microseconds });
   });
+}
+
+/** What every other stream of the process waits for, not what the request itself does. */
+export function judgeCompression(costs: readonly CompressionCost[]): Verdict[] {
+  const value = costs.find(({ look }) => look === 'first')?.heldMs ?? Number.NaN;
+  const text = (ms: number) => `${milliseconds(ms)} ms`;
+  return [
+    atMost('the event loop held by a first look at 1 MiB of tool outputs (p50)', {
+      value,
+      line: expected.compressionHeldMs,
+      text,
+    }),
+  ];
 }
 
 interface Line {

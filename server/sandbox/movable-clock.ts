@@ -60,6 +60,7 @@ export function createMovableClock(base: Clock): MovableClock {
     now: () => new Date(base.now().getTime() + offsetMs + wallOffsetMs),
     monotonicMs,
     timer,
+    turn: () => base.turn(),
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);

@@ -1,6 +1,6 @@
 /** The real outside: system clock, system randomness. Log and network are made elsewhere and joined in `app.ts`. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { setTimeout as sleepFor } from 'node:timers/promises';
+import { setImmediate as nextTurnOfLoop, setTimeout as sleepFor } from 'node:timers/promises';
 import type { Clock, Random } from './world.ts';
 
 /** The system clock. Its timers are unreferenced: waiting never keeps a stopping process alive. */
@@ -10,6 +10,7 @@ export const systemClock: Clock = {
   // Linux stops it in sleep; elsewhere that depends on the version of the system.
   countsSleep: process.platform !== 'linux',
   sleep: (ms, signal) => sleepFor(ms, undefined, signal ? { signal } : undefined),
+  turn: () => nextTurnOfLoop(),
   timer(ms, fire) {
     const timeout = setTimeout(fire, ms);
     timeout.unref();

@@ -20,6 +20,8 @@ export interface Clock {
   readonly countsSleep?: boolean;
   /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Lets everything that is ready go first: long work stops for it, so that nobody waits for the whole of it. */
+  turn(): Promise<void>;
   /** Calls `fire` once after `ms`, unless stopped. Never keeps the process alive by itself. */
   timer(ms: number, fire: () => void): Timer;
 }

@@ -53,6 +53,7 @@ export function createHandMovedClock(): MovableClock {
     now: () => start,
     monotonicMs: () => 0,
     sleep: () => new Promise(() => undefined),
+    turn: () => systemClock.turn(),
     timer: () => ({ restart: () => undefined, stop: () => undefined }),
   });
 }

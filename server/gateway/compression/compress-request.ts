@@ -1,13 +1,12 @@
 /**
  * Shortens the tool outputs of a request body. Only the texts that became shorter are replaced, where they lie; every
- * other byte stays as it came. Pure but for the two functions it is given.
+ * other byte stays as it came. It stops before each output, so that whoever runs it can let others go first.
  */
 import type { OutputKind, OutputSkip } from '../../contract/vocabulary.ts';
 import { spliceSpans, type Span } from '../../lib/json-spans.ts';
 import type { CompressionFacts } from '../../usage/ledger-rows.ts';
-import { findOutputs, leastBytes } from './find-outputs.ts';
-import { readText } from './read-text.ts';
-import type { ShortenText, ShortText } from './shorten-text.ts';
+import { findOutputs } from './find-outputs.ts';
+import type { OutputShortener, ShortOutput } from './shorten-output.ts';
 
 export interface CompressedBody {
   readonly body: Buffer;
@@ -16,37 +15,35 @@ export interface CompressedBody {
 }
 
 export interface CompressingParts {
-  readonly shorten: ShortenText;
-  /** Has the whole body taken too long by now? */
+  readonly outputs: OutputShortener;
+  /** Has the whole body taken too long by now? Then only what was decided before is still done. */
   readonly isOutOfTime: () => boolean;
 }
 
 /** The first ones count: what a conversation grows by must not move the others out. */
 const maxCandidates = 50;
 
-/** Out of time, the body comes back as it was: half of it shortened would be a third version of the same conversation. */
-export function compressRequest(body: Buffer, { shorten, isOutOfTime }: CompressingParts): CompressedBody {
+export function* compressRequest(
+  body: Buffer,
+  { outputs, isOutOfTime }: CompressingParts,
+): Generator<void, CompressedBody> {
   const tally = createTally();
   const replacements: (Span & { value: string })[] = [];
   let candidates = 0;
   for (const { span, skip } of findOutputs(body)) {
-    if (isOutOfTime()) return { body, facts: factsOfSkip('out_of_time') };
-    const text = readText(body, span);
-    if (text !== null && Buffer.byteLength(text) < leastBytes) continue;
-    if (skip !== null || text === null) {
-      tally.skip(skip ?? 'not_text');
+    if (skip !== null || (candidates += 1) > maxCandidates) {
+      tally.skip(skip ?? 'over_cap');
       continue;
     }
-    candidates += 1;
-    const short: ShortText = candidates > maxCandidates ? { skip: 'over_cap' } : shorten(text);
-    const value = 'skip' in short ? null : JSON.stringify(short.text);
-    if ('skip' in short || value === null) tally.skip('skip' in short ? short.skip : 'no_gain');
-    else if (Buffer.byteLength(value) >= span.end - span.start) tally.skip('no_gain');
+    yield;
+    const short = outputs.shorten(body.subarray(span.start, span.end), isOutOfTime);
+    if ('skip' in short) tally.skip(short.skip);
     else {
-      tally.shorten(short, { bytesBefore: span.end - span.start, bytesAfter: Buffer.byteLength(value) });
-      replacements.push({ ...span, value });
+      tally.shorten(short, span.end - span.start);
+      replacements.push({ ...span, value: short.value });
     }
   }
+  yield;
   return { body: replacements.length > 0 ? spliceSpans(body, replacements) : body, facts: tally.facts() };
 }
 
@@ -67,16 +64,13 @@ function createTally() {
       seen += 1;
       skipped[reason] = (skipped[reason] ?? 0) + 1;
     },
-    shorten(
-      { kind, tokensBefore, tokensAfter }: Exclude<ShortText, { skip: OutputSkip }>,
-      { bytesBefore, bytesAfter }: { bytesBefore: number; bytesAfter: number },
-    ) {
+    shorten(short: Exclude<ShortOutput, { skip: OutputSkip }>, bytesBefore: number) {
       seen += 1;
-      shortened[kind] = (shortened[kind] ?? 0) + 1;
+      shortened[short.kind] = (shortened[short.kind] ?? 0) + 1;
       sums.bytesBefore += bytesBefore;
-      sums.bytesAfter += bytesAfter;
-      sums.tokensBefore += tokensBefore;
-      sums.tokensAfter += tokensAfter;
+      sums.bytesAfter += short.bytesAfter;
+      sums.tokensBefore += short.tokensBefore;
+      sums.tokensAfter += short.tokensAfter;
     },
     facts: (): CompressionFacts | null => (seen === 0 ? null : { shortened, skipped, ...sums }),
   };

@@ -4,14 +4,17 @@ import { systemClock } from '../../world/real-world.ts';
 import type { Log } from '../../world/world.ts';
 import { createCompressor, type CompressorOptions } from './compressor.ts';
 
-const body = Buffer.from(
-  JSON.stringify({
-    input: [
-      { type: 'function_call', call_id: 'c', name: 'shell' },
-      { type: 'function_call_output', call_id: 'c', output: JSON.stringify(Array(300).fill(1), null, 4) },
-    ],
-  }),
-);
+/** One call of a shell for each word, with an output of its own. */
+const bodyOf = (words: readonly string[]) =>
+  Buffer.from(
+    JSON.stringify({
+      input: words.flatMap((word) => [
+        { type: 'function_call', call_id: word, name: 'shell' },
+        { type: 'function_call_output', call_id: word, output: JSON.stringify(Array(300).fill(word), null, 4) },
+      ]),
+    }),
+  );
+const body = bodyOf(['a']);
 
 function compressorWith({ loadTokenCounter }: Pick<CompressorOptions, 'loadTokenCounter'>) {
   const warnings: unknown[] = [];
@@ -65,18 +68,39 @@ describe('a compressor', () => {
     });
   });
 
-  it('that is out of time lets the body through', async () => {
-    const two = JSON.parse(body.toString()) as { input: unknown[] };
-    const longer = Buffer.from(JSON.stringify({ input: [...two.input, ...two.input] }));
+  it('leaves alone what it has no more time for, and shortens it no later either', async () => {
     const slow = compressorWith({
       loadTokenCounter: async () => (text) => {
-        slow.clock.advance(300);
+        slow.clock.advance(150);
         return text.length;
       },
     });
-    expect(await slow.compress({ id: 'r', body: longer })).toEqual({
-      body: longer,
-      facts: expect.objectContaining({ skipped: { out_of_time: 1 } }),
+    const first = await slow.compress({ id: 'r', body: bodyOf(['a', 'b', 'c']) });
+    expect(first.facts).toMatchObject({ shortened: { json: 1 }, skipped: { out_of_time: 2 } });
+    const next = await slow.compress({ id: 's', body: bodyOf(['a', 'b', 'c', 'd']) });
+    expect(next.facts).toMatchObject({ shortened: { json: 2 }, skipped: { out_of_time: 2 } });
+    expect(next.body.toString().startsWith(first.body.toString().slice(0, -2))).toBe(true);
+  });
+
+  it('lets others go first between two outputs, and does not count their time as its own', async () => {
+    const slow = compressorWith({
+      loadTokenCounter: async () => (text) => {
+        slow.clock.advance(2);
+        return text.length;
+      },
     });
+    await slow.compress({ id: 'warm', body: Buffer.from('{}') });
+    let turns = 0;
+    let isSent = false;
+    const turn = () => {
+      turns += 1;
+      slow.clock.advance(1_000);
+      if (!isSent) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const sent = await slow.compress({ id: 'r', body: bodyOf(['a', 'b', 'c']) });
+    isSent = true;
+    expect(turns).toBeGreaterThanOrEqual(3);
+    expect(sent.facts).toMatchObject({ shortened: { json: 3 }, skipped: {} });
   });
 });

@@ -32,15 +32,14 @@ const outputTypes: Readonly<Record<string, string | null>> = {
   apply_patch_call_output: 'apply_patch',
 };
 
-/** @returns outputs of {@link leastBytes} or more, in their order. None when `input` is not one array. */
-export function findOutputs(body: Buffer): ToolOutput[] {
+/** Outputs of {@link leastBytes} or more, in their order. None when `input` is not one array. */
+export function* findOutputs(body: Buffer): Generator<ToolOutput, void> {
   const members = scanObject(body);
   const input = single(members, 'input');
-  if (!input || body[input.start] !== 0x5b) return [];
+  if (!input || body[input.start] !== 0x5b) return;
   const items = body.subarray(input.start, input.end);
   const schemaBound = readSchemaBound(body, members);
   const calls = new Map<string, ToolCall | null>();
-  const outputs: ToolOutput[] = [];
   for (const { start, end } of scanArray(items)) {
     if (end > searchedBytes) break;
     const item = items.subarray(start, end);
@@ -56,13 +55,12 @@ export function findOutputs(body: Buffer): ToolOutput[] {
       const named = outputTypes[type] ?? null;
       const call = named !== null ? { name: named, namespace: null } : id === null ? null : (calls.get(id) ?? null);
       const offset = input.start + start;
-      outputs.push({
+      yield {
         span: { start: offset + output.start, end: offset + output.end },
         skip: skipOfTool(call, schemaBound),
-      });
+      };
     }
   }
-  return outputs;
 }
 
 /** Two calls under one id that are not of the same tool leave it unknown whose output it is. */

@@ -38,7 +38,8 @@ describe('an output', () => {
   for (const [name, kind] of Object.entries(shortened)) {
     it(`${name} becomes what its golden file says`, () => {
       const short = shortenText(read(`${name}.before.txt`), countTokens);
-      expect(short).toMatchObject({ kind, text: read(`${name}.after.txt`) });
+      expect(short).toMatchObject({ text: read(`${name}.after.txt`) });
+      expect('skip' in short ? [] : short.steps[0]).toBe(kind);
       expect('skip' in short ? 0 : short.tokensBefore - short.tokensAfter).toBeGreaterThan(0);
       expect('skip' in short ? null : shortenText(short.text, countTokens)).toHaveProperty('skip');
     });

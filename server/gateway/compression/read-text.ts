@@ -1,10 +1,8 @@
-/** Reads one JSON string out of a body. */
+/** Reads one JSON string, given as its bytes. */
 import { isUtf8 } from 'node:buffer';
-import type { Span } from '../../lib/json-spans.ts';
 
 /** null when it is not one well-formed text: bytes that are no UTF-8 would come out as others than went in. */
-export function readText(body: Buffer, { start, end }: Span): string | null {
-  const bytes = body.subarray(start, end);
+export function readText(bytes: Buffer): string | null {
   if (!isUtf8(bytes)) return null;
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'));

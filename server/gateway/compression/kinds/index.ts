@@ -26,3 +26,10 @@ export function shortenByKind(
   }
   return { skip: 'no_kind' };
 }
+
+/** The step of a kind that the text is known to be of. @throws Error when it is not. */
+export function shortenAs(kind: OutputKind, text: string): string {
+  const shortening = kinds.find(({ name }) => name === kind)?.shorten(text);
+  if (!shortening || 'skip' in shortening) throw new Error(`an output was of the kind ${kind} before and is not now`);
+  return shortening.text;
+}

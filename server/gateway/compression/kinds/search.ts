@@ -28,32 +28,39 @@ type Line =
 export const shortenSearch: Shorten = (text) => {
   const lines = text.split('\n');
   const read = readLines(lines);
-  const count = (kind: Line['kind']) => read.filter((line) => line.kind === kind).length;
-  if (count('match') < leastMatches || count('complaint') > 0 || count('other') > maxOtherLines) return null;
+  if (!read || read.filter(({ kind }) => kind === 'match').length < leastMatches) return null;
   if (failedRun(text)) return { skip: 'doubtful' };
   const keeps = keptLines(read);
   return { text: leaveOut(lines, (index) => keeps[index]!) };
 };
 
-function readLines(lines: readonly string[]): Line[] {
+/** null as soon as the text is known to be something else: a complaint, or too much between the matches. */
+function readLines(lines: readonly string[]): Line[] | null {
+  const read: Line[] = [];
   let heading: string | null = null;
-  return lines.map((line, index): Line => {
-    if (line.trim() === '') {
-      heading = null;
-      return { kind: 'blank' };
-    }
-    const separate = afterNul.exec(line);
-    if (separate) return { kind: 'match', file: separate[1]! };
-    const match = inline.exec(line);
-    if (match && isPath(match[1]!)) {
-      return complaint.test(match[3]!) ? { kind: 'complaint' } : { kind: 'match', file: match[1]! };
-    }
-    if (heading !== null && grouped.test(line)) return { kind: 'match', file: heading };
-    const path = line.trimEnd();
-    if (!isPath(path) || !grouped.test(lines[index + 1] ?? '')) return { kind: 'other' };
-    heading = path;
-    return { kind: 'path', file: path };
-  });
+  let others = 0;
+  for (const [index, line] of lines.entries()) {
+    const found = readLine(line, { heading, next: lines[index + 1] ?? '' });
+    if (found.kind === 'complaint') return null;
+    if (found.kind === 'other' && (others += 1) > maxOtherLines) return null;
+    if (found.kind === 'blank') heading = null;
+    else if (found.kind === 'path') heading = found.file;
+    read.push(found);
+  }
+  return read;
+}
+
+function readLine(line: string, { heading, next }: { heading: string | null; next: string }): Line {
+  if (line.trim() === '') return { kind: 'blank' };
+  const separate = afterNul.exec(line);
+  if (separate) return { kind: 'match', file: separate[1]! };
+  const match = inline.exec(line);
+  if (match && isPath(match[1]!)) {
+    return complaint.test(match[3]!) ? { kind: 'complaint' } : { kind: 'match', file: match[1]! };
+  }
+  if (heading !== null && grouped.test(line)) return { kind: 'match', file: heading };
+  const path = line.trimEnd();
+  return isPath(path) && grouped.test(next) ? { kind: 'path', file: path } : { kind: 'other' };
 }
 
 function isPath(text: string): boolean {
