@@ -27,7 +27,7 @@ export function addLimitCommands(program: Command, cli: Cli): void {
     .argument('<key>', keyText)
     .addArgument(unitArgument())
     .addArgument(windowArgument())
-    .argument('<maximum>', 'a number, or dollars for cost_micros: $2.50', readMaximum)
+    .argument('<maximum>', 'a whole number; for cost_micros dollars such as $2.50, or millionths of one', readMaximum)
     .option('--model <name>', 'only requests for this model; other limits of the key hold beside it')
     .description('Limit what a key may use')
     .addHelpText('after', `\nWindows of each unit:\n${windowsOfUnits()}`)

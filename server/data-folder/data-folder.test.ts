@@ -108,7 +108,9 @@ describe('the claim on a data folder', () => {
     const other = await holdElsewhere();
     await expect(claimDataFolder(folder, { clock: systemClock })).rejects.toMatchObject({
       code: 'other_instance',
-      sentence: expect.stringMatching(new RegExp(`${folder} \\(process ${other.pid}, at http://localhost:4321\\)`)),
+      sentence: expect.stringMatching(
+        new RegExp(`${folder} \\(process ${other.pid}, at http://localhost:4321\\)\\. Use that one,`),
+      ),
     });
     expect(await askRunningInstance(folder)).toEqual({ pid: other.pid, url: 'http://localhost:4321' });
     await other.kill();

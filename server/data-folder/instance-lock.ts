@@ -115,10 +115,9 @@ function fileMark(path: string): string | undefined {
 
 function otherInstance(dataFolder: string, other: RunningInstance): StartProblem {
   const who = other.pid === null ? '' : ` (process ${other.pid}${other.url === null ? '' : `, at ${other.url}`})`;
-  const where = other.url === null ? 'Use that one, or stop it first' : `Open ${other.url}, or stop it first`;
   return new StartProblem('other_instance', {
     sentence:
       `Codex Pooler already runs on the data folder ${dataFolder}${who}. ` +
-      `${where}; for a second one, name another folder in CODEX_POOLER_DATA_DIR and another PORT.`,
+      `Use that one, or stop it first; for a second one, name another folder in CODEX_POOLER_DATA_DIR and another PORT.`,
   });
 }
