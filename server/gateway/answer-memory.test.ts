@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createAnswerMemory, itemsOf, maxAnswers, type SocketMemory } from './answer-memory.ts';
+import { createAnswerMemory, itemsOf, maxAnswers, maxParts, type SocketMemory } from './answer-memory.ts';
 
 const memoryOf = (maxBytes = 4_000) => createAnswerMemory({ maxBytes: () => maxBytes });
 const recalled = (socket: SocketMemory, id: string) => {
@@ -71,6 +71,14 @@ describe('where there is no room', () => {
     expect([recalled(socket, 'too much'), recalled(socket, 'whole')]).toEqual([null, ofBytes(100)]);
     socket.keep('small', { before: [], items: [] });
     expect([recalled(socket, 'whole'), recalled(socket, 'small'), memory.bytes]).toEqual([null, [], 2]);
+  });
+
+  it('a conversation of very many turns is not kept on, however little they said', () => {
+    const socket = memoryOf(1_000_000).open();
+    for (let number = 0; number <= maxParts; number += 1)
+      socket.keep(`r${number}`, { before: socket.recall(`r${number - 1}`) ?? [], items: [] });
+    expect(socket.recall(`r${maxParts - 1}`)).toHaveLength(maxParts);
+    expect(socket.recall(`r${maxParts}`)).toBeNull();
   });
 
   it('among all sockets the answer that was used longest ago goes', () => {

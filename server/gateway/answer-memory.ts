@@ -38,6 +38,8 @@ interface Kept {
 export const maxAnswers = 32;
 /** One socket's part of the room, so that one long conversation does not push out all others. */
 const partOfOneSocket = 4;
+/** A turn costs memory and time in every conversation that it is part of, however little was said in it. */
+export const maxParts = 4_096;
 /** Longer ids are not the provider's. */
 const longestId = 256;
 
@@ -90,7 +92,8 @@ export function createAnswerMemory({ maxBytes }: { maxBytes: () => number }): An
         const conversation = [...before, { json, uses: 0 }];
         const size = conversation.reduce((sum, part) => sum + part.json.length, 0);
         const ownRoom = maxBytes() / partOfOneSocket;
-        if (isClosed || responseId === '' || responseId.length > longestId || size > ownRoom) return;
+        if (isClosed || responseId === '' || responseId.length > longestId) return;
+        if (size > ownRoom || conversation.length > maxParts) return;
         count(conversation, 1);
         put(responseId, { conversation, drop: () => forget(responseId) });
         const isTooMuch = () => own.size > maxAnswers || ownBytes > ownRoom;
