@@ -67,6 +67,6 @@ function importantLines(lines: readonly string[], isKept: (index: number) => boo
   const open = [...lines.keys()].filter((index) => !isKept(index) && !isPassing(lines[index]!));
   const errors = open.filter((index) => isFailure(lines[index]!));
   if (errors.length > maxImportant) return null;
-  const warnings = open.filter((index) => isWarning(lines[index]!) && !isFailure(lines[index]!));
+  const warnings = open.filter((index) => isWarning(lines[index]!) && !errors.includes(index));
   return [...errors, ...warnings.slice(0, maxImportant - errors.length)];
 }
