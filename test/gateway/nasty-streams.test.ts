@@ -149,7 +149,7 @@ describe('a single event', () => {
   });
 
   it('too large before anything was sent is refused in words, and no other account pays for it again', async () => {
-    const sse = `data: {"type":"response.output_item.done","item":"${'x'.repeat(17 * 2 ** 20)}"}\n\n`;
+    const sse = `data: {"type":"response.output_text.delta","delta":"${'x'.repeat(17 * 2 ** 20)}"}\n\n`;
     anna.answers({ behaviour: 'recording', sse });
     const known = await requestIds(gateway);
     const answer = await openCodex(gateway, key).answer;
