@@ -10,7 +10,7 @@ import { createEngine } from './assembly/engine.ts';
 import { createHousekeeping } from './assembly/housekeeping.ts';
 import { createProvider } from './assembly/provider.ts';
 import type { Config, Secrets } from './environment.ts';
-import { createClientSessions } from './gateway/client-sessions.ts';
+import { createClientSessions } from './gateway/sockets/client-sessions.ts';
 import { mountAdminApi, mountNoAdminApi } from './http/admin-api.ts';
 import type { AdminDispatch } from './http/admin-dispatch.ts';
 import { mountGateway } from './http/gateway-routes.ts';

@@ -4,9 +4,9 @@ import { createAccountBoard, type AccountBoard } from '../../server/accounts/acc
 import type { AccountFacts } from '../../server/accounts/account.ts';
 import { accountMeter, type QuotaReading } from '../../server/accounts/quota.ts';
 import { readModelAbilities } from '../../server/catalog/model-abilities.ts';
-import { createAttemptHealth, type AttemptHealth } from '../../server/gateway/attempt-health.ts';
-import type { FaultKind } from '../../server/gateway/faults.ts';
-import type { SceneParts } from '../../server/gateway/gather-scene.ts';
+import { createAttemptHealth, type AttemptHealth } from '../../server/gateway/attempt/attempt-health.ts';
+import type { FaultKind } from '../../server/gateway/attempt/faults.ts';
+import type { SceneParts } from '../../server/gateway/choice/gather-scene.ts';
 import { createLastSuccesses } from '../../server/accounts/last-successes.ts';
 import { quietLog } from '../../test/support/quiet-log.ts';
 

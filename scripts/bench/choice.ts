@@ -4,8 +4,8 @@
  */
 import { defaultPoolRouting } from '../../server/contract/pools.ts';
 import { strategies, type StrategyName } from '../../server/contract/vocabulary.ts';
-import { gatherScene, type SceneParts } from '../../server/gateway/gather-scene.ts';
-import type { SceneQuestion } from '../../server/gateway/scene-question.ts';
+import { gatherScene, type SceneParts } from '../../server/gateway/choice/gather-scene.ts';
+import type { SceneQuestion } from '../../server/gateway/choice/scene-question.ts';
 import { chooseAccount } from '../../server/routing/choose-account.ts';
 import { recordDecision } from '../../server/routing/record-decision.ts';
 import { asRead, createChoicePool, poolModel, poolStates, type PoolState } from './choice-pool.ts';

@@ -18,7 +18,7 @@ import { retention } from '../contract/retention.ts';
 import { resets } from '../contract/resets.ts';
 import { settingsEndpoints } from '../contract/settings.ts';
 import { system } from '../contract/system.ts';
-import { createDecisionsApi } from '../gateway/decisions-api.ts';
+import { createDecisionsApi } from '../gateway/choice/decisions-api.ts';
 import type { GatewayParts } from '../gateway/gateway-parts.ts';
 import { bind, createAdminDispatch, type AdminDispatch } from '../http/admin-dispatch.ts';
 import { createJobsApi } from '../jobs/jobs-api.ts';

@@ -11,7 +11,7 @@ import { createPriceBook, type PriceBook } from '../catalog/price-book.ts';
 import type { ChangeTopic } from '../contract/vocabulary.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Storage } from '../open-storage.ts';
-import { createAttemptHealth, type AttemptHealth } from '../gateway/attempt-health.ts';
+import { createAttemptHealth, type AttemptHealth } from '../gateway/attempt/attempt-health.ts';
 import { createPoolBook, type PoolBook } from '../pools/pool-book.ts';
 import { ensureDefaultPool } from '../pools/pool-store.ts';
 import { createLastSuccesses, type LastSuccesses } from '../accounts/last-successes.ts';

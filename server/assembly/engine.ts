@@ -1,13 +1,13 @@
 /** The parts of the data path, each given what it needs. */
 import { markAccountClosed } from '../accounts/close-account.ts';
 import { limitsInUse } from '../api-keys/limit-store.ts';
-import { createAdmission } from '../gateway/admission.ts';
+import { createAdmission } from '../gateway/admission/admission.ts';
 import { createCompressor } from '../gateway/compression/compressor.ts';
 import { loadTokenCounter } from '../gateway/compression/token-counter.ts';
 import { createContinuity } from '../gateway/continuity/continuity.ts';
 import type { GatewayParts } from '../gateway/gateway-parts.ts';
 import { createFileStore } from '../gateway/files/file-store.ts';
-import { createRecordKeeper } from '../gateway/record-keeper.ts';
+import { createRecordKeeper } from '../gateway/records/record-keeper.ts';
 import { createRunningExchanges } from '../gateway/running-exchanges.ts';
 import { readBody } from '../http/read-body.ts';
 import { readForm } from '../http/read-form.ts';

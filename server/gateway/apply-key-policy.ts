@@ -6,7 +6,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import type { KeyPolicy } from '../contract/key-policy.ts';
 import { changeBody } from './dialects/codex/change-body.ts';
 import type { Ask } from './exchange.ts';
-import { modelNotAllowed } from './refusal-of-model.ts';
+import { modelNotAllowed } from './refusals/refusal-of-model.ts';
 
 export interface PolicyParts {
   readonly policy: KeyPolicy | null;

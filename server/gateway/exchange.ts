@@ -11,7 +11,7 @@ import type { AttemptStatus, RouteClass, Transport } from '../contract/vocabular
 import type { Usage } from '../usage/usage.ts';
 import type { CompressedBody } from './compression/compress-request.ts';
 import type { Continuation } from './continuity/decide-continuation.ts';
-import type { Fault } from './faults.ts';
+import type { Fault } from './attempt/faults.ts';
 
 /** What is asked beside inference: a plain call that is passed on (wire spec B14). */
 export interface AskedService {

@@ -6,11 +6,11 @@ import type { LimitBook } from '../api-keys/limit-book.ts';
 import type { UnionCatalog } from '../catalog/union-catalog.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { CodexSockets } from '../upstream/codex-sockets.ts';
-import type { Admission } from './admission.ts';
+import type { Admission } from './admission/admission.ts';
 import type { FileStore } from './files/file-store.ts';
 import type { UploadParts } from './files/upload-bytes.ts';
-import type { ReadForm } from './form.ts';
-import type { KeyUse } from './public-usage.ts';
+import type { ReadForm } from './media/form.ts';
+import type { KeyUse } from './public/public-usage.ts';
 import type { RunningExchanges } from './running-exchanges.ts';
 import type { ServingParts } from './serve-exchange.ts';
 

@@ -1,6 +1,6 @@
 /** The story of one inference request, from the key to the last byte. */
 import { applyKeyPolicy } from './apply-key-policy.ts';
-import { authenticateNative } from './authenticate-native.ts';
+import { authenticateNative } from './native/authenticate-native.ts';
 import { createHttpCarrier } from './carriers/http-carrier.ts';
 import { readCodexAsk } from './dialects/codex/read-ask.ts';
 import type { GatewayParts, IncomingCall } from './gateway-parts.ts';

@@ -12,7 +12,7 @@ import type { Carrier } from './carriers/carrier.ts';
 import type { Ask, Exchange } from './exchange.ts';
 import type { GatewayParts, IncomingCall } from './gateway-parts.ts';
 import { openExchange, type ExchangeStart } from './open-exchange.ts';
-import { takeSeatEarly, type EarlySeat } from './seat-before-body.ts';
+import { takeSeatEarly, type EarlySeat } from './admission/seat-before-body.ts';
 import { refuse, serveExchange } from './serve-exchange.ts';
 
 /** A call once it was read. */

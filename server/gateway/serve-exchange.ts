@@ -3,20 +3,20 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { pongDeadline } from '../upstream/codex-socket.ts';
 import { NetworkFault } from '../world/world.ts';
 import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
-import { noteReport } from './attempt.ts';
+import { noteReport } from './attempt/attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
 import { FailedAtStart } from './carriers/follow-answer.ts';
 import type { Compressor } from './compression/compressor.ts';
 import { providerFailure } from './dialects/openai/provider-failure.ts';
 import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';
-import { judgeLateFailure } from './judge-response.ts';
-import { noteFault } from './note-fault.ts';
-import type { EndingFacts } from './outcome-of-fault.ts';
+import { judgeLateFailure } from './attempt/judge-response.ts';
+import { noteFault } from './attempt/note-fault.ts';
+import type { EndingFacts } from './attempt/outcome-of-fault.ts';
 import { ClientLeft } from './running-exchanges.ts';
 import { SseBlockTooLarge } from './stream/sse-blocks.ts';
 import { StreamIdle } from './stream/upstream-stream.ts';
-import { statusOfRefusal, statusTold } from './status-told.ts';
-import { waitForSeat, type SeatParts } from './wait-for-seat.ts';
+import { statusOfRefusal, statusTold } from './refusals/status-told.ts';
+import { waitForSeat, type SeatParts } from './admission/wait-for-seat.ts';
 
 export type ServingParts = EngineParts & SeatParts & { readonly compressor: Compressor };
 

@@ -3,7 +3,7 @@ import type Router from '@koa/router';
 import { bearerOf } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { isAdminToken } from '../data-folder/admin-token.ts';
-import type { Admission } from '../gateway/admission.ts';
+import type { Admission } from '../gateway/admission/admission.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
 import type { Clock } from '../world/world.ts';
 import type { AdminDispatch } from './admin-dispatch.ts';

@@ -2,12 +2,12 @@
 import type { ServerResponse } from 'node:http';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from '../gateway/answer-exchange.ts';
-import type { Fault } from '../gateway/faults.ts';
-import { defaultCoolDownMs } from '../gateway/note-fault.ts';
+import type { Fault } from '../gateway/attempt/faults.ts';
+import { defaultCoolDownMs } from '../gateway/attempt/note-fault.ts';
 import { renderCodexError, secondsOf } from '../gateway/dialects/codex/render-error.ts';
 import type { RenderedError } from '../gateway/dialects/dialect.ts';
 import { renderOpenAiError } from '../gateway/dialects/openai/render-error.ts';
-import { renderPublicFailure } from '../gateway/render-public-failure.ts';
+import { renderPublicFailure } from '../gateway/refusals/render-public-failure.ts';
 import { isPublicPath } from '../gateway/routes.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
 import { errorFacts } from '../observe/log.ts';

@@ -2,7 +2,7 @@ import { createServer, request as sendRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError } from '../contract/gateway-error.ts';
-import type { Form, FormLimits } from '../gateway/form.ts';
+import type { Form, FormLimits } from '../gateway/media/form.ts';
 import { createMovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock } from '../world/real-world.ts';
 import { readForm } from './read-form.ts';

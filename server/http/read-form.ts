@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Busboy, type BusboyFileStream } from '@fastify/busboy';
 import { GatewayError } from '../contract/gateway-error.ts';
-import type { Form, FormFile, FormLimits } from '../gateway/form.ts';
+import type { Form, FormFile, FormLimits } from '../gateway/media/form.ts';
 import { createByteGathering } from '../lib/gather-bytes.ts';
 import type { Clock } from '../world/world.ts';
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keepingLog } from '../../test/support/quiet-log.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from '../gateway/answer-exchange.ts';
-import { judgeRefusal } from '../gateway/judge-response.ts';
+import { judgeRefusal } from '../gateway/attempt/judge-response.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
 import { createMovableClock, type MovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock, systemRandom } from '../world/real-world.ts';

@@ -5,12 +5,12 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../contract/gateway-error.ts';
-import { authenticatePublic } from '../gateway/authenticate-public.ts';
-import type { ClientSessions } from '../gateway/client-sessions.ts';
+import { authenticatePublic } from '../gateway/public/authenticate-public.ts';
+import type { ClientSessions } from '../gateway/sockets/client-sessions.ts';
 import type { GatewayParts } from '../gateway/gateway-parts.ts';
 import { isPublicPath } from '../gateway/routes.ts';
-import type { SocketRoute } from '../gateway/socket-surface.ts';
-import { socketRoutes } from '../gateway/socket-surfaces.ts';
+import type { SocketRoute } from '../gateway/sockets/socket-surface.ts';
+import { socketRoutes } from '../gateway/sockets/socket-surfaces.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Clock, World } from '../world/world.ts';
 import type { Ingress } from './ingress.ts';

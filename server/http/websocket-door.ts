@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { ClientSocket } from '../gateway/carriers/client-socket.ts';
-import type { ClientSession } from '../gateway/client-sessions.ts';
+import type { ClientSession } from '../gateway/sockets/client-sessions.ts';
 
 export interface Handshake {
   readonly request: IncomingMessage;

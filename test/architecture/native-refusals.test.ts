@@ -7,20 +7,20 @@ const askedSixTimes = [403, 408, 413, 415, 422];
 const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => askedSixTimes.includes(errorRow(code).status));
 
 /** Codes that native routes never answer with, and the one file that does: who is let in on the OpenAI surface. */
-const publicDoor = 'server/gateway/authenticate-public.ts';
+const publicDoor = 'server/gateway/public/authenticate-public.ts';
 /** What leads to it, all of it the OpenAI surface's own, and where that is mounted. */
 const publicStories = [
   publicDoor,
-  'server/gateway/handle-file-upload.ts',
-  'server/gateway/handle-image-request.ts',
-  'server/gateway/handle-public-request.ts',
-  'server/gateway/handle-transcription.ts',
-  'server/gateway/media-routes.ts',
+  'server/gateway/media/handle-file-upload.ts',
+  'server/gateway/media/handle-image-request.ts',
+  'server/gateway/public/handle-public-request.ts',
+  'server/gateway/media/handle-transcription.ts',
+  'server/gateway/media/media-routes.ts',
 ];
 const publicMounts = [
   'server/http/public-routes.ts',
   // Upgrades: the row of `/v1/responses`, and whatever else is asked for below `/v1`.
-  'server/gateway/socket-surfaces.ts',
+  'server/gateway/sockets/socket-surfaces.ts',
   'server/http/upgrades.ts',
 ];
 const onlyOnPublicRoutes: readonly ErrorCode[] = ['v1_compatibility_disabled'];

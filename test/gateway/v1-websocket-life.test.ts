@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { apiKeys } from '../../server/contract/api-keys.ts';
 import { routing } from '../../server/contract/pools.ts';
 import { maxLine } from '../../server/gateway/carriers/websocket-session.ts';
-import { pingMs } from '../../server/gateway/client-sessions.ts';
+import { pingMs } from '../../server/gateway/sockets/client-sessions.ts';
 import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { askTurn, completed, publicPath, publicTurn } from '../support/public-turns.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';

@@ -1,7 +1,7 @@
 /** Silence on a client's websocket: of the client, of the line between, and of the provider. */
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { maxMissedPongs, pingMs } from '../../server/gateway/client-sessions.ts';
+import { maxMissedPongs, pingMs } from '../../server/gateway/sockets/client-sessions.ts';
 import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { SocketClient } from '../support/socket-client.ts';

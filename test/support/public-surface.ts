@@ -2,7 +2,7 @@
 import { transcriptionForm } from '../../server/gateway/dialects/openai-audio/read-transcription.ts';
 import { editForm } from '../../server/gateway/dialects/openai-images/read-image-request.ts';
 import { fileForm } from '../../server/gateway/files/read-file-form.ts';
-import type { FormLimits } from '../../server/gateway/form.ts';
+import type { FormLimits } from '../../server/gateway/media/form.ts';
 import { isPublicPath, publicRoutes, type BodyLimit } from '../../server/gateway/routes.ts';
 import { mountedRoutes } from './mounted-routes.ts';
 

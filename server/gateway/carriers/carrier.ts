@@ -1,5 +1,5 @@
 /** How an answer reaches its client: the engine serves an exchange, a carrier knows the connection. */
-import type { Answer } from '../answer.ts';
+import type { Answer } from '../attempt/answer.ts';
 
 export interface Carrier {
   /** Resolves when the answer is through; rejects when the provider's stream breaks or the client leaves. */

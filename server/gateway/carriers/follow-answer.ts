@@ -1,7 +1,7 @@
 /** Reads an answer for a client of another dialect, event by event, whatever carries it there. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { NetworkFault } from '../../world/world.ts';
-import type { Answer } from '../answer.ts';
+import type { Answer } from '../attempt/answer.ts';
 import type { AnswerRendering } from '../dialects/dialect.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ObservedBlock } from '../stream/observe-answer.ts';

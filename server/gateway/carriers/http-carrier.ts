@@ -2,7 +2,7 @@
  * Sends an answer over HTTP, byte for byte, and tells when it is through. The carrier pumps by itself, so settlement
  * happens after the last byte and not when a framework believes the handler is done.
  */
-import type { Answer } from '../answer.ts';
+import type { Answer } from '../attempt/answer.ts';
 import type { ObservedBlock } from '../stream/observe-answer.ts';
 import type { Carrier } from './carrier.ts';
 import { drained, endResponse, type ResponseOptions } from './end-response.ts';

@@ -3,7 +3,7 @@
  * status is held back until something can be said, so that a failure at the start is a real HTTP error (v1 spec 4.2).
  */
 import { GatewayError } from '../../contract/gateway-error.ts';
-import type { Answer } from '../answer.ts';
+import type { Answer } from '../attempt/answer.ts';
 import type { AnswerRendering } from '../dialects/dialect.ts';
 import { saidOf } from '../dialects/openai/render-error.ts';
 import type { Carrier } from './carrier.ts';

@@ -1,7 +1,7 @@
 /** Carries an answer to a client of another dialect over a websocket: its own events, one in each frame. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Clock } from '../../world/world.ts';
-import type { Answer } from '../answer.ts';
+import type { Answer } from '../attempt/answer.ts';
 import type { AnswerRendering } from '../dialects/dialect.ts';
 import { saidOf } from '../dialects/openai/render-error.ts';
 import type { Frames } from '../dialects/openai-responses/render-frames.ts';

@@ -1,7 +1,7 @@
 /** Sends an answer over a websocket: one frame for each event, and a frame of its own for an answer that broke. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Clock } from '../../world/world.ts';
-import type { Answer } from '../answer.ts';
+import type { Answer } from '../attempt/answer.ts';
 import { renderErrorFrame } from '../dialects/codex/render-error-frame.ts';
 import { renderLimitsEvent } from '../dialects/codex/render-limits-event.ts';
 import type { Exchange } from '../exchange.ts';

@@ -1,7 +1,7 @@
 /** What a key is shown of its files. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { badValue } from '../dialects/openai/bad-request.ts';
-import { fileIdPattern } from '../read-file-id.ts';
+import { fileIdPattern } from '../attempt/read-file-id.ts';
 import type { FileStore } from './file-store.ts';
 import { filePurposes } from './read-file-form.ts';
 import { fileObject, type UploadedFile } from './uploaded-file.ts';

@@ -1,7 +1,7 @@
 /** Reads the form of `POST /v1/files` (v1 spec 1.3, 2.9). Pure. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { badValue, unsupported } from '../dialects/openai/bad-request.ts';
-import type { Form, FormFile, FormLimits } from '../form.ts';
+import type { Form, FormFile, FormLimits } from '../media/form.ts';
 
 export interface FileRequest {
   readonly file: FormFile;

@@ -5,7 +5,7 @@ import { GatewayError } from '../../contract/gateway-error.ts';
 import type { CodexClient } from '../../upstream/codex-client.ts';
 import type { Clock, Network } from '../../world/world.ts';
 import { recordOf } from '../dialects/openai/json-record.ts';
-import { readWholeBody } from '../read-whole-body.ts';
+import { readWholeBody } from '../attempt/read-whole-body.ts';
 import { uploadAddress } from './upload-address.ts';
 
 export interface UploadParts {

@@ -4,8 +4,8 @@
  * for a cut (wire spec A6).
  */
 import { readServedTier, readTokenUsage, type Usage, type UsageReport } from '../../usage/usage.ts';
-import { readResponseId } from '../read-response-id.ts';
-import { readSealed } from '../read-sealed.ts';
+import { readResponseId } from '../attempt/read-response-id.ts';
+import { readSealed } from '../attempt/read-sealed.ts';
 import { eventTypeOf } from '../../lib/event-type.ts';
 import { dataOf, parseEvent } from './read-block.ts';
 

@@ -1,7 +1,7 @@
 /** Which uploaded files a request refers to (wire spec A12), found in place without reading the input as JSON. */
 import { createMark } from '../../../lib/find-mark.ts';
 import type { Span } from '../../../lib/json-spans.ts';
-import { fileIdPattern } from '../../read-file-id.ts';
+import { fileIdPattern } from '../../attempt/read-file-id.ts';
 
 /** In a text of the conversation their quotes would be escaped. */
 const marks = [

@@ -2,8 +2,8 @@
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { JsonSyntaxError, readSpan, scanObject } from '../../../lib/json-spans.ts';
 import type { Ask } from '../../exchange.ts';
-import { fileIdPattern } from '../../read-file-id.ts';
-import type { ServiceRoute } from '../../services.ts';
+import { fileIdPattern } from '../../attempt/read-file-id.ts';
+import type { ServiceRoute } from '../../native/services.ts';
 import { identityHeadersOf, readCodexAsk, type CodexRequest } from './read-ask.ts';
 
 export interface ServiceRequest {

@@ -4,7 +4,7 @@
  * asking again cannot change become 400.
  */
 import type { GatewayError } from '../../../contract/gateway-error.ts';
-import type { UpstreamAnswer } from '../../faults.ts';
+import type { UpstreamAnswer } from '../../attempt/faults.ts';
 import { renderCodexError } from './render-error.ts';
 
 /** The gateway's own refusal. */

@@ -1,6 +1,6 @@
 /** Reads a request of `/v1/audio/transcriptions` (v1 spec 2.9). Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
-import type { Form, FormFile, FormLimits } from '../../form.ts';
+import type { Form, FormFile, FormLimits } from '../../media/form.ts';
 import { badValue, unsupported } from '../openai/bad-request.ts';
 
 export interface TranscriptionRequest {

@@ -1,6 +1,6 @@
 /** Errors as OpenAI client libraries understand them (v1 spec 4.1): four fields, and whether asking again can help. */
 import type { GatewayError } from '../../../contract/gateway-error.ts';
-import type { Fault } from '../../faults.ts';
+import type { Fault } from '../../attempt/faults.ts';
 import type { RenderedError, SaidFailure } from '../dialect.ts';
 import { recoveryOf } from '../codex/render-recovery.ts';
 import { recordOf, type JsonRecord } from './json-record.ts';

@@ -1,0 +1,302 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { LaneName } from '../../contract/lanes.ts';
+import { defaultSettings, type Settings } from '../../contract/settings.ts';
+import { createMovableClock } from '../../sandbox/movable-clock.ts';
+import { systemClock } from '../../world/real-world.ts';
+import { createAdmission, type Entrant, type LeaveSeat } from './admission.ts';
+
+const small: Settings = {
+  ...defaultSettings,
+  'admission.proxy_stream.seats': 2,
+  'admission.proxy_stream.queue': 3,
+  'admission.proxy_stream.wait_ms': 10_000,
+};
+
+describe('a seat', () => {
+  it('is given at once while there are any; the next request waits', async () => {
+    const { admission, enter } = admitting();
+    await enter();
+    await enter();
+    void enter();
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 2, queued: 1 });
+  });
+
+  it('goes to whoever waits longest', async () => {
+    const { enter } = admitting();
+    const leave = [await enter(), await enter()];
+    const order: string[] = [];
+    const first = enter().then((seat) => (order.push('first'), seat));
+    const second = enter().then((seat) => (order.push('second'), seat));
+    leave[1]?.();
+    (await first)();
+    await second;
+    expect(order).toEqual(['first', 'second']);
+  });
+
+  it('is given back once, however often it is left', async () => {
+    const { admission, enter } = admitting();
+    const leave = await enter();
+    await enter();
+    leave();
+    leave();
+    leave();
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 1, queued: 0 });
+  });
+
+  it('of one lane is no seat of another', async () => {
+    const { admission, enter } = admitting();
+    await enter();
+    await enter();
+    await enter({ lane: 'proxy_compact' });
+    expect(admission.snapshot().proxy_compact).toEqual({ running: 1, queued: 0 });
+  });
+});
+
+describe('the queue', () => {
+  it('refuses at once what does not fit, and asks for a second', async () => {
+    const { enter } = admitting();
+    await enter();
+    await enter();
+    for (let n = 0; n < 3; n += 1) void enter();
+    await expect(enter()).rejects.toMatchObject({ code: 'server_is_overloaded', retryAfterMs: 1_000 });
+  });
+
+  it('lets 24 streams run and 96 wait by default, and refuses the 121st', async () => {
+    const { admission, enter } = admitting(defaultSettings);
+    for (let n = 0; n < 24; n += 1) await enter();
+    for (let n = 0; n < 96; n += 1) void enter();
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 24, queued: 96 });
+    await expect(enter()).rejects.toMatchObject({ code: 'server_is_overloaded' });
+  });
+
+  it('refuses who waited too long, and nobody else', async () => {
+    const { admission, clock, enter } = admitting();
+    const leave = await enter();
+    await enter();
+    const late = enter();
+    clock.advance(9_000);
+    const later = enter();
+    clock.advance(1_000);
+    await expect(late).rejects.toMatchObject({ code: 'server_is_overloaded' });
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 2, queued: 1 });
+    leave();
+    await later;
+  });
+
+  it('is left by a client that leaves, with its reason', async () => {
+    const { admission, enter } = admitting();
+    await enter();
+    const leave = await enter();
+    const controller = new AbortController();
+    const waiting = enter({ signal: controller.signal });
+    const behind = enter();
+    const reason = new Error('left');
+    controller.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 2, queued: 1 });
+    leave();
+    await behind;
+  });
+
+  it('is not entered by a client that has left already', async () => {
+    const { admission, enter } = admitting();
+    await expect(enter({ signal: AbortSignal.abort(new Error('left')) })).rejects.toThrow('left');
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 0, queued: 0 });
+  });
+
+  it('costs a client that leaves after it got its seat nothing but the seat', async () => {
+    const { admission, clock, enter } = admitting();
+    const controller = new AbortController();
+    const leave = await enter({ signal: controller.signal });
+    controller.abort(new Error('left'));
+    clock.advance(60_000);
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 1, queued: 0 });
+    leave();
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 0, queued: 0 });
+  });
+});
+
+describe('keys', () => {
+  it('take turns, and wait in the order they came among their own', async () => {
+    const { enter } = admitting({ ...small, 'admission.proxy_stream.queue': 10 });
+    const leave = [await enter(), await enter()];
+    const order: string[] = [];
+    const waiting = ['anna 1', 'anna 2', 'anna 3', 'ben 1', 'ben 2', 'cleo 1'].map((name) =>
+      enter({ owner: name.split(' ')[0] ?? '' }).then((seat) => (order.push(name), seat)),
+    );
+    leave[1]?.();
+    for (const each of [0, 3, 5, 1, 4, 2]) (await waiting[each])?.();
+    expect(order).toEqual(['anna 1', 'ben 1', 'cleo 1', 'anna 2', 'ben 2', 'anna 3']);
+  });
+
+  it('with five hundred waiting do not keep out one with one', async () => {
+    const { enter } = admitting({ ...small, 'admission.proxy_stream.queue': 500 });
+    const leave = [await enter(), await enter()];
+    for (let n = 0; n < 500; n += 1) void enter();
+    const one = enter({ owner: 'ben' });
+    leave[0]?.();
+    leave[1]?.();
+    await one;
+  });
+
+  it('that fill the line give way to others, newest first, until all have as much of it', async () => {
+    const { admission, enter } = admitting();
+    await enter();
+    await enter();
+    const [, , newest] = [enter(), enter(), enter()];
+    const other = enter({ owner: 'ben' });
+    await expect(newest).rejects.toMatchObject({ code: 'server_is_overloaded' });
+    await expect(enter({ owner: 'ben' })).rejects.toMatchObject({ code: 'server_is_overloaded' });
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 2, queued: 3 });
+    void other;
+  });
+});
+
+describe('a key that may run so many at once', () => {
+  const atOnce = [{ id: 'limit', maximum: 1, model: null }];
+
+  it('waits for its own places and keeps nobody else waiting', async () => {
+    const { admission, enter } = admitting();
+    const leave = await enter({ atOnce });
+    const second = enter({ atOnce });
+    await enter({ owner: 'ben' });
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 2, queued: 1 });
+    leave();
+    await second;
+  });
+
+  it('has a place again when the request before is settled, not when its seat is free', async () => {
+    const { admission, enter } = admitting();
+    const leave = await enter({ atOnce });
+    const second = enter({ atOnce });
+    const settled = Promise.withResolvers<void>();
+    leave(settled.promise);
+    await Promise.resolve();
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 0, queued: 1 });
+    settled.resolve();
+    await second;
+  });
+
+  it('finds its places in every lane', async () => {
+    const { admission, enter } = admitting();
+    const leave = await enter({ atOnce, lane: 'proxy_compact' });
+    const second = enter({ atOnce });
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 0, queued: 1 });
+    leave();
+    await second;
+  });
+
+  it('is told after the wait that it is its own limit', async () => {
+    const { clock, enter } = admitting();
+    await enter({ atOnce });
+    const second = enter({ atOnce });
+    clock.advance(10_000);
+    await expect(second).rejects.toMatchObject({
+      code: 'api_key_policy_limit_exceeded',
+      limit: { unit: 'concurrency', window: 'now', used: 1, attempted: 1, maximum: 1 },
+    });
+  });
+
+  it('does not wait where none may run', async () => {
+    const { enter } = admitting();
+    const none = [{ id: 'limit', maximum: 0, model: null }];
+    await expect(enter({ atOnce: none })).rejects.toMatchObject({ code: 'api_key_policy_limit_exceeded' });
+  });
+});
+
+describe('changed settings', () => {
+  it('give waiting requests the new seats as soon as one comes or goes', async () => {
+    const { admission, change, enter } = admitting();
+    await enter();
+    await enter();
+    const waiting = [enter(), enter()];
+    change({ 'admission.proxy_stream.seats': 10 });
+    await enter();
+    await Promise.all(waiting);
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 5, queued: 0 });
+  });
+
+  it('with fewer seats let running requests finish, and nobody in until there is room', async () => {
+    const { admission, change, enter } = admitting();
+    const leave = [await enter(), await enter()];
+    const waiting = enter();
+    change({ 'admission.proxy_stream.seats': 1 });
+    leave[0]?.();
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 1, queued: 1 });
+    leave[1]?.();
+    await waiting;
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 1, queued: 0 });
+  });
+});
+
+describe('whatever happens in whatever order', () => {
+  const step = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({ does: fc.constant('enter' as const), owner: fc.constantFrom('anna', 'ben', 'cleo') }),
+    },
+    { weight: 3, arbitrary: fc.record({ does: fc.constant('leave' as const), which: fc.nat(20) }) },
+    { weight: 2, arbitrary: fc.record({ does: fc.constant('abort' as const), which: fc.nat(20) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ does: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 12_000 }) }),
+    },
+  );
+
+  it('there are never more in than seats, never more waiting than the queue holds, and at the end nobody is left', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { admission, clock, enter } = admitting();
+        const seats: LeaveSeat[] = [];
+        const clients: AbortController[] = [];
+        const answers: Promise<unknown>[] = [];
+        for (const each of steps) {
+          if (each.does === 'enter') {
+            const client = new AbortController();
+            clients.push(client);
+            answers.push(
+              enter({ signal: client.signal, owner: each.owner }).then(
+                (seat) => seats.push(seat),
+                () => undefined,
+              ),
+            );
+          }
+          if (each.does === 'leave') seats[each.which % Math.max(seats.length, 1)]?.();
+          if (each.does === 'abort') clients[each.which % Math.max(clients.length, 1)]?.abort(new Error('left'));
+          if (each.does === 'wait') clock.advance(each.ms);
+          await Promise.resolve();
+          const { running, queued } = admission.snapshot().proxy_stream;
+          expect(running).toBeLessThanOrEqual(2);
+          expect(queued).toBeLessThanOrEqual(3);
+          expect(running).toBeGreaterThanOrEqual(0);
+          if (queued > 0) expect(running).toBe(2);
+        }
+        clock.advance(20_000);
+        await Promise.all(answers);
+        for (const leave of seats) leave();
+        expect(admission.snapshot().proxy_stream).toEqual({ running: 0, queued: 0 });
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+function admitting(usual: Settings = small) {
+  const clock = createMovableClock(systemClock);
+  let settings = usual;
+  const admission = createAdmission({ clock, settings: () => settings });
+  const enter = ({ lane = 'proxy_stream', ...entrant }: Partial<Entrant> & { lane?: LaneName } = {}) => {
+    const entering = admission.enter(lane, {
+      owner: 'anna',
+      atOnce: [],
+      signal: new AbortController().signal,
+      ...entrant,
+    });
+    // Those still waiting when a test is over are nobody's concern.
+    entering.catch(() => undefined);
+    return entering;
+  };
+  const change = (changes: Partial<Settings>) => void (settings = { ...settings, ...changes });
+  return { admission, clock, enter, change };
+}

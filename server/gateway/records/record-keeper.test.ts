@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { testDatabase, type TestDatabase } from '../../../test/support/database.ts';
+import { beginning, makeAsk, makeAttempt, makeClient, makeExchange } from '../../../test/support/exchange.ts';
+import { makeHousehold, type Household } from '../../../test/support/ledger-rows.ts';
+import { keepingLog } from '../../../test/support/quiet-log.ts';
+import { bundledPrices } from '../../catalog/prices.ts';
+import { GatewayError } from '../../contract/gateway-error.ts';
+import { createMovableClock } from '../../sandbox/movable-clock.ts';
+import type { Queryable } from '../../usage/ledger-store.ts';
+import { systemClock } from '../../world/real-world.ts';
+import type { Exchange } from '../exchange.ts';
+import { createRecordKeeper } from './record-keeper.ts';
+
+const lost = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+const refused = Object.assign(new Error('null value'), { code: '23502' });
+
+let database: TestDatabase;
+let house: Household;
+
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database.stop());
+beforeEach(async () => {
+  await database.pool.query('truncate requests cascade; truncate ledger_entries, usage_hours');
+  house = await makeHousehold(database.db);
+});
+
+describe('before anything is sent', () => {
+  it('request, attempt and reservation are written, and further attempts as they begin', async () => {
+    const { records } = keeping();
+    const exchange = anExchange();
+    await records.begin(exchange, begun(exchange, 0));
+    expect(exchange.isReserved).toBe(true);
+    await records.begin(exchange, begun(exchange, 1));
+    expect(await requests()).toMatchObject([{ id: exchange.id, status: 'in_progress', processNumber: 9 }]);
+    const attempts = await database.db.selectFrom('attempts').selectAll().orderBy('number').execute();
+    expect(attempts).toMatchObject([
+      { number: 1, status: 'in_progress', accountId: house.accountIds[0] },
+      { number: 2, status: 'in_progress', accountId: house.accountIds[1] },
+    ]);
+    expect(await events()).toEqual(['reservation']);
+  });
+
+  it('a key that was revoked meanwhile is refused', async () => {
+    const { records } = keeping();
+    await database.db.updateTable('apiKeys').set({ revokedAt: beginning }).execute();
+    const exchange = anExchange();
+    await expect(records.begin(exchange, begun(exchange, 0))).rejects.toMatchObject({ code: 'api_key_revoked' });
+    expect(exchange.isReserved).toBe(false);
+    expect(await requests()).toEqual([]);
+  });
+
+  it('a database that is away is said to be away, with a short wait', async () => {
+    const { records } = keeping({ failures: [lost] });
+    const exchange = anExchange();
+    await expect(records.begin(exchange, begun(exchange, 0))).rejects.toMatchObject({
+      code: 'database_unavailable',
+      retryAfterMs: 2_000,
+    });
+  });
+});
+
+describe('when it is over', () => {
+  it('the exchange is settled once, however often it is told', async () => {
+    const { records } = keeping();
+    const exchange = anExchange();
+    await records.begin(exchange, begun(exchange, 0));
+    void records.settle(exchange, { kind: 'succeeded' });
+    void records.settle(exchange, { kind: 'failed', errorCode: 'upstream_error' });
+    await records.flush(new AbortController().signal);
+    expect(await requests()).toMatchObject([{ status: 'succeeded', errorCode: null }]);
+    expect(await events()).toEqual(['release', 'reservation', 'settlement']);
+    expect(records.waiting).toBe(0);
+  });
+
+  it('an exchange that reserved nothing leaves nothing to settle', async () => {
+    const { records } = keeping();
+    void records.settle(anExchange(), { kind: 'failed', errorCode: 'upstream_error' });
+    await records.flush(new AbortController().signal);
+    expect(await requests()).toEqual([]);
+  });
+
+  it('a settlement waits for a database that is away', async () => {
+    const { records, clock, log, failures } = keeping();
+    const exchange = anExchange();
+    await records.begin(exchange, begun(exchange, 0));
+    failures.push(lost, lost);
+    void records.settle(exchange, { kind: 'succeeded' });
+    expect(records.waiting).toBe(1);
+    for (const ms of [100, 200]) {
+      await log.logged('settlement_waits_for_database');
+      await clock.untilWaiting();
+      clock.advance(ms);
+    }
+    await records.flush(new AbortController().signal);
+    expect(await requests()).toMatchObject([{ status: 'succeeded' }]);
+  });
+
+  it('a settlement that the database refuses for good is logged, and does not keep others waiting', async () => {
+    const { records, log, failures } = keeping();
+    const [first, second] = [anExchange(), anExchange()];
+    await records.begin(first, begun(first, 0));
+    await records.begin(second, begun(second, 0));
+    failures.push(refused);
+    void records.settle(first, { kind: 'succeeded' });
+    void records.settle(second, { kind: 'succeeded' });
+    await records.flush(new AbortController().signal);
+    expect(await log.logged('settlement_not_recorded')).toMatchObject({ level: 'error' });
+    const rows = await requests();
+    expect(rows.find(({ id }) => id === second.id)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('a flush that may wait no longer gives up what the database does not take', async () => {
+    const { records, log, failures } = keeping();
+    const exchange = anExchange();
+    await records.begin(exchange, begun(exchange, 0));
+    failures.push(...Array.from({ length: 50 }, () => lost));
+    void records.settle(exchange, { kind: 'succeeded' });
+    await log.logged('settlement_waits_for_database');
+    await records.flush(AbortSignal.abort());
+    expect(await log.logged('settlement_not_recorded')).toMatchObject({ facts: { requestId: exchange.id } });
+  });
+});
+
+describe('a refusal', () => {
+  it('leaves a row with its code and the status the client got', async () => {
+    const { records } = keeping();
+    const exchange = anExchange();
+    records.reject(exchange, { refusal: new GatewayError('model_not_allowed'), responseStatus: 400 });
+    await records.flush(new AbortController().signal);
+    expect(await requests()).toMatchObject([
+      { id: exchange.id, status: 'rejected', errorCode: 'model_not_allowed', responseStatus: 400 },
+    ]);
+  });
+
+  it('reaches its client even when it cannot be recorded', async () => {
+    const { records, log } = keeping({ failures: [lost] });
+    records.reject(anExchange(), { refusal: new GatewayError('no_eligible_backend'), responseStatus: 503 });
+    expect(await log.logged('rejection_not_recorded')).toMatchObject({ level: 'error' });
+  });
+});
+
+describe('whatever a client writes', () => {
+  it('can be recorded', async () => {
+    const { records } = keeping();
+    const names = ['constructor', '__proto__', 'gpt-5.5"; drop table requests; --', 'модель', '😀'];
+    for (const name of names) {
+      const exchange = anExchange({ ask: makeAsk({ model: name, requestedTier: name, reasoningEffort: name }) });
+      await records.begin(exchange, begun(exchange, 0));
+      void records.settle(exchange, { kind: 'succeeded' });
+      records.reject(anExchange({ ask: makeAsk({ model: name }) }), {
+        refusal: new GatewayError('model_not_allowed'),
+        responseStatus: 400,
+      });
+    }
+    await records.flush(new AbortController().signal);
+    const rows = await requests();
+    // What is no name of a model could be anything somebody wrote, and is left out.
+    const kept = rows
+      .filter(({ status }) => status === 'succeeded')
+      .flatMap(({ model }) => (model === null ? [] : [model]));
+    expect(kept).toEqual(['constructor']);
+    expect(rows).toHaveLength(names.length * 2);
+  });
+});
+
+function keeping({ failures = [] }: { failures?: Error[] } = {}) {
+  const clock = createMovableClock(systemClock);
+  const log = keepingLog();
+  const { pool } = database;
+  // A connection that breaks a given number of times, then the real one.
+  const unreliable = {
+    query: (...query: unknown[]) => {
+      const failure = failures.shift();
+      return failure ? Promise.reject(failure) : (pool.query as (...given: unknown[]) => unknown).apply(pool, query);
+    },
+  } as Queryable;
+  const records = createRecordKeeper({ pool: unreliable, prices: bundledPrices(), processNumber: 9, clock, log });
+  return { records, clock, log, failures };
+}
+
+function anExchange(overrides: Partial<Exchange> = {}): Exchange {
+  const client = makeClient({ keyId: house.keyIds[0] ?? '', poolId: house.poolId });
+  return makeExchange({ client, ...overrides });
+}
+
+/** The next attempt of an exchange, at one of the accounts. */
+function begun(exchange: Exchange, account: number) {
+  const attempt = makeAttempt({
+    number: exchange.attempts.length + 1,
+    accountId: house.accountIds[account] ?? '',
+    mayHaveRun: true,
+  });
+  exchange.attempts.push(attempt);
+  return attempt;
+}
+
+function requests() {
+  return database.db.selectFrom('requests').selectAll().orderBy('admittedAt').execute();
+}
+
+async function events(): Promise<string[]> {
+  const rows = await database.db.selectFrom('ledgerEntries').select('event').orderBy('event').execute();
+  return rows.map(({ event }) => event);
+}

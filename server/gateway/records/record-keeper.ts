@@ -1,0 +1,190 @@
+/**
+ * Writes what exchanges leave behind: a reservation before dispatch, one settlement after. Settlements survive a
+ * database that is away for a while; what a crash loses here, the sweep of the next start closes.
+ */
+import type { Prices } from '../../catalog/prices.ts';
+import { GatewayError } from '../../contract/gateway-error.ts';
+import { createGroupCommit } from '../../lib/group-commit.ts';
+import { errorFacts } from '../../observe/log.ts';
+import { insertAttempt, rejectRequests, type Queryable } from '../../usage/ledger-store.ts';
+import type { Rejection, Reservation, Settlement } from '../../usage/ledger-rows.ts';
+import { reserveRequests, type Reserved } from '../../usage/reservation-store.ts';
+import { settleRequests, type Settled } from '../../usage/settle-requests.ts';
+import type { Clock, Log } from '../../world/world.ts';
+import type { Attempt, Exchange, Outcome } from '../exchange.ts';
+import { overLimit } from './over-limit.ts';
+import { attemptRowOf, requestRowOf, reservationOf, settlementOf } from './settle-exchange.ts';
+
+/** Why a request was refused before any attempt, and the status its client is told. */
+export interface Refusal {
+  readonly refusal: GatewayError;
+  readonly responseStatus: number;
+}
+
+export interface RecordKeeper {
+  /**
+   * Sets tokens and money aside and records the first attempt; later attempts are recorded as they begin.
+   *
+   * @throws {GatewayError} `api_key_revoked` when the key ended meanwhile, `duplicate_turn`,
+   *   `api_key_policy_limit_exceeded`, `database_unavailable`.
+   */
+  begin(exchange: Exchange, attempt: Attempt): Promise<void>;
+  /** Records a request that was refused before any attempt. Never throws: a refusal must reach its client. */
+  reject(exchange: Exchange, refusal: Refusal): void;
+  /** Closes the exchange, once: further calls do nothing. Never throws; resolves when it is written, or never will be. */
+  settle(exchange: Exchange, outcome: Outcome): Promise<void>;
+  /** Resolves when every record is written or the signal aborts. */
+  flush(signal: AbortSignal): Promise<void>;
+  readonly waiting: number;
+}
+
+export interface RecordKeeperOptions {
+  readonly pool: Queryable;
+  readonly prices: Prices;
+  readonly processNumber: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Rows per statement: large enough to carry a burst, small enough to stay well under a second. */
+const maxGroup = 200;
+/** Settlements kept while the database is away: about 2 kB each, so this bounds them to tens of megabytes. */
+const maxWaiting = 20_000;
+const firstRetryMs = 100;
+const longestRetryMs = 5_000;
+
+export function createRecordKeeper({ pool, prices, processNumber, clock, log }: RecordKeeperOptions): RecordKeeper {
+  const options = { mayBlameItem: (error: unknown) => !isConnectionLoss(error), maxGroup, maxWaiting };
+  const reserveTogether = () =>
+    createGroupCommit<Reservation, Reserved>({ ...options, writeGroup: (items) => reserveRequests(pool, items) });
+  /** Keys with limits wait for one another, across processes; no other key waits with them. */
+  const reservations = { limited: reserveTogether(), free: reserveTogether() };
+  const rejections = createGroupCommit<Rejection, void>({
+    ...options,
+    writeGroup: async (items) => {
+      await rejectRequests(pool, items);
+      return items.map(() => undefined);
+    },
+  });
+  const settlements = createGroupCommit<Settlement, Settled>({
+    ...options,
+    writeGroup: (items) => persistently(() => settleRequests(pool, items)),
+  });
+  const over = new WeakSet<Exchange>();
+  /** Reservations under way: a client may leave, and its exchange be over, before the database answers. */
+  const reserving = new WeakMap<Exchange, Promise<unknown>>();
+  /** Settlements that wait for theirs, or are written. */
+  const closing = new Set<Promise<void>>();
+  const stopping = new AbortController();
+
+  /** Repeats a write while the database is away. Only loss of connection repeats; a refused statement is a bug to see. */
+  async function persistently<Result>(write: () => Promise<Result>): Promise<Result> {
+    for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!isConnectionLoss(error) || stopping.signal.aborted) throw error;
+        log.warn('settlement_waits_for_database', { waitMs, ...errorFacts(error) });
+        await clock.sleep(waitMs, stopping.signal);
+      }
+    }
+  }
+
+  async function begin(exchange: Exchange, attempt: Attempt): Promise<void> {
+    try {
+      if (exchange.isReserved) {
+        const row = attemptRowOf(exchange, attempt);
+        const { decision } = attempt;
+        attempt.isRecorded = await insertAttempt(pool, { requestId: exchange.id, attempt: row, decision });
+        return;
+      }
+      // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
+      exchange.isReserved = true;
+      const group = exchange.limits.isLimited ? reservations.limited : reservations.free;
+      const writing = group.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      reserving.set(exchange, writing);
+      const reserved = await writing;
+      exchange.isReserved = attempt.isRecorded = reserved.kind === 'reserved';
+      if (reserved.kind === 'key_ended') throw new GatewayError('api_key_revoked');
+      if (reserved.kind === 'repeated') throw new GatewayError('duplicate_turn', { param: 'request_id' });
+      if (reserved.kind === 'over_limit') throw overLimit(reserved.refusal, clock.now());
+    } catch (error) {
+      if (error instanceof GatewayError) throw error;
+      log.error('reservation_failed', { requestId: exchange.id, ...errorFacts(error) });
+      throw new GatewayError('database_unavailable', { cause: error, retryAfterMs: 2_000 });
+    }
+  }
+
+  /** Every exchange that left a row ends with this line; its records can be read from here on. */
+  function logClosed({ id }: Exchange, { status, usageStatus }: { status: string; usageStatus: string }): void {
+    log.debug('exchange_settled', { requestId: id, status, usageStatus });
+  }
+
+  function reject(exchange: Exchange, { refusal, responseStatus }: Refusal): void {
+    const rejection = {
+      ...requestRowOf(exchange, processNumber),
+      errorCode: refusal.code,
+      responseStatus,
+      decision: exchange.deadEnd,
+    };
+    rejections
+      .write(rejection)
+      .then(() => logClosed(exchange, { status: 'rejected', usageStatus: 'not_applicable' }))
+      .catch((error: unknown) => log.error('rejection_not_recorded', { requestId: exchange.id, ...errorFacts(error) }));
+  }
+
+  async function settle(exchange: Exchange, outcome: Outcome): Promise<void> {
+    if (!exchange.isReserved || over.has(exchange)) return;
+    over.add(exchange);
+    const settlement = settlementOf(exchange, {
+      outcome,
+      prices,
+      completedAt: clock.now(),
+      totalMs: clock.monotonicMs() - exchange.admittedMs,
+    });
+    const written = close(exchange, settlement).finally(() => closing.delete(written));
+    closing.add(written);
+    await written;
+  }
+
+  async function close(exchange: Exchange, settlement: Settlement): Promise<void> {
+    // Written first, it would find nothing to close; whether the reservation stands is the statement's to see.
+    await reserving.get(exchange)?.catch(() => undefined);
+    try {
+      const settled = await settlements.write(settlement);
+      // Others took this process for dead and closed the request with a guess.
+      if (settled === 'corrected') log.info('settlement_corrected', { requestId: exchange.id });
+      logClosed(exchange, settlement);
+    } catch (error) {
+      log.error('settlement_not_recorded', { requestId: exchange.id, ...errorFacts(error) });
+    }
+  }
+
+  async function flush(signal: AbortSignal): Promise<void> {
+    const give = () => stopping.abort();
+    if (signal.aborted) give();
+    else signal.addEventListener('abort', give, { once: true });
+    await Promise.all([reservations.limited.idle(), reservations.free.idle(), rejections.idle(), ...closing]);
+    signal.removeEventListener('abort', give);
+  }
+
+  return {
+    begin,
+    reject,
+    settle,
+    flush,
+    get waiting() {
+      return reservations.limited.size + reservations.free.size + rejections.size + closing.size;
+    },
+  };
+}
+
+/** SQLSTATE classes 08 (connection), 57P (operator intervention), 53 (resources), and the socket's own codes. */
+function isConnectionLoss(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return (
+    /^(?:08|57P|53)/.test(code) ||
+    /^E[A-Z]+$/.test(code) ||
+    (error instanceof Error && /connection|timeout/i.test(error.message) && code === '')
+  );
+}
