@@ -55,7 +55,7 @@ export function decideKeyPolicy(question: PolicyQuestion): PolicyVerdict {
   // The provider compares letter by letter, and would refuse the account a model that it serves.
   const model = facts?.slug ?? target;
   if (!mayUseModel(policy, model)) return { kind: 'refused', code: 'model_not_allowed', model };
-  const effort = effortOf(question, facts);
+  const effort = decideEffort(question, facts);
   if (effort.kind === 'refused')
     return { kind: 'refused', code: 'reasoning_effort_not_allowed', model, allowedEfforts: effort.allowed };
   const { serviceTier: tier } = policy;
@@ -117,9 +117,13 @@ type EffortVerdict =
   | { readonly kind: 'allowed'; readonly set: string | null }
   | { readonly kind: 'refused'; readonly allowed: readonly string[] };
 
-/** Above the highest level is refused, never lowered: the client would take the answer for what it asked. */
-function effortOf(
-  { policy, effort: asked, isEffortReadable }: PolicyQuestion,
+/**
+ * Above the highest level is refused, never lowered: the client would take the answer for what it asked.
+ *
+ * @returns what is asked of the provider instead, null for what the client has.
+ */
+export function decideEffort(
+  { policy, effort: asked, isEffortReadable }: Pick<PolicyQuestion, 'policy' | 'effort' | 'isEffortReadable'>,
   facts: ModelFacts | undefined,
 ): EffortVerdict {
   const allowed = policy && allowedEfforts(policy, facts);

@@ -2,6 +2,7 @@
 import type { Client } from '../../api-keys/key-book.ts';
 import type { GatewayError } from '../../contract/gateway-error.ts';
 import type { Settings } from '../../contract/settings.ts';
+import { applyToUpdates, modelFactsOf } from '../apply-key-policy.ts';
 import { chooseForPublic } from './choose-for-public.ts';
 import { readCodexAsk } from '../dialects/codex/read-ask.ts';
 import type { AnswerRendering } from '../dialects/dialect.ts';
@@ -38,11 +39,13 @@ export function readPublicCall<Told extends string | readonly unknown[]>(
 ): ReadPublicCall<Told> {
   const { request, render } = dialect.read(body, document);
   const { policy, poolId, keyId } = client;
+  const { entries } = parts.catalogOf(poolId);
+  const { effortField } = dialect;
   const { choices, refusal } = chooseForPublic(request, {
     policy,
-    entries: parts.catalogOf(poolId).entries,
+    entries,
     servingModeOf: (model) => parts.pools.servingModeOf(poolId, model),
-    effortField: dialect.effortField,
+    effortField,
   });
   const asked = readCodexAsk({
     body: dialect.bodyOf(request, choices),
@@ -50,6 +53,8 @@ export function readPublicCall<Told extends string | readonly unknown[]>(
     upstreamPath: dialect.upstreamPath,
     isCompaction: dialect.isCompaction,
   });
+  const facts = modelFactsOf(entries, choices.model);
+  const held = applyToUpdates(asked.body, { policy, facts, effortField });
   const { clock, random } = parts;
   const nowSeconds = () => Math.floor(clock.now().getTime() / 1000);
   const told = render({
@@ -60,6 +65,12 @@ export function readPublicCall<Told extends string | readonly unknown[]>(
     failureOf: (error) => providerFailure(error, null),
   });
   const rendering = asked.isCompaction && !dialect.isCompaction ? expectCompaction(told) : told;
-  const ask = { ...asked, requestedModel: request.model, outputCap: request.outputCap, mustOwnFiles: true };
-  return { ask, refusal, wantsStream: request.wantsStream, rendering };
+  const ask = {
+    ...asked,
+    body: held.body,
+    requestedModel: request.model,
+    outputCap: request.outputCap,
+    mustOwnFiles: true,
+  };
+  return { ask, refusal: refusal ?? held.refusal, wantsStream: request.wantsStream, rendering };
 }

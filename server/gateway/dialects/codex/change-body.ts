@@ -30,6 +30,19 @@ export function changeBody(body: Buffer, changes: BodyChanges): Buffer {
   return edits.length === 0 ? body : spliceSpans(body, edits);
 }
 
+/**
+ * Gives items another effort; nothing when they have it.
+ *
+ * @param body - The one they were found in.
+ */
+export function changeEfforts(
+  body: Buffer,
+  changes: readonly { readonly place: Place; readonly effort: string }[],
+): Buffer {
+  const edits = changes.flatMap(({ place, effort }) => putEffort(place, effort));
+  return edits.length === 0 ? body : spliceSpans(body, edits);
+}
+
 /** What is no object cannot hold an effort, and is replaced. */
 function putEffort(place: Place, effort: string): Edit[] {
   const { bytes, members } = place;
