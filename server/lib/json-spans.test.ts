@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonSyntaxError, maxDepth, readSpan, scanArray, scanObject, spliceSpans } from './json-spans.ts';
+import { JsonSyntaxError, maxDepth, maxMembers, readSpan, scanArray, scanObject, spliceSpans } from './json-spans.ts';
 
 const spacing = fc.constantFrom(undefined, 1, '\t', '\n  ');
 
@@ -51,6 +51,14 @@ describe('scanObject', () => {
     expect(scanObject(nested(maxDepth))).toHaveLength(1);
     expect(() => scanObject(nested(maxDepth + 1))).toThrow(JsonSyntaxError);
     expect(() => scanObject(nested(100_000))).toThrow(JsonSyntaxError);
+  });
+
+  it('refuses more members than any reader could look through, where they become too many', () => {
+    const members = (count: number) =>
+      Buffer.from(`{${Array.from({ length: count }, (_, index) => `"${index}":0`).join()}}`);
+    expect(scanObject(members(maxMembers))).toHaveLength(maxMembers);
+    const many = members(maxMembers + 1);
+    expect(() => scanObject(many)).toThrow(new JsonSyntaxError(many.indexOf(`"${maxMembers}"`)));
   });
 
   it('refuses text after the object, arrays, scalars and nothing at all', () => {

@@ -27,6 +27,8 @@ export class JsonSyntaxError extends Error {
 
 /** Deeper nesting is refused: no client nests this far, and each level costs memory in every later reader. */
 export const maxDepth = 512;
+/** More are refused: no object of this protocol has so many fields, and every later reader looks through them. */
+export const maxMembers = 10_000;
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -90,6 +92,7 @@ function membersAt(bytes: Buffer, at: number): { parts: Member[]; end: number } 
   let position = skipSpace(bytes, at + 1);
   if (bytes[position] === closeBrace) return { parts, end: position + 1 };
   for (;;) {
+    if (parts.length === maxMembers) throw new JsonSyntaxError(position);
     const keyStart = position;
     const keyEnd = endOfString(bytes, keyStart);
     position = skipSpace(bytes, keyEnd);
