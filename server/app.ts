@@ -39,6 +39,8 @@ export interface App {
   serve(): Promise<{ url: string; port: number }>;
   /** Takes no more work, lets streams finish up to the drain limit, settles, and closes the database last. Idempotent. */
   stop(): Promise<void>;
+  /** A stop waits for no answer any more: what runs is ended and settled. */
+  hurry(): void;
 }
 
 const saveReadingsMs = 2_000;
@@ -142,7 +144,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
   }
 
   let closing: Promise<void> | null = null;
-  return { dispatch, serve, stop: () => (closing ??= close()) };
+  return { dispatch, serve, stop: () => (closing ??= close()), hurry: engine.running.end };
 }
 
 /** Stops accepting; connections in use end with their request. */

@@ -11,6 +11,9 @@ import { systemClock, systemRandom } from './world/real-world.ts';
 /** A command of the command line, or a server that stops, may hold the data folder for a moment. */
 const folderLimitMs = 10_000;
 
+/** Within this time a signal is the same again: the terminal tells the server as well as npm, which passes it on. */
+const sameSignalMs = 1_000;
+
 /** `EX_SOFTWARE` of `sysexits.h`. What a crash leaves open is closed by the sweep of the next start. */
 const crashExitCode = 70;
 
@@ -35,8 +38,7 @@ export async function runServer(reading: EnvironmentReading): Promise<number> {
     });
   }
   const network = createNetwork();
-  const stopped = Promise.withResolvers<NodeJS.Signals>();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopped.resolve(signal));
+  const told = listenForStop();
   const open = () => createApp({ config, secrets, world: { clock: systemClock, random: systemRandom, log, network } });
   try {
     const turn = await takeTurn(config.dataFolder, {
@@ -52,7 +54,8 @@ export async function runServer(reading: EnvironmentReading): Promise<number> {
       log.info('ready', { url, port, version, mode: config.mode, dataFolder: config.dataFolder });
       // A supervisor that forked us waits for this one message.
       process.send?.({ ready: true, url, port });
-      log.info('stopping', { signal: await stopped.promise });
+      log.info('stopping', { signal: await told.toStop });
+      void told.toHurry.then(app.hurry);
     } finally {
       await app.stop();
     }
@@ -68,4 +71,19 @@ export async function runServer(reading: EnvironmentReading): Promise<number> {
   } finally {
     await network.stop();
   }
+}
+
+/** The first signal stops; one more, from somebody who will not wait, ends what still runs. */
+function listenForStop(): { readonly toStop: Promise<NodeJS.Signals>; readonly toHurry: Promise<void> } {
+  const stop = Promise.withResolvers<NodeJS.Signals>();
+  const hurry = Promise.withResolvers<void>();
+  let firstMs: number | null = null;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      stop.resolve(signal);
+      firstMs ??= systemClock.monotonicMs();
+      if (systemClock.monotonicMs() - firstMs > sameSignalMs) hurry.resolve();
+    });
+  }
+  return { toStop: stop.promise, toHurry: hurry.promise };
 }

@@ -60,6 +60,16 @@ describe('a gateway that stops', () => {
     exchange.done();
     await stopping;
   });
+
+  it('ends what runs at once when nobody will wait', async () => {
+    const { running } = making();
+    const exchange = running.begin();
+    const stopping = running.stop(10_000);
+    running.end();
+    expect(exchange.signal.reason).toMatchObject({ code: 'gateway_stopping' });
+    exchange.done();
+    await stopping;
+  });
 });
 
 function making() {

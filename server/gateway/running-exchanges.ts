@@ -16,6 +16,8 @@ export interface RunningExchanges {
   readonly size: number;
   /** Takes no more work, waits for what runs, and ends what is left after the limit. */
   stop(limitMs: number): Promise<void>;
+  /** Ends what runs now. */
+  end(): void;
 }
 
 /** Why a signal aborted: nobody is left to read the answer. */
@@ -47,11 +49,13 @@ export function createRunningExchanges({ clock }: { clock: Clock }): RunningExch
 
   const empty = () => (running.size === 0 ? Promise.resolve() : new Promise<void>((resolve) => waiters.push(resolve)));
 
+  function end(): void {
+    for (const controller of running) controller.abort(new GatewayError('gateway_stopping'));
+  }
+
   async function stop(limitMs: number): Promise<void> {
     isStopping = true;
-    const timer = clock.timer(limitMs, () => {
-      for (const controller of running) controller.abort(new GatewayError('gateway_stopping'));
-    });
+    const timer = clock.timer(limitMs, end);
     await empty();
     timer.stop();
   }
@@ -59,6 +63,7 @@ export function createRunningExchanges({ clock }: { clock: Clock }): RunningExch
   return {
     begin,
     stop,
+    end,
     get size() {
       return running.size;
     },

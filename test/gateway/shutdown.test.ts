@@ -93,6 +93,16 @@ describe('a gateway that stops', () => {
     expect(await faultsInBooks(installation.database.db)).toEqual(soundBooks);
   });
 
+  it('ends them at once when it is told to hurry, and settles them', async () => {
+    const [call] = await streams(1);
+    const { stopped } = await beginStop();
+    gateway.app.hurry();
+    const answer = await call?.answer;
+    await stopped;
+    expect(answer && (await rowOf(requestIdOf(answer)))).toMatchObject({ errorCode: 'gateway_stopping' });
+    expect(await faultsInBooks(installation.database.db)).toEqual(soundBooks);
+  });
+
   it('takes no new connection', async () => {
     const [running] = await streams(1);
     const { stopped } = await beginStop();
