@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { brokenReserves, brokenWalls, ground, importsOf, reserves, roomOf, rooms, type SourceFile } from './rooms.ts';
+import { brokenReserves, reserves } from './reserves.ts';
+import { brokenWalls, ground, importsOf, roomOf, rooms, type SourceFile } from './rooms.ts';
 import { sourceFiles } from './source-files.ts';
 
 const files = sourceFiles();

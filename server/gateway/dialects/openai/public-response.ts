@@ -7,7 +7,8 @@
 import type { SaidFailure } from '../dialect.ts';
 import { completeResponse, type ResponseFrame, type ResponseState } from './complete-response.ts';
 import { isRecord, listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
-import { createPublicItems, type DraftEvent } from './public-items.ts';
+import type { DraftEvent } from './item-content.ts';
+import { createPublicItems } from './public-items.ts';
 
 /** An event as the client gets it. */
 export type PublicEvent = DraftEvent & { readonly sequence_number: number };
