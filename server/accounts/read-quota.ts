@@ -105,7 +105,7 @@ export function readUsage(document: unknown, observedAt: Date): QuotaEvidence | 
 }
 
 /** Words for "this account has nothing left" (wire spec B9, B15). */
-const exhaustedWords: ReadonlySet<unknown> = new Set([
+export const exhaustedWords: ReadonlySet<unknown> = new Set([
   'usage_limit_reached',
   'usage_limit_exceeded',
   'insufficient_quota',

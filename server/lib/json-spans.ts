@@ -50,6 +50,16 @@ export function scanObject(bytes: Buffer): Member[] {
   return scanWhole(bytes, openBrace, membersAt);
 }
 
+/** The same, or null when the text is no such object. */
+export function membersOrNull(bytes: Buffer): Member[] | null {
+  try {
+    return scanObject(bytes);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return null;
+    throw error;
+  }
+}
+
 /**
  * The elements of the array that is the whole of `bytes`, in order.
  *

@@ -1,6 +1,6 @@
 /** What an answer of the provider means. Pure; the classes are those of wire spec B15. */
 import type { QuotaReading } from '../../accounts/quota.ts';
-import { readQuotaError } from '../../accounts/read-quota.ts';
+import { exhaustedWords, readQuotaError } from '../../accounts/read-quota.ts';
 import { readRetryAfterMs } from '../../accounts/read-retry-after.ts';
 import { faultRow, type Fault, type FaultKind, type UpstreamAnswer } from './faults.ts';
 
@@ -19,16 +19,6 @@ const accountDeadCodes = new Set([
   'account_suspended',
   'account_deleted',
   'deactivated_workspace',
-]);
-const exhaustedCodes = new Set([
-  'usage_limit_reached',
-  'usage_limit_exceeded',
-  'insufficient_quota',
-  'organization_usage_limit_exceeded',
-  'workspace_owner_credits_depleted',
-  'workspace_member_credits_depleted',
-  'workspace_owner_usage_limit_reached',
-  'workspace_member_usage_limit_reached',
 ]);
 /** Says which limit a 429 means, where its body does not (gateway spec 5.2). */
 const reachedHeader = 'x-codex-rate-limit-reached-type';
@@ -85,7 +75,7 @@ function kindOfRefusal({ status, headers }: UpstreamAnswer, { code, type, text }
   if (status === 401) return 'token_rejected';
   if (status === 403) return 'policy_refused';
   if (type === 'usage_not_included' || code === 'usage_not_included') return 'plan_lacks_feature';
-  if (exhaustedCodes.has(type) || exhaustedCodes.has(code)) return 'usage_exhausted';
+  if (exhaustedWords.has(type) || exhaustedWords.has(code)) return 'usage_exhausted';
   if (status === 429) return reachedTypes.has(headers.get(reachedHeader)) ? 'usage_exhausted' : 'rate_limited';
   if (modelCodes.has(code) || /^The '.{1,200}' model is not supported/s.test(text)) return 'model_unavailable';
   if (status >= 500) return overloadedCodes.has(code) ? 'model_overloaded' : 'provider_failed';
@@ -114,7 +104,7 @@ export function judgeLateFailure(response: unknown, now: Date): Fault {
 
 /** Unknown codes are retried by clients themselves (wire spec A8.3), so another account may be tried first. */
 function kindOfLateFailure(code: string): FaultKind {
-  if (exhaustedCodes.has(code)) return 'usage_exhausted';
+  if (exhaustedWords.has(code)) return 'usage_exhausted';
   if (code === 'usage_not_included') return 'plan_lacks_feature';
   if (rateCodes.has(code)) return 'rate_limited';
   if (code === sealedCode) return 'sealed_elsewhere';

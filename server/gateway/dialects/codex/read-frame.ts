@@ -5,7 +5,7 @@
  */
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { putMember, takeOutMembers, type Edit } from '../../../lib/json-edits.ts';
-import { JsonSyntaxError, readSpan, scanObject, spliceSpans, type Member } from '../../../lib/json-spans.ts';
+import { JsonSyntaxError, readSpan, membersOrNull, spliceSpans, type Member } from '../../../lib/json-spans.ts';
 import { withoutTurnState } from '../../../upstream/render-frame.ts';
 import type { FrameEvent } from '../../carriers/websocket-session.ts';
 import type { CodexRequest } from './read-ask.ts';
@@ -18,7 +18,7 @@ const frameMembers = ['type', 'generate', 'request_id', 'turn_id', 'stream_id'];
 
 /** What a frame asks of its session; null where nothing is to be done. */
 export function readFrame(frame: Buffer): FrameEvent | null {
-  const members = membersOf(frame);
+  const members = membersOrNull(frame);
   if (!members) return refusal('The frame is not a JSON object.');
   const type = shortText(frame, memberOf(members, 'type'));
   // Older clients say that they have seen an answer; nothing follows from it.
@@ -39,7 +39,7 @@ export function readFrame(frame: Buffer): FrameEvent | null {
  * @throws {GatewayError} `invalid_request` when its metadata cannot be read.
  */
 export function readTurn(frame: Buffer, { handshake }: { handshake: readonly HeaderPair[] }): CodexRequest {
-  const members = membersOf(frame) ?? [];
+  const members = membersOrNull(frame) ?? [];
   const place = { bytes: frame, start: frame.indexOf(openBrace), members };
   const edits = [
     ...takeOutMembers(place, frameMembers),
@@ -67,15 +67,6 @@ function turnStateEdits(frame: Buffer, members: readonly Member[]): Edit[] {
 
 function refusal(detail: string): FrameEvent {
   return { kind: 'refusal', code: 'invalid_request', detail, streamId: null };
-}
-
-function membersOf(frame: Buffer): Member[] | null {
-  try {
-    return scanObject(frame);
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return null;
-    throw error;
-  }
 }
 
 /** Which of two counts is of no weight here: what decides is read once more, and refused when it stands twice. */

@@ -2,12 +2,12 @@
  * Reads a frame of a `/v1` websocket: what kind it is and what its client calls its stream, found in place. The request
  * itself is read when its turn comes (v1 spec 4.6). Pure.
  */
-import { JsonSyntaxError, readSpan, scanObject, type Member } from '../../../lib/json-spans.ts';
+import { readSpan, membersOrNull, type Member } from '../../../lib/json-spans.ts';
 import type { FrameEvent } from '../../carriers/websocket-session.ts';
 
 /** What a frame asks of its session; null where nothing is to be done. */
 export function readFrame(frame: Buffer): FrameEvent | null {
-  const members = membersOf(frame);
+  const members = membersOrNull(frame);
   if (!members) return refusal('The frame is not a JSON object.');
   const type = valueOf(frame, memberOf(members, 'type'));
   // Codex says that it has seen an answer; nothing follows from it.
@@ -31,15 +31,6 @@ function refusal(
   { param, streamId = null }: { param?: string; streamId?: string | null } = {},
 ): FrameEvent {
   return { kind: 'refusal', code: 'invalid_request', param, detail, streamId };
-}
-
-function membersOf(frame: Buffer): Member[] | null {
-  try {
-    return scanObject(frame);
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return null;
-    throw error;
-  }
 }
 
 /** Where a member stands twice, the last counts, as it does when the whole frame is read. */
