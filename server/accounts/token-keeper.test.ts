@@ -2,41 +2,22 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { accountRooms } from '../../test/support/accounts.ts';
-import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
-import { renewing, type Renewing } from '../../test/support/renewing.ts';
+import { describe, expect, it } from 'vitest';
+import { renewingForEach } from '../../test/support/renewing.ts';
 import { createChangeFeed } from '../database/change-feed.ts';
 import { renewDueTokens } from './refresh-ahead.ts';
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
 
-let database: TestDatabase;
-let clock: Renewing['clock'];
-let sandbox: Renewing['sandbox'];
-let rooms: Renewing['rooms'];
-let anna: Renewing['anna'];
-let account: Renewing['account'];
-let renew: Renewing['renew'];
-let row: Renewing['row'];
-let refreshCalls: Renewing['refreshCalls'];
-let works: Renewing['works'];
-let stop: Renewing['stop'];
-
-beforeAll(async () => void (database = await testDatabase()));
-afterAll(() => database.stop());
-
-beforeEach(async () => {
-  ({ clock, sandbox, rooms, anna, account, renew, row, refreshCalls, works, stop } = await renewing(database));
-});
-afterEach(() => stop());
+const house = renewingForEach();
+const { openRooms, renew, row, refreshCalls, works } = house;
 
 describe('one refresher at a time', () => {
   it('ten parallel renewals cause one refresh, and all get the new token', async () => {
-    anna.expireAccessTokens();
+    house.anna.expireAccessTokens();
     const results = await Promise.all(Array.from({ length: 10 }, () => renew()));
-    expect(anna.counters.refreshes).toBe(1);
+    expect(house.anna.counters.refreshes).toBe(1);
     const credentials = results.map((result) => ('credential' in result ? result.credential : null));
     expect(new Set(credentials.map((credential) => credential?.accessToken)).size).toBe(1);
     expect(credentials[0]!.epoch).toBe(2);
@@ -44,17 +25,19 @@ describe('one refresher at a time', () => {
   });
 
   it('fifty requests that find the token expired by the clock cause one refresh', async () => {
-    clock.aheadMs = 11 * day;
-    const credentials = await Promise.all(Array.from({ length: 50 }, () => rooms.keeper.credential(account.id)));
-    expect(anna.counters.refreshes).toBe(1);
+    house.clock.aheadMs = 11 * day;
+    const credentials = await Promise.all(
+      Array.from({ length: 50 }, () => house.rooms.keeper.credential(house.account.id)),
+    );
+    expect(house.anna.counters.refreshes).toBe(1);
     expect(new Set(credentials.map(({ epoch }) => epoch))).toEqual(new Set([2]));
   });
 
   it('two processes on one database cause one refresh, and the loser uses what the winner stored', async () => {
-    const other = accountRooms({ database, url: sandbox.url, clock });
+    const other = openRooms();
     await other.book.reload();
     const results = await Promise.all([renew(), renew({}, other), renew({}, other), renew()]);
-    expect(anna.counters.refreshes).toBe(1);
+    expect(house.anna.counters.refreshes).toBe(1);
     expect(new Set(results.map((result) => 'credential' in result && result.credential.epoch))).toEqual(new Set([2]));
     expect(results.map(({ kind }) => kind).toSorted()).toEqual([
       'already_renewed',
@@ -68,7 +51,7 @@ describe('one refresher at a time', () => {
   it('two real processes cause one refresh', async () => {
     const script = fileURLToPath(new URL('../../test/support/renew-in-process.ts', import.meta.url));
     const start = async (): Promise<ChildProcess> => {
-      const child = fork(script, [database.url, sandbox.url, account.id, '1'], { execArgv: [] });
+      const child = fork(script, [house.database.url, house.sandbox.url, house.account.id, '1'], { execArgv: [] });
       await once(child, 'message');
       return child;
     };
@@ -78,7 +61,7 @@ describe('one refresher at a time', () => {
     for (const child of children) child.send('go');
     const answers = (await Promise.all(results)).map(([answer]) => answer as { kind: string; epoch: number });
     await Promise.all(ends);
-    expect(anna.counters.refreshes).toBe(1);
+    expect(house.anna.counters.refreshes).toBe(1);
     expect(answers.map(({ epoch }) => epoch)).toEqual([2, 2]);
     expect(answers.map(({ kind }) => kind).toSorted()).toEqual(['already_renewed', 'renewed']);
   });
@@ -87,22 +70,22 @@ describe('one refresher at a time', () => {
     await renew();
     const again = await renew({ seenEpoch: 1 });
     expect(again).toMatchObject({ kind: 'already_renewed', credential: { epoch: 2 } });
-    expect(anna.counters.refreshes).toBe(1);
+    expect(house.anna.counters.refreshes).toBe(1);
   });
 
   it('a credential that another process renewed is noticed with the next reading of the book', async () => {
-    const other = accountRooms({ database, url: sandbox.url, clock });
+    const other = openRooms();
     await other.book.reload();
-    expect((await other.keeper.credential(account.id)).epoch).toBe(1);
+    expect((await other.keeper.credential(house.account.id)).epoch).toBe(1);
     const { epoch } = await renew().then((result) => ('credential' in result ? result.credential : { epoch: 0 }));
     await other.book.reload();
-    expect((await other.keeper.credential(account.id)).epoch).toBe(epoch);
+    expect((await other.keeper.credential(house.account.id)).epoch).toBe(epoch);
     await other.stop();
   });
 
   it('a caller that leaves ends its own waiting, never the refresh', async () => {
     const leaving = new AbortController();
-    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
+    const arrived = house.sandbox.nextRequest({ path: '/oauth/token' });
     const waiting = renew({ signal: leaving.signal });
     const staying = renew();
     await arrived;
@@ -127,9 +110,9 @@ describe('what is asked and stored', () => {
 
   it('commits the new tokens before anybody uses them, so they survive this process', async () => {
     const result = await renew();
-    const reborn = accountRooms({ database, url: sandbox.url, clock });
+    const reborn = openRooms();
     await reborn.book.reload();
-    expect(await reborn.keeper.credential(account.id)).toEqual('credential' in result && result.credential);
+    expect(await reborn.keeper.credential(house.account.id)).toEqual('credential' in result && result.credential);
     expect((await renew({ seenEpoch: 2 }, reborn)).kind).toBe('renewed');
     await reborn.stop();
   });
@@ -137,7 +120,7 @@ describe('what is asked and stored', () => {
   it.each(['without_refresh_token', 'without_id_token', 'without_access_token'] as const)(
     'keeps the old token of an answer %s',
     async (kind) => {
-      anna.answers({ behaviour: 'A2', kind });
+      house.anna.answers({ behaviour: 'A2', kind });
       expect((await renew()).kind).toBe('renewed');
       expect((await renew({ seenEpoch: 2 })).kind).toBe('renewed');
       expect((await row()).status).toBe('active');
@@ -145,43 +128,48 @@ describe('what is asked and stored', () => {
   );
 
   it('takes expiry and plan from the new tokens', async () => {
-    anna.changePlan('pro');
-    clock.aheadMs = 3 * day;
+    house.anna.changePlan('pro');
+    house.clock.aheadMs = 3 * day;
     await renew();
     const after = await row();
     expect(after.plan).toBe('pro');
-    expect(after.accessTokenExpiresAt!.getTime()).toBeGreaterThan(account.accessTokenExpiresAt!.getTime() + 2 * day);
-    expect(Math.abs(after.refreshedAt!.getTime() - clock.now().getTime())).toBeLessThan(minute);
+    expect(after.accessTokenExpiresAt!.getTime()).toBeGreaterThan(
+      house.account.accessTokenExpiresAt!.getTime() + 2 * day,
+    );
+    expect(Math.abs(after.refreshedAt!.getTime() - house.clock.now().getTime())).toBeLessThan(minute);
   });
 });
 
 describe('refreshing ahead', () => {
+  const renewDue = (signal: AbortSignal) =>
+    renewDueTokens({ db: house.database.db, keeper: house.rooms.keeper, clock: house.clock }, signal);
+
   it('renews what is due, once, and leaves the rest alone', async () => {
-    const ben = sandbox.account('ben', { tokenLifeSeconds: 3600 });
-    await rooms.api.import({ authJson: ben.authJson(), pool: 'default' });
-    const round = () => renewDueTokens({ db: database.db, keeper: rooms.keeper, clock }, new AbortController().signal);
+    const ben = house.sandbox.account('ben', { tokenLifeSeconds: 3600 });
+    await house.rooms.api.import({ authJson: ben.authJson(), pool: 'default' });
+    const round = () => renewDue(new AbortController().signal);
     expect(await round()).toBe(0);
-    expect([anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 0]);
-    clock.aheadMs = 56 * minute;
+    expect([house.anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 0]);
+    house.clock.aheadMs = 56 * minute;
     await Promise.all([round(), round()]);
-    expect([anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 1]);
+    expect([house.anna.counters.refreshes, ben.counters.refreshes]).toEqual([0, 1]);
     expect(await round()).toBe(0);
     expect(ben.counters.refreshes).toBe(1);
   });
 
   it('begins nothing more when it is told to stop', async () => {
-    clock.aheadMs = 9 * day;
-    expect(await renewDueTokens({ db: database.db, keeper: rooms.keeper, clock }, AbortSignal.abort())).toBe(0);
-    expect(anna.counters.refreshes).toBe(0);
+    house.clock.aheadMs = 9 * day;
+    expect(await renewDue(AbortSignal.abort())).toBe(0);
+    expect(house.anna.counters.refreshes).toBe(0);
   });
 });
 
 describe('stopping', () => {
   it('waits for a refresh that was sent and keeps its token, and starts no more', async () => {
-    const arrived = sandbox.nextRequest({ path: '/oauth/token' });
+    const arrived = house.sandbox.nextRequest({ path: '/oauth/token' });
     const refreshing = renew();
     await arrived;
-    await rooms.keeper.stop();
+    await house.rooms.keeper.stop();
     expect((await row()).credentialEpoch).toBe(2);
     expect((await refreshing).kind).toBe('renewed');
     expect(await renew({ seenEpoch: 2 })).toEqual({ kind: 'failed_for_now' });
@@ -190,25 +178,25 @@ describe('stopping', () => {
 
 describe('the database', () => {
   it('that blinks while new tokens are stored does not lose them', async () => {
-    await database.pool.query(`
+    await house.database.pool.query(`
       create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$;
       create trigger refuse before update on accounts for each row
         when (new.credential_epoch > old.credential_epoch) execute function refuse()`);
     const renewing = renew();
-    await rooms.log.logged('account_tokens_not_stored');
-    await database.pool.query('drop trigger refuse on accounts; drop function refuse');
+    await house.rooms.log.logged('account_tokens_not_stored');
+    await house.database.pool.query('drop trigger refuse on accounts; drop function refuse');
     const result = await renewing;
     expect(result.kind).toBe('renewed');
-    expect(anna.counters.refreshes).toBe(1);
+    expect(house.anna.counters.refreshes).toBe(1);
     expect((await renew({ seenEpoch: 2 })).kind).toBe('renewed');
   });
 
   it('tells every process when an account changed', async () => {
-    const feed = createChangeFeed({ address: { url: database.url }, clock, log: rooms.log });
+    const feed = createChangeFeed({ address: { url: house.database.url }, clock: house.clock, log: house.rooms.log });
     await feed.start();
     const heard = Promise.withResolvers<void>();
     feed.subscribe('accounts', heard.resolve);
-    anna.answers({ behaviour: 'A3', kind: 'server_error' });
+    house.anna.answers({ behaviour: 'A3', kind: 'server_error' });
     await renew();
     await heard.promise;
     await feed.stop();
@@ -217,26 +205,26 @@ describe('the database', () => {
 
 describe('secrets', () => {
   it('whose key version is missing are no reason to sign in again', async () => {
-    await database.pool.query("update account_secrets set key_version = 'v9'");
+    await house.database.pool.query("update account_secrets set key_version = 'v9'");
     expect(await renew()).toEqual({ kind: 'failed_for_now' });
     expect(await row()).toMatchObject({ status: 'refresh_failed', statusReason: 'secret_key_version_unavailable' });
     expect(refreshCalls()).toHaveLength(0);
-    const reborn = accountRooms({ database, url: sandbox.url, clock });
-    await expect(reborn.keeper.credential(account.id)).rejects.toMatchObject({ keyVersion: 'v9' });
+    const reborn = openRooms();
+    await expect(reborn.keeper.credential(house.account.id)).rejects.toMatchObject({ keyVersion: 'v9' });
     await reborn.stop();
   });
 
   it('never stand in the log, whatever happens', async () => {
     for (const kind of ['answer_lost', 'reused', 'server_error'] as const) {
-      anna.answers({ behaviour: 'A3', kind });
+      house.anna.answers({ behaviour: 'A3', kind });
       await renew({ reason: 'manual' });
     }
-    const secrets = await database.db.selectFrom('accountSecrets').selectAll().execute();
+    const secrets = await house.database.db.selectFrom('accountSecrets').selectAll().execute();
     const tokens = secrets.map(({ kind, accountId, ...sealed }) =>
-      rooms.vault.open({ kind, ownerId: accountId, sealed }),
+      house.rooms.vault.open({ kind, ownerId: accountId, sealed }),
     );
     expect(tokens).toHaveLength(2);
-    const text = JSON.stringify(rooms.log.events);
+    const text = JSON.stringify(house.rooms.log.events);
     for (const token of tokens) expect(text).not.toContain(token);
     expect(text).not.toMatch(/rt_|eyJ/);
   });

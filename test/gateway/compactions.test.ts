@@ -1,33 +1,12 @@
 /** A compaction can be read by its maker alone: the conversation goes there or is refused with the way out. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { accounts } from '../../server/contract/accounts.ts';
-import { eventsOf, type CodexAsk } from '../support/codex-request.ts';
-import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { annaAndBen, askAndSee, type Linked } from '../support/household.ts';
-import { oneInstallation, type Installation } from '../support/one-installation.ts';
+import { eventsOf } from '../support/codex-request.ts';
+import { householdForFile } from '../support/household.ts';
 import { openCodex, requestIdOf } from '../support/raw-codex.ts';
-import { threadOf } from '../support/thread-of.ts';
 
-let installation: Installation;
-let gateway: GatewayUnderTest;
-let key: string;
-let anna: Linked;
-let ben: Linked;
-
-beforeAll(async () => {
-  installation = await oneInstallation();
-  gateway = await installation.open();
-  ({ anna, ben, key } = await annaAndBen(gateway));
-});
-afterAll(() => installation.stop());
-beforeEach(() => {
-  for (const account of [anna, ben]) account.forgetScript();
-  // Whatever an account was left alone for in another test is over.
-  installation.clock.advance(3_600_000);
-});
-
-const ask = ({ through = gateway, ...options }: CodexAsk & { through?: GatewayUnderTest; key?: string } = {}) =>
-  askAndSee(through, { key, ...options });
+const house = householdForFile();
+const { ask, threadAt } = house;
 
 describe('a compaction', () => {
   const body = (...input: unknown[]) =>
@@ -37,29 +16,29 @@ describe('a compaction', () => {
     eventsOf(text).find(({ type }) => type === 'response.output_item.done')?.['item'] as Record<string, unknown>;
   const holdersOf = (item: Record<string, unknown>) => [
     ...new Set(
-      installation.sandbox.requests
+      house.installation.sandbox.requests
         .filter((request) => request.body.includes(String(item['encrypted_content'])))
         .map(({ account }) => account),
     ),
   ];
 
   async function compactionBy(name: string) {
-    const thread = await threadOf(gateway, key, name);
+    const thread = await threadAt(name);
     const made = await ask({ thread, body: body(message, { type: 'compaction_trigger' }) });
     expect(made.servedBy).toBe(name);
     return itemIn(made.text);
   }
 
   it('made in the old way, by a call of its own, is kept to its maker as well', async () => {
-    const thread = await threadOf(gateway, key, 'anna');
-    const answer = await openCodex(gateway, key, {
+    const thread = await threadAt('anna');
+    const answer = await openCodex(house.gateway, house.key, {
       thread,
       path: '/backend-api/codex/responses/compact',
       body: '{"model":"gpt-5.5","input":[],"instructions":"","tools":[]}',
     }).answer;
     const { output } = JSON.parse(answer.body.toString('utf8')) as { output: Record<string, unknown>[] };
     const item = output.find(({ type }) => String(type).startsWith('compaction')) ?? {};
-    const benThread = await threadOf(gateway, key, 'ben');
+    const benThread = await threadAt('ben');
     const next = await ask({ thread: benThread, body: body(item, message) });
     expect([next.servedBy, next.answer.status]).toEqual(['anna', 200]);
     expect(requestIdOf(answer)).not.toBe('undefined');
@@ -68,7 +47,7 @@ describe('a compaction', () => {
   it('of one account and then of the other leads to the maker of the newest', async () => {
     const old = await compactionBy('anna');
     const newest = await compactionBy('ben');
-    const thread = await threadOf(gateway, key, 'anna');
+    const thread = await threadAt('anna');
     // The provider refuses the older one, which is the truth; it is not asked at another account again.
     expect((await ask({ thread, body: body(old, newest, message) })).arrived.map(({ account }) => account)).toEqual([
       'ben',
@@ -90,8 +69,8 @@ describe('a compaction', () => {
 
   it('is told to another gateway on the same database, and to the next start', async () => {
     const item = await compactionBy('ben');
-    const second = await installation.open();
-    const thread = await threadOf(second, key, 'anna');
+    const second = await house.installation.open();
+    const thread = await threadAt('anna', second);
     expect((await ask({ through: second, thread, body: body(item, message) })).servedBy).toBe('ben');
     expect(holdersOf(item)).toEqual(['ben']);
     await second.stop();
@@ -99,13 +78,13 @@ describe('a compaction', () => {
 
   it('whose maker is signed out asks for the sign-in, after a restart too, and goes on when it is there', async () => {
     const item = await compactionBy('anna');
-    anna.expireAccessTokens();
-    anna.answers({ behaviour: 'A3', kind: 'reused' });
+    house.anna.expireAccessTokens();
+    house.anna.answers({ behaviour: 'A3', kind: 'reused' });
     // The request that finds out, and those that know.
     const finding = await ask({ thread: 'signed-out', body: body(item, message) });
     expect(finding.answer.status).toBe(503);
-    const restarted = await installation.open();
-    for (const through of [gateway, restarted]) {
+    const restarted = await house.installation.open();
+    for (const through of [house.gateway, restarted]) {
       const { answer, text, arrived } = await ask({ through, thread: 'signed-out', body: body(item, message) });
       expect(answer.status).toBe(503);
       expect(JSON.parse(text)).toMatchObject({
@@ -125,16 +104,16 @@ describe('a compaction', () => {
       expect(arrived).toEqual([]);
     }
     expect(holdersOf(item)).toEqual(['anna']);
-    await gateway.call(accounts.import, { authJson: anna.authJson(), pool: 'default' });
-    installation.clock.advance(60_000);
+    await house.gateway.call(accounts.import, { authJson: house.anna.authJson(), pool: 'default' });
+    house.installation.clock.advance(60_000);
     expect((await ask({ thread: 'signed-out', body: body(item, message) })).servedBy).toBe('anna');
     await restarted.stop();
   });
 
   it('whose maker was removed says so instead of going elsewhere', async () => {
-    const carl = await gateway.link('carl', { percentPerAnswer: 0 });
+    const carl = await house.gateway.link('carl', { percentPerAnswer: 0 });
     const item = await compactionBy('carl');
-    await gateway.call(accounts.remove, { account: 'carl' });
+    await house.gateway.call(accounts.remove, { account: 'carl' });
     const { answer, text, arrived } = await ask({ thread: 'removed', body: body(item, message) });
     expect(answer.status).toBe(503);
     expect(JSON.parse(text)).toMatchObject({
@@ -147,5 +126,5 @@ describe('a compaction', () => {
 });
 
 it('the provider saw nothing that belongs to another account', () => {
-  expect(installation.sandbox.violations).toEqual([]);
+  expect(house.installation.sandbox.violations).toEqual([]);
 });

@@ -1,44 +1,23 @@
 /** Conversations stay with their account by preference, and turn state belongs to the account that issued it. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { routing } from '../../server/contract/pools.ts';
-import { askCodex, typesOf, type CodexAsk } from '../support/codex-request.ts';
-import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { annaAndBen, askAndSee, type Linked } from '../support/household.ts';
-import { oneInstallation, type Installation } from '../support/one-installation.ts';
-import { threadOf } from '../support/thread-of.ts';
+import { askCodex, typesOf } from '../support/codex-request.ts';
+import { householdForFile } from '../support/household.ts';
 
-let installation: Installation;
-let gateway: GatewayUnderTest;
-let key: string;
-let anna: Linked;
-let ben: Linked;
-
-beforeAll(async () => {
-  installation = await oneInstallation();
-  gateway = await installation.open();
-  ({ anna, ben, key } = await annaAndBen(gateway));
-});
-afterAll(() => installation.stop());
-beforeEach(() => {
-  for (const account of [anna, ben]) account.forgetScript();
-  // Whatever an account was left alone for in another test is over.
-  installation.clock.advance(3_600_000);
-});
-
-const ask = ({ through = gateway, ...options }: CodexAsk & { through?: GatewayUnderTest; key?: string } = {}) =>
-  askAndSee(through, { key, ...options });
+const house = householdForFile();
+const { ask, threadAt } = house;
 
 describe('a conversation', () => {
   it('stays with the account that served it', async () => {
     for (const name of ['anna', 'ben']) {
-      const thread = await threadOf(gateway, key, name);
+      const thread = await threadAt(name);
       for (let turn = 0; turn < 5; turn += 1) expect((await ask({ thread })).servedBy).toBe(name);
     }
   });
 
   it('is known by any of its names, as long as one is the same', async () => {
-    const thread = await threadOf(gateway, key, 'anna');
-    anna.answers({ behaviour: 'F4', kind: 'server_error' });
+    const thread = await threadAt('anna');
+    house.anna.answers({ behaviour: 'F4', kind: 'server_error' });
     // Moved, so that no chance but only memory leads to ben.
     expect((await ask({ thread })).servedBy).toBe('ben');
     const unnamed = { 'session-id': '', 'thread-id': '' };
@@ -52,80 +31,80 @@ describe('a conversation', () => {
   });
 
   it('does not follow a sub-agent that had to move', async () => {
-    const root = await threadOf(gateway, key, 'anna');
+    const root = await threadAt('anna');
     const subAgent = { thread: root, headers: { 'thread-id': `${root}-sub` } };
     expect((await ask(subAgent)).servedBy).toBe('anna');
-    anna.answers({ behaviour: 'F4', kind: 'server_error' });
+    house.anna.answers({ behaviour: 'F4', kind: 'server_error' });
     expect((await ask(subAgent)).servedBy).toBe('ben');
-    installation.clock.advance(61_000);
+    house.installation.clock.advance(61_000);
     expect([(await ask({ thread: root })).servedBy, (await ask(subAgent)).servedBy]).toEqual(['anna', 'ben']);
   });
 
   it('that begins with two requests at once begins with one account, whatever the strategy would say', async () => {
-    await gateway.call(routing.change, { pool: 'default', changes: { strategy: 'least_recent_success' } });
+    await house.gateway.call(routing.change, { pool: 'default', changes: { strategy: 'least_recent_success' } });
     for (let round = 0; round < 4; round += 1) {
       const thread = `twins-${round}`;
-      for (const each of [anna, ben]) each.answers({ behaviour: 'F8', at: 'start' });
+      for (const each of [house.anna, house.ben]) each.answers({ behaviour: 'F8', at: 'start' });
       const leaving = new AbortController();
-      const arrived = installation.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
-      const first = askCodex(gateway, key, { thread, signal: leaving.signal }).catch(() => undefined);
+      const arrived = house.installation.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+      const first = askCodex(house.gateway, house.key, { thread, signal: leaving.signal }).catch(() => undefined);
       const { account } = await arrived;
       // The other account has served least recently now, and the first request is still without an answer.
-      for (const each of [anna, ben]) each.forgetScript();
-      await threadOf(gateway, key, account ?? '');
+      for (const each of [house.anna, house.ben]) each.forgetScript();
+      await threadAt(account ?? '');
       expect((await ask({ thread })).servedBy).toBe(account);
       leaving.abort();
       await first;
     }
-    await gateway.call(routing.change, { pool: 'default', changes: { strategy: 'bridge_ring' } });
+    await house.gateway.call(routing.change, { pool: 'default', changes: { strategy: 'bridge_ring' } });
   });
 
   it('is with its account after a restart, and in another gateway that ran all along', async () => {
-    const before = await installation.open();
-    const thread = await threadOf(before, key, 'anna');
-    anna.answers({ behaviour: 'F4', kind: 'server_error' });
+    const before = await house.installation.open();
+    const thread = await threadAt('anna', before);
+    house.anna.answers({ behaviour: 'F4', kind: 'server_error' });
     // Moved, so that only what is stored leads to ben.
     expect((await ask({ through: before, thread })).servedBy).toBe('ben');
     await before.stop();
-    installation.clock.advance(61_000);
-    const after = await installation.open();
-    for (const through of [gateway, after]) expect((await ask({ through, thread })).servedBy).toBe('ben');
+    house.installation.clock.advance(61_000);
+    const after = await house.installation.open();
+    for (const through of [house.gateway, after]) expect((await ask({ through, thread })).servedBy).toBe('ben');
     await after.stop();
   });
 
   it('moves when its account is used up, stays where it went, and the account serves others after its reset', async () => {
-    const thread = await threadOf(gateway, key, 'anna');
-    anna.fails(429, { resetsInSeconds: 600 });
+    const thread = await threadAt('anna');
+    house.anna.fails(429, { resetsInSeconds: 600 });
     const moved = await ask({ thread });
     expect(moved.arrived.map(({ account }) => account)).toEqual(['anna', 'ben']);
     expect(typesOf(moved.text)).toEqual(typesOf((await ask({ thread })).text));
     expect((await ask({ thread })).arrived.map(({ account }) => account)).toEqual(['ben']);
-    installation.clock.advance(601_000);
+    house.installation.clock.advance(601_000);
     expect((await ask({ thread })).servedBy).toBe('ben');
-    await threadOf(gateway, key, 'anna');
+    await threadAt('anna');
   });
 
   it('is forgotten after the time that settings say', async () => {
-    await gateway.change({ 'routing.thread_affinity_ms': 60_000 });
+    await house.gateway.change({ 'routing.thread_affinity_ms': 60_000 });
     const before = await ask({ thread: 'forgotten' });
     const other = before.servedBy === 'anna' ? 'ben' : 'anna';
-    installation.sandbox.account(before.servedBy ?? '').answers({ behaviour: 'F4', kind: 'server_error' });
+    house.installation.sandbox.account(before.servedBy ?? '').answers({ behaviour: 'F4', kind: 'server_error' });
     expect((await ask({ thread: 'forgotten' })).servedBy).toBe(other);
-    installation.clock.advance(30_000);
+    house.installation.clock.advance(30_000);
     expect((await ask({ thread: 'forgotten' })).servedBy).toBe(other);
-    installation.clock.advance(61_000);
+    house.installation.clock.advance(61_000);
     expect((await ask({ thread: 'forgotten' })).servedBy).toBe(before.servedBy);
-    await gateway.change({ 'routing.thread_affinity_ms': 3_600_000 });
+    await house.gateway.change({ 'routing.thread_affinity_ms': 3_600_000 });
   });
 
   it('of one key cannot be steered by another key that knows its names', async () => {
-    const stranger = await gateway.key({ name: 'stranger' });
-    const thread = await threadOf(gateway, key, 'anna');
+    const stranger = await house.gateway.key({ name: 'stranger' });
+    const thread = await threadAt('anna');
     // The stranger's conversation of the same name is led to ben and kept there.
-    anna.always({ behaviour: 'F4', kind: 'server_error' });
+    house.anna.always({ behaviour: 'F4', kind: 'server_error' });
     expect((await ask({ thread, key: stranger })).servedBy).toBe('ben');
-    anna.forgetScript();
-    installation.clock.advance(600_000);
+    house.anna.forgetScript();
+    house.installation.clock.advance(600_000);
     expect((await ask({ thread })).servedBy).toBe('anna');
     expect((await ask({ thread, key: stranger })).servedBy).toBe('ben');
   });
@@ -133,7 +112,7 @@ describe('a conversation', () => {
 
 describe('turn state', () => {
   it('comes back to the account that issued it', async () => {
-    const thread = await threadOf(gateway, key, 'anna');
+    const thread = await threadAt('anna');
     const first = await ask({ thread });
     const turnState = first.answer.headers.get('x-codex-turn-state') ?? '';
     expect(turnState).not.toBe('');
@@ -142,9 +121,9 @@ describe('turn state', () => {
   });
 
   it('is not shown to the account that takes over, whose own comes back instead', async () => {
-    const thread = await threadOf(gateway, key, 'anna');
+    const thread = await threadAt('anna');
     const turnState = (await ask({ thread })).answer.headers.get('x-codex-turn-state') ?? '';
-    anna.answers({ behaviour: 'F4', kind: 'server_error' });
+    house.anna.answers({ behaviour: 'F4', kind: 'server_error' });
     const moved = await ask({ thread, headers: { 'x-codex-turn-state': turnState } });
     expect(moved.arrived).toEqual([
       { account: 'anna', turnState },
@@ -163,5 +142,5 @@ describe('turn state', () => {
 });
 
 it('the provider saw nothing that belongs to another account', () => {
-  expect(installation.sandbox.violations).toEqual([]);
+  expect(house.installation.sandbox.violations).toEqual([]);
 });

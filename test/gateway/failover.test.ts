@@ -3,6 +3,8 @@ import { memberships } from '../../server/contract/memberships.ts';
 import { askCodex, typesOf } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { annaAndBen, type Linked } from '../support/household.ts';
+import { settledRow } from '../support/ledger.ts';
+import { threadOf } from '../support/thread-of.ts';
 
 let gateway: GatewayUnderTest;
 let key: string;
@@ -20,17 +22,6 @@ beforeEach(() => {
   // Who failed in the test before has been forgiven.
   gateway.clock.advance(5 * 60_000);
 });
-
-/** A thread whose conversations begin on this account: found by asking, so the routing stays a black box. */
-async function threadOf(name: 'anna' | 'ben'): Promise<string> {
-  for (let n = 0; n < 50; n += 1) {
-    const thread = `${name}-${Math.random()}-${n}`;
-    const arrived = gateway.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
-    await (await askCodex(gateway, key, { thread })).text();
-    if ((await arrived).account === name) return thread;
-  }
-  throw new Error(`no thread went to ${name}`);
-}
 
 async function attemptsOf(requestId: string | null) {
   return gateway.database.db
@@ -58,7 +49,7 @@ describe('an attempt that fails before anything was sent', () => {
     ['fails late with a used-up limit', { behaviour: 'F6', code: 'usage_limit_reached' }],
   ] as const) {
     it(`moves to another account when the first ${name}`, async () => {
-      const thread = await threadOf('anna');
+      const thread = await threadOf(gateway, key, 'anna');
       anna.answers(behaviour as never);
       const answer = await askCodex(gateway, key, { thread });
       const text = await answer.text();
@@ -87,7 +78,7 @@ describe('an attempt that fails before anything was sent', () => {
 describe("an answer that is the request's own fault", () => {
   for (const kind of ['context_length_exceeded', 'invalid_prompt', 'cyber_policy', 'no_tool_output'] as const) {
     it(`passes ${kind} on as it came and asks nobody else`, async () => {
-      const thread = await threadOf('anna');
+      const thread = await threadOf(gateway, key, 'anna');
       anna.answers({ behaviour: 'F5', kind });
       const before = ben.counters.requests;
       const answer = await askCodex(gateway, key, { thread });
@@ -100,7 +91,7 @@ describe("an answer that is the request's own fault", () => {
 
 describe('a stream that breaks after something was sent', () => {
   it('asks no other account after a forwarded item, and the client sees a cut stream', async () => {
-    const thread = await threadOf('anna');
+    const thread = await threadOf(gateway, key, 'anna');
     anna.answers({ behaviour: 'F9', at: 'item_done', how: 'reset' });
     const before = ben.counters.requests;
     const answer = await askCodex(gateway, key, { thread });
@@ -109,14 +100,14 @@ describe('a stream that breaks after something was sent', () => {
     expect(text).not.toContain('response.completed');
     expect(text).not.toContain('event: error');
     expect(ben.counters.requests).toBe(before);
-    const row = await settledRow(answer.headers.get('x-request-id'));
+    const row = await settledRow(gateway, answer.headers.get('x-request-id'));
     expect(row).toMatchObject({ status: 'failed', errorCode: 'upstream_stream_error', usageStatus: 'usage_unknown' });
   });
 });
 
 describe('an exhausted account', () => {
   it('is left alone until its reset, the thread stays where it went, and afterwards it serves again', async () => {
-    const thread = await threadOf('anna');
+    const thread = await threadOf(gateway, key, 'anna');
     anna.fails(429, { resetsInSeconds: 600 });
     const answer = await askCodex(gateway, key, { thread });
     expect(typesOf(await answer.text()).at(-1)).toBe('response.completed');
@@ -125,7 +116,7 @@ describe('an exhausted account', () => {
     expect(ben.counters.requests).toBe(served + 1);
     gateway.clock.advance(601_000);
     const count = anna.counters.requests;
-    await threadOf('anna');
+    await threadOf(gateway, key, 'anna');
     expect(anna.counters.requests).toBeGreaterThan(count);
   });
 
@@ -140,7 +131,7 @@ describe('an exhausted account', () => {
     expect(Math.abs(Number(error['resets_at']) - (now / 1000 + 600))).toBeLessThan(5);
     const again = await askCodex(gateway, key, { thread: 'all-used' });
     expect(again.status).toBe(429);
-    const row = await settledRow(again.headers.get('x-request-id'));
+    const row = await settledRow(gateway, again.headers.get('x-request-id'));
     expect(row).toMatchObject({ status: 'rejected', errorCode: 'usage_limit_reached', usageStatus: 'not_applicable' });
     gateway.clock.advance(1_300_000);
   });
@@ -163,7 +154,7 @@ describe('a provider that does not begin to answer', () => {
 
 describe('an account that cannot be reached', () => {
   it('costs one attempt: another answers, and everything is accounted once', async () => {
-    const thread = await threadOf('anna');
+    const thread = await threadOf(gateway, key, 'anna');
     await gateway.database.db
       .updateTable('accounts')
       .set({ backendOrigin: 'http://127.0.0.1:9' })
@@ -214,21 +205,8 @@ it('sends no 401, no cookie and no forwarding header to anybody', () => {
 });
 
 async function waitForAttempts(requestId: string | null, count: number) {
-  await settledRow(requestId);
+  await settledRow(gateway, requestId);
   const attempts = await attemptsOf(requestId);
   expect(attempts).toHaveLength(count);
   return attempts;
-}
-
-/** The request's row once it is closed: settlement follows the last byte. */
-async function settledRow(requestId: string | null) {
-  for (let nth = 1; ; nth += 1) {
-    const row = await gateway.database.db
-      .selectFrom('requests')
-      .selectAll()
-      .where('id', '=', requestId ?? '')
-      .executeTakeFirst();
-    if (row && row.status !== 'in_progress') return row;
-    await gateway.settled(nth);
-  }
 }

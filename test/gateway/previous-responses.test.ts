@@ -1,34 +1,14 @@
 /** An answer that is gone on from is known to its account alone, whoever names it and however. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memberships } from '../../server/contract/memberships.ts';
-import { codexBody, eventsOf, type CodexAsk } from '../support/codex-request.ts';
-import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { annaAndBen, askAndSee, type Linked } from '../support/household.ts';
-import { oneInstallation, type Installation } from '../support/one-installation.ts';
+import { codexBody, eventsOf } from '../support/codex-request.ts';
+import { householdForFile } from '../support/household.ts';
 import { threadOf } from '../support/thread-of.ts';
 
 const hourMs = 3_600_000;
 
-let installation: Installation;
-let gateway: GatewayUnderTest;
-let key: string;
-let anna: Linked;
-let ben: Linked;
-
-beforeAll(async () => {
-  installation = await oneInstallation();
-  gateway = await installation.open();
-  ({ anna, ben, key } = await annaAndBen(gateway));
-});
-afterAll(() => installation.stop());
-beforeEach(() => {
-  for (const account of [anna, ben]) account.forgetScript();
-  // Whatever an account was left alone for in another test is over.
-  installation.clock.advance(3_600_000);
-});
-
-const ask = ({ through = gateway, ...options }: CodexAsk & { through?: GatewayUnderTest; key?: string } = {}) =>
-  askAndSee(through, { key, ...options });
+const house = householdForFile();
+const { ask, threadAt } = house;
 
 describe('an answer that is gone on from', () => {
   const responseIdOf = (text: string) =>
@@ -37,24 +17,24 @@ describe('an answer that is gone on from', () => {
   const after = (responseId: string) => ({ 'x-codex-previous-response-id': responseId });
 
   async function answerOf(name: string): Promise<string> {
-    const thread = await threadOf(gateway, key, name);
+    const thread = await threadAt(name);
     return responseIdOf((await ask({ thread })).text);
   }
 
   it('is gone on from at its account only, by header and by field, and the header stays here', async () => {
     const id = await answerOf('anna');
-    const thread = await threadOf(gateway, key, 'ben');
+    const thread = await threadAt('ben');
     expect((await ask({ thread, headers: after(id) })).arrived.map(({ account }) => account)).toEqual(['anna']);
-    const seen = installation.sandbox.requests.at(-1);
+    const seen = house.installation.sandbox.requests.at(-1);
     expect(seen?.header('x-codex-previous-response-id')).toBeUndefined();
-    const other = await threadOf(gateway, key, 'ben');
+    const other = await threadAt('ben');
     const body = JSON.stringify({ ...(JSON.parse(codexBody({ thread: other })) as object), previous_response_id: id });
     expect((await ask({ thread: other, body })).arrived.map(({ account }) => account)).toEqual(['anna']);
   });
 
   it('is refused with the way out when its account is away, and waits where that ends soon', async () => {
     const id = await answerOf('anna');
-    await gateway.call(memberships.leave, { account: 'anna', pool: 'default' });
+    await house.gateway.call(memberships.leave, { account: 'anna', pool: 'default' });
     const { answer, text, arrived } = await ask({ headers: after(id) });
     expect([answer.status, arrived]).toEqual([503, []]);
     expect(answer.headers.get('x-codex-recovery-kind')).toBe('restart_with_full_context');
@@ -65,9 +45,9 @@ describe('an answer that is gone on from', () => {
         continuity_denial: { pinned_by: 'previous_response', internal_reason: 'account_gone' },
       },
     });
-    await gateway.call(memberships.join, { account: 'anna', pool: 'default' });
+    await house.gateway.call(memberships.join, { account: 'anna', pool: 'default' });
     expect((await ask({ headers: after(id) })).servedBy).toBe('anna');
-    anna.fails(429, { kind: 'rate_limit_exceeded', retryAfter: 20 });
+    house.anna.fails(429, { kind: 'rate_limit_exceeded', retryAfter: 20 });
     await ask({ headers: after(id) });
     const cooling = await ask({ headers: after(id) });
     expect([cooling.answer.status, cooling.answer.headers.get('retry-after'), cooling.arrived]).toEqual([
@@ -82,7 +62,7 @@ describe('an answer that is gone on from', () => {
 
   it('says until when the limit of its account holds', async () => {
     const id = await answerOf('anna');
-    anna.fails(429, { resetsInSeconds: 600 });
+    house.anna.fails(429, { resetsInSeconds: 600 });
     const { answer, text, arrived } = await ask({ headers: after(id) });
     expect([answer.status, arrived.length]).toEqual([429, 1]);
     expect(answer.headers.get('x-codex-recovery-kind')).toBe('restart_with_full_context');
@@ -97,17 +77,17 @@ describe('an answer that is gone on from', () => {
   });
 
   it('proves nothing when nobody here knows it, also once it was sent', async () => {
-    const thread = await threadOf(gateway, key, 'anna');
+    const thread = await threadAt('anna');
     const headers = after('resp_of_nobody');
     expect((await ask({ thread, headers })).servedBy).toBe('anna');
-    const other = await threadOf(gateway, key, 'ben');
+    const other = await threadAt('ben');
     expect((await ask({ thread: other, headers })).servedBy).toBe('ben');
   });
 
   it('of one key means nothing to another', async () => {
     const id = await answerOf('anna');
-    const stranger = await gateway.key({ name: 'guesser' });
-    const thread = await threadOf(gateway, stranger, 'ben');
+    const stranger = await house.gateway.key({ name: 'guesser' });
+    const thread = await threadOf(house.gateway, stranger, 'ben');
     expect((await ask({ thread, key: stranger, headers: after(id) })).servedBy).toBe('ben');
   });
 
@@ -122,26 +102,26 @@ describe('an answer that is gone on from', () => {
   });
 
   it('is known after a restart, and forgotten a day after it was last used', async () => {
-    const before = await installation.open();
-    const made = await threadOf(before, key, 'anna');
+    const before = await house.installation.open();
+    const made = await threadAt('anna', before);
     const id = responseIdOf((await ask({ through: before, thread: made })).text);
     await before.stop();
-    const next = await installation.open();
+    const next = await house.installation.open();
     const goOn = async () => {
-      const thread = await threadOf(next, key, 'ben');
+      const thread = await threadAt('ben', next);
       return (await ask({ through: next, thread, headers: after(id) })).servedBy;
     };
     expect(await goOn()).toBe('anna');
-    installation.clock.advance(20 * hourMs);
+    house.installation.clock.advance(20 * hourMs);
     expect(await goOn()).toBe('anna');
-    installation.clock.advance(20 * hourMs);
+    house.installation.clock.advance(20 * hourMs);
     expect(await goOn()).toBe('anna');
-    installation.clock.advance(24 * hourMs);
+    house.installation.clock.advance(24 * hourMs);
     expect(await goOn()).toBe('ben');
     await next.stop();
   });
 });
 
 it('the provider saw nothing that belongs to another account', () => {
-  expect(installation.sandbox.violations).toEqual([]);
+  expect(house.installation.sandbox.violations).toEqual([]);
 });
