@@ -15,6 +15,8 @@ export interface LimitBook {
 export interface RequestLimits {
   /** Its key has limits: its reservation looks at them, one caller at a time. */
   readonly isLimited: boolean;
+  /** One of them is for its model by name. */
+  readonly namesModel: boolean;
   /** The most output it may count as, in tokens; null when nothing says so. */
   readonly outputCap: number | null;
   /** How many requests may run at once, for each such limit that it falls under. */
@@ -29,7 +31,12 @@ export interface AtOnceLimit {
 }
 
 /** Of a key without limits. */
-export const unlimited: RequestLimits = Object.freeze({ isLimited: false, outputCap: null, atOnce: [] });
+export const unlimited: RequestLimits = Object.freeze({
+  isLimited: false,
+  namesModel: false,
+  outputCap: null,
+  atOnce: [],
+});
 
 export function createLimitBook({ db }: { db: Kysely<DB> }): LimitBook {
   let byKey: ReadonlyMap<string, readonly KeyLimitRow[]> = new Map();
@@ -43,6 +50,7 @@ export function createLimitBook({ db }: { db: Kysely<DB> }): LimitBook {
       const caps = held.filter(({ unit, window }) => unit === 'output_tokens' && window === 'request');
       return {
         isLimited: true,
+        namesModel: held.some((limit) => limit.model !== null),
         outputCap: caps.length > 0 ? Math.min(...caps.map(({ maximum }) => maximum)) : null,
         atOnce: held.filter(({ unit }) => unit === 'concurrency'),
       };

@@ -213,6 +213,9 @@ export const servingModes = {
 export type ServingMode = keyof typeof servingModes;
 export const ServingMode = wordsOf(servingModes);
 
+/** Stands in records for a model, tier or effort that only the client's own words name: those are not kept. */
+export const unlistedWord = '(unlisted)';
+
 /** How hard a model may think, from least to most; the order decides what is above a key's highest level. */
 export const effortLevels = {
   none: 'No reasoning',

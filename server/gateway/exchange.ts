@@ -36,7 +36,7 @@ export interface Ask {
   readonly upstreamPath: string;
   /** The model that is asked of the provider. */
   readonly model: string;
-  /** The model as the client wrote it; a key's policy may lead it to another. */
+  /** The model that the client asked for; a key's policy may lead it to another. */
   readonly requestedModel: string;
   /** Does the client expect an event stream? */
   readonly wantsStream: boolean;

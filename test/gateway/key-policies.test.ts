@@ -66,7 +66,7 @@ describe('a model that is always used', () => {
   it('answers also who asks for a model that nobody has', async () => {
     expect((await arrival({ enforcedModel: 'gpt-5.5' }, { model: 'unheard-of' })).row).toMatchObject({
       model: 'gpt-5.5',
-      requestedModel: 'unheard-of',
+      requestedModel: '(unlisted)',
     });
   });
 });
@@ -75,7 +75,7 @@ describe('an alias', () => {
   it('leads to its model, whatever the case', async () => {
     const { body, row } = await arrival({ modelAliases: { quick: 'gpt-6-luna' } }, { model: 'Quick' });
     expect(body).toContain('{"model":"gpt-6-luna",');
-    expect(row).toMatchObject({ model: 'gpt-6-luna', requestedModel: 'Quick' });
+    expect(row).toMatchObject({ model: 'gpt-6-luna', requestedModel: 'quick' });
   });
 });
 
@@ -83,7 +83,7 @@ describe('the models that a key may use', () => {
   it('are compared without case and blanks', async () => {
     const { body, row } = await arrival({ allowedModels: ['gpt-5.5'] }, { model: ' GPT-5.5 ' });
     expect(body).toBe(codexBody());
-    expect(row).toMatchObject({ model: 'gpt-5.5', requestedModel: 'GPT-5.5' });
+    expect(row).toMatchObject({ model: 'gpt-5.5', requestedModel: 'gpt-5.5' });
   });
 
   it.each([

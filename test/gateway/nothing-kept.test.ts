@@ -9,8 +9,10 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routing } from '../../server/contract/pools.ts';
 import { createLog } from '../../server/observe/log.ts';
+import { askPublic } from '../support/ask-public.ts';
 import { askCodex, codexBody, type CodexAsk } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { publicTurn } from '../support/public-turns.ts';
 import { openSocket } from '../support/socket-client.ts';
 
 const planted = {
@@ -26,8 +28,12 @@ const planted = {
   previousResponse: 'canary-previous-response-2d2d',
   turnState: 'canary-turn-state-6c6c',
   userAgent: 'canary-user-agent-4f4f',
-  model: 'canary model 6a6a',
-  tier: 'canary tier 2b2b',
+  model: 'canary-model-6a6a',
+  spacedModel: 'canary model 3c3c',
+  tier: 'canary-tier-2b2b',
+  effort: 'canary-effort-9e9e',
+  toolName: 'canary-tool-name-1c1c',
+  metadata: 'canary-metadata-8d8d',
   providerMessage: 'canary-provider-message-aa01',
   signInMessage: 'canary-sign-in-message-bb02',
   wrongKey: 'sk-cxp-0123456789ab-canaryWrongSecretcanaryWrongSecretcanaryWro',
@@ -128,6 +134,7 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
     }
   }
   await driveWebsocket({ anna, ben, key, narrow }, ask);
+  await drivePublic(key);
   const leaver = new AbortController();
   anna.answers({ behaviour: 'F8', at: 'created' });
   ben.answers({ behaviour: 'F8', at: 'created' });
@@ -139,7 +146,8 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
   for (const account of [anna, ben]) account.forgetScript();
 
   await own(await askCodex(gateway, narrow, ask));
-  await own(await askCodex(gateway, key, { ...ask, model: planted.model }));
+  for (const model of [planted.model, planted.spacedModel]) await own(await askCodex(gateway, key, { ...ask, model }));
+  await own(await askCodex(gateway, key, { ...ask, path: '/backend-api/codex/alpha/search', model: planted.model }));
   await own(await askCodex(gateway, planted.wrongKey, ask));
   await own(await askCodex(gateway, key, { ...ask, body: `{"model":"gpt-5.5","input":"${planted.junk}` }));
   await own(await askCodex(gateway, key, { ...ask, body: `{"model":["${planted.junk}"]}` }));
@@ -148,7 +156,7 @@ async function driveEveryPath({ anna, ben, key, narrow }: Players): Promise<void
   const body = {
     model: 'gpt-5.5',
     service_tier: planted.tier,
-    reasoning: { effort: planted.tier },
+    reasoning: { effort: planted.effort },
     stream: true,
     store: false,
     input: [],
@@ -233,6 +241,44 @@ async function driveWebsocket({ anna, ben, key }: Players, ask: CodexAsk): Promi
   client.leave();
   await closed;
   for (const account of [anna, ben]) account.forgetScript();
+}
+
+/** The same on the OpenAI surface, whose model names may carry a prefix. */
+async function drivePublic(key: string): Promise<void> {
+  const { prompt, model, effort, metadata, toolName, fileName, promptCacheKey } = planted;
+  const fields = { prompt_cache_key: promptCacheKey, user: metadata, metadata: { [metadata]: metadata } };
+  const tools = [{ type: 'function', name: toolName, description: prompt, parameters: {} }];
+  const responses = { model: 'gpt-5.5', input: prompt, tools, reasoning: { effort }, ...fields };
+  const messages = [{ role: 'user', content: prompt, name: metadata }];
+  const asks: [path: string, body: object][] = [
+    ['/v1/responses', responses],
+    ['/v1/responses', { ...responses, stream: true }],
+    ['/v1/chat/completions', { model: `${model}/gpt-5.5`, messages, ...fields }],
+    ...[model, `openai/${model}`, `gpt-5.5-${model}`, `gpt-5.5(${model})`, planted.spacedModel].flatMap(
+      (name): [string, object][] => [
+        ['/v1/responses', { ...responses, model: name }],
+        ['/v1/chat/completions', { model: name, messages }],
+        ['/v1/images/generations', { model: name, prompt }],
+      ],
+    ),
+    ['/v1/chat/completions', { model: 'gpt-5.5', messages, service_tier: planted.tier }],
+    ['/v1/images/generations', { prompt }],
+  ];
+  for (const [path, body] of asks) {
+    const { status, text } = await askPublic(gateway, { path, key, body });
+    if (status !== 200) ownErrors.push(text);
+  }
+  const form = new FormData();
+  form.set('purpose', 'user_data');
+  form.set('file', new File([prompt], fileName));
+  const authorization = `Bearer ${key}`;
+  await (await fetch(`${gateway.url}/v1/files`, { method: 'POST', headers: { authorization }, body: form })).text();
+  const client = await openSocket(gateway, key, { path: '/v1/responses' });
+  for (const name of [model, `${model}/gpt-5.5`, planted.spacedModel]) {
+    const last = (await publicTurn(client, { ...responses, model: name })).at(-1);
+    if (last?.['type'] === 'error') ownErrors.push(JSON.stringify(last));
+  }
+  client.leave();
 }
 
 /** Refreshes that the sign-in host answered in words of ours. */

@@ -94,7 +94,7 @@ describe('an answer on the OpenAI surface', () => {
         endpoint: '/v1/chat/completions',
         status: 'succeeded',
         model: 'gpt-5.5',
-        requested_model: 'GPT-5.5-high',
+        requested_model: 'gpt-5.5',
         reasoning_effort: 'high',
         usage_status: 'usage_known',
       },

@@ -26,6 +26,8 @@ export interface PublicScene {
 }
 
 export interface PublicChoice {
+  /** The model that its name means; where it means none, the name itself. */
+  readonly namedModel: string;
   /** Refused or not, records name its model. */
   readonly choices: CodexChoices;
   /** `invalid_model`, what the key's policy forbids, or what the model does not know. */
@@ -37,16 +39,17 @@ export function chooseForPublic(request: PublicRequest, scene: PublicScene): Pub
   const aliases = Object.keys(policy?.modelAliases ?? {});
   const named = readModelName(request.model, [...entries.map(({ slug }) => slug), ...aliases]);
   const isForced = policy !== null && policy.enforcedModel !== null;
+  const namedModel = named.model ?? request.model;
   const effort = request.effort ?? named.effort;
   const asked = {
-    model: named.model ?? request.model,
+    model: namedModel,
     effort,
     tier: request.tier ?? named.tier,
     isLite: false,
     takesSummary: true,
   };
   if (named.model === null && !isForced)
-    return { choices: asked, refusal: new GatewayError('invalid_model', { param: 'model' }) };
+    return { namedModel, choices: asked, refusal: new GatewayError('invalid_model', { param: 'model' }) };
   const verdict = decideKeyPolicy({
     policy,
     model: asked.model,
@@ -55,7 +58,11 @@ export function chooseForPublic(request: PublicRequest, scene: PublicScene): Pub
     factsOf: (name) => modelFactsOf(entries, name),
   });
   if (verdict.kind === 'refused')
-    return { choices: { ...asked, model: verdict.model }, refusal: policyRefusal(verdict, scene.effortField) };
+    return {
+      namedModel,
+      choices: { ...asked, model: verdict.model },
+      refusal: policyRefusal(verdict, scene.effortField),
+    };
   const { model, changes } = verdict;
   const facts = servingFacts(entries, model);
   const mode = scene.servingModeOf(model);
@@ -67,7 +74,7 @@ export function chooseForPublic(request: PublicRequest, scene: PublicScene): Pub
     isLite: mode === 'auto' ? facts.isLite : mode === 'lite',
     takesSummary: facts.takesSummary,
   };
-  return { choices, refusal: whatModelCannot(request, { choices, facts }) };
+  return { namedModel, choices, refusal: whatModelCannot(request, { choices, facts }) };
 }
 
 /** What was asked in terms that only some models know. */

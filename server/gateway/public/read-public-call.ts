@@ -41,7 +41,7 @@ export function readPublicCall<Told extends string | readonly unknown[]>(
   const { policy, poolId, keyId } = client;
   const { entries } = parts.catalogOf(poolId);
   const { effortField } = dialect;
-  const { choices, refusal } = chooseForPublic(request, {
+  const { namedModel, choices, refusal } = chooseForPublic(request, {
     policy,
     entries,
     servingModeOf: (model) => parts.pools.servingModeOf(poolId, model),
@@ -68,7 +68,7 @@ export function readPublicCall<Told extends string | readonly unknown[]>(
   const ask = {
     ...asked,
     body: held.body,
-    requestedModel: request.model,
+    requestedModel: namedModel,
     outputCap: request.outputCap,
     mustOwnFiles: true,
   };

@@ -3,6 +3,7 @@
  * database that is away for a while; what a crash loses here, the sweep of the next start closes.
  */
 import type { Prices } from '../../catalog/prices.ts';
+import type { CatalogEntry } from '../../catalog/split-catalog.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { createGroupCommit } from '../../lib/group-commit.ts';
 import { errorFacts } from '../../observe/log.ts';
@@ -41,6 +42,8 @@ export interface RecordKeeper {
 export interface RecordKeeperOptions {
   readonly pool: Queryable;
   readonly prices: Prices;
+  /** The model list of a Pool. */
+  readonly entriesOf: (poolId: string) => readonly CatalogEntry[];
   readonly processNumber: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -53,21 +56,23 @@ const maxWaiting = 20_000;
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 
-export function createRecordKeeper({ pool, prices, processNumber, clock, log }: RecordKeeperOptions): RecordKeeper {
-  const options = { mayBlameItem: (error: unknown) => !isConnectionLoss(error), maxGroup, maxWaiting };
+export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
+  const { pool, prices, entriesOf, processNumber, clock, log } = options;
+  const bounds = { mayBlameItem: (error: unknown) => !isConnectionLoss(error), maxGroup, maxWaiting };
+  const rowOptions = ({ client }: Exchange) => ({ processNumber, prices, entries: entriesOf(client.poolId) });
   const reserveTogether = () =>
-    createGroupCommit<Reservation, Reserved>({ ...options, writeGroup: (items) => reserveRequests(pool, items) });
+    createGroupCommit<Reservation, Reserved>({ ...bounds, writeGroup: (items) => reserveRequests(pool, items) });
   /** Keys with limits wait for one another, across processes; no other key waits with them. */
   const reservations = { limited: reserveTogether(), free: reserveTogether() };
   const rejections = createGroupCommit<Rejection, void>({
-    ...options,
+    ...bounds,
     writeGroup: async (items) => {
       await rejectRequests(pool, items);
       return items.map(() => undefined);
     },
   });
   const settlements = createGroupCommit<Settlement, Settled>({
-    ...options,
+    ...bounds,
     writeGroup: (items) => persistently(() => settleRequests(pool, items)),
   });
   const over = new WeakSet<Exchange>();
@@ -101,7 +106,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
       // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
       const group = exchange.limits.isLimited ? reservations.limited : reservations.free;
-      const writing = group.write(reservationOf(exchange, { attempt, processNumber, prices }));
+      const writing = group.write(reservationOf(exchange, { attempt, ...rowOptions(exchange) }));
       reserving.set(exchange, writing);
       const reserved = await writing;
       exchange.isReserved = attempt.isRecorded = reserved.kind === 'reserved';
@@ -122,7 +127,7 @@ export function createRecordKeeper({ pool, prices, processNumber, clock, log }: 
 
   function reject(exchange: Exchange, { refusal, responseStatus }: Refusal): void {
     const rejection = {
-      ...requestRowOf(exchange, processNumber),
+      ...requestRowOf(exchange, rowOptions(exchange)),
       errorCode: refusal.code,
       responseStatus,
       decision: exchange.deadEnd,

@@ -41,7 +41,10 @@ describe('a reservation', () => {
     ["the key's cap", { outputCap: 300, hasOpaqueContext: true }, 200, 200],
     ["a cap of the key's above what is usual", {}, 4_000, 512],
   ])('sets aside as much output as fits %s', (_name, ask, outputCap, expected) => {
-    const exchange = makeExchange({ ask: makeAsk(ask), limits: { isLimited: true, outputCap, atOnce: [] } });
+    const exchange = makeExchange({
+      ask: makeAsk(ask),
+      limits: { isLimited: true, namesModel: false, outputCap, atOnce: [] },
+    });
     expect(estimateOf(exchange, { prices }).outputTokens).toBe(expected);
   });
 
@@ -55,7 +58,12 @@ describe('a reservation', () => {
     const attempt = makeAttempt();
     const body = Buffer.from('{"model":"gpt-5.5","input":"canary"}');
     const ask = makeAsk({ body, threadAnchors: ['canary'], turnState: 'canary', compactions: ['canary'] });
-    const reservation = reservationOf(makeExchange({ client, ask }), { attempt, processNumber: 3, prices });
+    const reservation = reservationOf(makeExchange({ client, ask }), {
+      attempt,
+      processNumber: 3,
+      prices,
+      entries: [],
+    });
     expect(reservation).toMatchObject({
       keyId: client.keyId,
       poolId: client.poolId,

@@ -4,6 +4,7 @@ import { costOf } from '../../usage/cost.ts';
 import type { Amounts, AttemptRow, ReportedUse, RequestRow, Reservation, Settlement } from '../../usage/ledger-rows.ts';
 import type { Usage } from '../../usage/usage.ts';
 import { bodyToSend, currentAttempt, type Attempt, type Exchange, type Outcome } from '../exchange.ts';
+import { recordedWords, type WordSources } from './recorded-words.ts';
 
 /** Output set aside per request when nothing says that it will be less, in tokens (gateway spec 11.2). */
 const usualOutputTokens = 512;
@@ -47,8 +48,12 @@ const nothingSetAside: Amounts = {
   costStatus: 'estimated',
 };
 
+interface RowOptions extends WordSources {
+  readonly processNumber: number;
+}
+
 /** The request as it is recorded, whatever becomes of it. */
-export function requestRowOf(exchange: Exchange, processNumber: number): RequestRow {
+export function requestRowOf(exchange: Exchange, { processNumber, ...sources }: RowOptions): RequestRow {
   const { client, ask } = exchange;
   return {
     requestId: exchange.id,
@@ -60,10 +65,7 @@ export function requestRowOf(exchange: Exchange, processNumber: number): Request
     endpoint: exchange.endpoint,
     transport: exchange.transport,
     routeClass: exchange.routeClass,
-    model: nameOrNull(ask.model),
-    requestedModel: nameOrNull(ask.requestedModel.trim()),
-    requestedTier: ask.requestedTier,
-    reasoningEffort: ask.reasoningEffort,
+    ...recordedWords(exchange, sources),
     clientAddress: exchange.clientAddress,
     clientName: exchange.clientName,
     requestBytes: ask.body.length,
@@ -71,17 +73,13 @@ export function requestRowOf(exchange: Exchange, processNumber: number): Request
   };
 }
 
-/** A model's name goes into records; what is no name could be anything somebody wrote. */
-function nameOrNull(model: string): string | null {
-  return /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$/.test(model) ? model : null;
-}
-
 export function reservationOf(
   exchange: Exchange,
-  { attempt, processNumber, prices }: { attempt: Attempt; processNumber: number; prices: Prices },
+  { attempt, ...options }: RowOptions & { attempt: Attempt; prices: Prices },
 ): Reservation {
+  const { prices } = options;
   return {
-    ...requestRowOf(exchange, processNumber),
+    ...requestRowOf(exchange, options),
     reservedAt: attempt.startedAt,
     turnSha256: exchange.turnSha256,
     attemptId: attempt.id,

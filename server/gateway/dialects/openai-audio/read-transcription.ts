@@ -22,7 +22,8 @@ export const transcriptionForm: FormLimits = {
   files: { file: { count: 1, param: 'file' } },
 };
 
-const models = ['gpt-4o-transcribe', 'gpt-transcribe', 'gpt-4o-mini-transcribe', 'whisper-1'];
+/** One model hears for all of them. */
+export const transcriptionModels = ['gpt-4o-transcribe', 'gpt-transcribe', 'gpt-4o-mini-transcribe', 'whisper-1'];
 /** Checked, and of no meaning to the provider. */
 const dropped = new Set(['model', 'language', 'temperature', 'response_format', 'stream', 'user']);
 const lists: Readonly<Record<string, string>> = {
@@ -40,7 +41,7 @@ export function readTranscription({ fields, files }: Form): TranscriptionRequest
   const value = (name: string) => fields.findLast(([each]) => each === name)?.[1];
   const model = value('model')?.trim();
   if (!model) throw new GatewayError('missing_required_parameter', { param: 'model' });
-  if (!models.includes(model)) throw badValue('model', `must be one of ${models.join(', ')}`);
+  if (!transcriptionModels.includes(model)) throw badValue('model', `must be one of ${transcriptionModels.join(', ')}`);
   const [file] = files;
   if (!file) throw new GatewayError('missing_required_parameter', { param: 'file' });
   if (file.bytes.length === 0) throw badValue('file', 'must not be empty');

@@ -37,7 +37,8 @@ export const editForm: FormLimits = {
   },
 };
 
-const models = ['gpt-image-2', 'gpt-image-1.5', 'gpt-image-1', 'gpt-image-1-mini'];
+/** The models that draw. */
+export const imageModels = ['gpt-image-2', 'gpt-image-1.5', 'gpt-image-1', 'gpt-image-1-mini'];
 const usualModel = 'gpt-image-2';
 /** Models that can be told how closely to keep to an image. */
 const faithful = new Set(['gpt-image-1', 'gpt-image-1.5']);
@@ -101,7 +102,7 @@ function readCommon(request: JsonRecord, table: FieldTable): Omit<ImageRequest, 
   const prompt = textOf(given['prompt']);
   if (prompt === '') throw new GatewayError('missing_required_parameter', { param: 'prompt' });
   const model = textOf(given['model']).trim();
-  if (!models.includes(model)) throw new GatewayError('invalid_image_model', { param: 'model' });
+  if (!imageModels.includes(model)) throw new GatewayError('invalid_image_model', { param: 'model' });
   const options = Object.fromEntries(
     optionNames.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
   );
