@@ -94,6 +94,12 @@ export const errorCodes = {
     message:
       'The Host header names a host this gateway does not answer for. Use localhost or the configured public host (PHX_HOST).',
   },
+  invalid_host: {
+    ...client,
+    status: 400,
+    openai: { code: 'invalid_request' },
+    message: 'A request must name the host it is for, once: a name or address with or without port.',
+  },
   origin_not_allowed: {
     ...client,
     status: 403,
@@ -107,8 +113,9 @@ export const errorCodes = {
     ...client,
     status: 400,
     openai: { code: 'invalid_request' },
-    message: 'The path contains an encoded slash, backslash or NUL, or leads out of itself.',
+    message: 'The path contains an encoded slash, backslash, NUL or a fragment, leads out of itself, or is none.',
   },
+  path_too_long: { ...client, status: 414, nativeStatus: 400, message: 'The path is longer than any of this gateway.' },
   unsupported_endpoint: { ...client, status: 404, message: 'This endpoint is not supported by this gateway.' },
   v1_compatibility_disabled: {
     ...client,

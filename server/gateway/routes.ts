@@ -44,7 +44,10 @@ export const publicRoutes: readonly PublicRoute[] = [
 
 /** Is an error on this path told in the words of the OpenAI surface? */
 export function isPublicPath(path: string): boolean {
-  const plain = path.replace(/\/+$/, '');
+  // Not by an expression: one that looks for slashes at the end begins anew at each of sixty thousand.
+  let end = path.length;
+  while (path[end - 1] === '/') end -= 1;
+  const plain = path.slice(0, end);
   return plain === '/v1' || path.startsWith('/v1/') || publicRoutes.some((route) => route.path === plain);
 }
 

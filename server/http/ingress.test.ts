@@ -45,6 +45,22 @@ describe('the Host header', () => {
     expect(refusal({ host: 'pooler.example.evil' }, options)).toBe('host_not_allowed');
   });
 
+  it('may end in the dot of a whole name, wherever that was written', () => {
+    for (const host of ['localhost.', 'LOCALHOST.:4000', '127.0.0.1.']) expect(refusal({ host }), host).toBeNull();
+    for (const host of ['localhost..', '.localhost', '.', '[::1].']) expect(refusal({ host }), host).not.toBeNull();
+    expect(refusal({ host: 'pooler.example' }, { publicHost: 'pooler.example.' })).toBeNull();
+    expect(refusal({ host: 'pooler.example.' }, { publicHost: 'pooler.example' })).toBeNull();
+  });
+
+  it('may be an IPv6 address however it is written', () => {
+    for (const host of ['[0:0:0:0:0:0:0:1]', '[::0001]:4000']) expect(refusal({ host }), host).toBeNull();
+    expect(refusal({ host: '[fd00::a]' }, { bindAddress: 'FD00:0:0::000A' })).toBeNull();
+    expect(refusal({ host: '[FD00::A]:443' }, { publicHost: 'fd00::a' })).toBeNull();
+    expect(refusal({ host: '[fd00::b]' }, { publicHost: 'fd00::a' })).toBe('host_not_allowed');
+    expect(refusal({ host: '[fd00::a]' }, { bindAddress: '::0' })).toBeNull();
+    expect(refusal({ host: '[:::]' }, { bindAddress: '::' })).toBe('host_not_allowed');
+  });
+
   it('may be the address it is bound to', () => {
     expect(refusal({ host: '192.168.1.20:4000' }, { bindAddress: '192.168.1.20' })).toBeNull();
     expect(refusal({ host: '192.168.1.21:4000' }, { bindAddress: '192.168.1.20' })).toBe('host_not_allowed');
@@ -106,6 +122,14 @@ describe('the Origin header', () => {
 
   it('may be the public host', () => {
     expect(refusal({ origin: 'https://pooler.example' }, { publicHost: 'pooler.example' })).toBeNull();
+    expect(refusal({ origin: 'https://pooler.example' }, { publicHost: 'pooler.example.' })).toBeNull();
+  });
+
+  it.each(['localhost', '127.0.0.1', '::1'])('may be no other program where the public host is %s', (publicHost) => {
+    const name = publicHost.includes(':') ? `[${publicHost}]` : publicHost;
+    const host = `${name}:4000`;
+    expect(refusal({ host, origin: `http://${name}:4000` }, { publicHost })).toBeNull();
+    expect(refusal({ host, origin: `http://${name}:3000` }, { publicHost })).toBe('origin_not_allowed');
   });
 });
 

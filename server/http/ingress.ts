@@ -2,8 +2,10 @@
  * Who may speak to this server at all. A web page on another site can make the browser call `localhost` under a name of
  * its own (DNS rebinding) or carry its origin along; both are refused on every route, before anything else.
  */
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { hostNameOf, readTarget } from './request-target.ts';
 
 export interface IngressOptions {
   /** Where the server listens; a specific address is a name it answers to. */
@@ -17,15 +19,14 @@ export interface Ingress {
   check(request: { host: string | undefined; origin: string | undefined; url: string }): void;
 }
 
+/** Of this machine, everywhere. */
+const ownNames = ['localhost', '127.0.0.1', '[::1]'];
+
 export function createIngress({ bindAddress, publicHost }: IngressOptions): Ingress {
-  const names = new Set([
-    'localhost',
-    '127.0.0.1',
-    '[::1]',
-    bracketed(bindAddress),
-    ...(publicHost ? [publicHost.toLowerCase()] : []),
-  ]);
-  const answersOnEveryAddress = bindAddress === '0.0.0.0' || bindAddress === '::';
+  const publicName = publicHost === null ? null : hostNameOf(bracketed(publicHost));
+  const boundName = hostNameOf(bracketed(bindAddress));
+  const names = new Set([...ownNames, boundName, publicName]);
+  const answersOnEveryAddress = boundName === '0.0.0.0' || boundName === '[::]';
 
   /** Rebinding needs a name; a literal address cannot be rebound, so on open binds every address may be used. */
   function isAllowed(host: string): boolean {
@@ -34,31 +35,39 @@ export function createIngress({ bindAddress, publicHost }: IngressOptions): Ingr
 
   return {
     check({ host, origin, url }) {
-      const hostName = hostNameOf(host);
+      const hostName = hostNameOf(host ?? '');
       if (hostName === null || !isAllowed(hostName)) throw new GatewayError('host_not_allowed');
-      if (origin !== undefined && !isOwnOrigin(origin, { host, publicHost }))
+      if (origin !== undefined && !isOwnOrigin(origin, { host, publicName }))
         throw new GatewayError('origin_not_allowed');
       if (hasHiddenSeparator(url)) throw new GatewayError('invalid_path');
     },
   };
 }
 
-/** `Host` is `name`, `name:port`, `[v6]` or `[v6]:port` (RFC 9110 §7.2); anything else is refused. */
-function hostNameOf(host: string | undefined): string | null {
-  return /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?$/.exec(host ?? '')?.[1]?.toLowerCase() ?? null;
+/**
+ * Lets a request in, or not. From then on its `url` is path and query alone, however its target was written.
+ *
+ * @throws {GatewayError} as {@link readTarget} and `check` do.
+ */
+export function letIn(request: IncomingMessage, ingress: Ingress): void {
+  const { host, url } = readTarget(request);
+  request.url = url;
+  ingress.check({ host, origin: request.headers.origin, url });
 }
 
 /**
  * A page may call only if it came from this very server: its origin is what the request names as host, port included
- * (another program's page on localhost is another origin), or the public host, which a proxy may have replaced.
+ * (another program's page on localhost is another origin), or the public host, which a proxy may have replaced. No proxy
+ * makes the pages of this machine its own.
  */
 function isOwnOrigin(
   origin: string,
-  { host, publicHost }: { host: string | undefined; publicHost: string | null },
+  { host, publicName }: { host: string | undefined; publicName: string | null },
 ): boolean {
   if (!/^https?:\/\//.test(origin) || !URL.canParse(origin)) return false;
   const page = new URL(origin);
-  if (publicHost !== null && page.hostname === publicHost.toLowerCase()) return true;
+  const isOfPublicHost = publicName !== null && hostNameOf(page.hostname) === publicName;
+  if (isOfPublicHost && !ownNames.includes(publicName)) return true;
   const own = `${page.protocol}//${host ?? ''}`;
   return URL.canParse(own) && page.host !== '' && page.host === new URL(own).host;
 }
@@ -72,5 +81,5 @@ function hasHiddenSeparator(url: string): boolean {
 }
 
 function bracketed(address: string): string {
-  return address.includes(':') ? `[${address.toLowerCase()}]` : address;
+  return address.includes(':') ? `[${address}]` : address;
 }

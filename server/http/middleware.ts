@@ -2,7 +2,7 @@
 import type { Middleware } from 'koa';
 import { readClientName } from '../gateway/client-name.ts';
 import type { World } from '../world/world.ts';
-import type { Ingress } from './ingress.ts';
+import { letIn, type Ingress } from './ingress.ts';
 import { plainPath } from './plain-path.ts';
 import { sendError } from './map-errors.ts';
 
@@ -63,7 +63,7 @@ function mapErrors({ world: { log, clock } }: MiddlewareParts): CallMiddleware {
 
 function checkIngress({ ingress }: MiddlewareParts): CallMiddleware {
   return async (ctx, next) => {
-    ingress.check({ host: ctx.req.headers.host, origin: ctx.req.headers.origin, url: ctx.req.url ?? '/' });
+    letIn(ctx.req, ingress);
     await next();
   };
 }

@@ -13,7 +13,7 @@ import type { SocketRoute } from '../gateway/sockets/socket-surface.ts';
 import { socketRoutes } from '../gateway/sockets/socket-surfaces.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Clock, World } from '../world/world.ts';
-import type { Ingress } from './ingress.ts';
+import { letIn, type Ingress } from './ingress.ts';
 import { sayLastWords } from './last-words.ts';
 import { renderHttpError } from './map-errors.ts';
 import { plainPath } from './plain-path.ts';
@@ -36,21 +36,24 @@ export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, request
   const { request, connection } = upgrade;
   const { clock, log } = world;
   connection.on('error', () => connection.destroy());
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
   let route: SocketRoute | undefined;
   try {
-    ingress.check({ host: request.headers.host, origin: request.headers.origin, url: request.url ?? '/' });
-    route = routeOf(path);
+    letIn(request, ingress);
+    route = routeOf(pathOf(request));
     if (!parts) throw new GatewayError('not_found');
-    if (!route) throw refusalOf(upgrade, { path, engine: parts.engine });
+    if (!route) throw refusalOf(upgrade, parts.engine);
     openClient(upgrade, { ...parts, route, requestId });
     log.info('websocket_opened', { requestId, route: route.path });
   } catch (error) {
     const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
     if (known !== error) log.error('internal_error', { requestId, ...errorFacts(error) });
-    const status = refuse(connection, { error: known, path, requestId, clock });
+    const status = refuse(connection, { error: known, path: pathOf(request), requestId, clock });
     log.info('upgrade_refused', { requestId, route: route?.path ?? 'unknown', status, errorCode: known.code });
   }
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '';
 }
 
 /** As for other requests, each segment of a path is decoded once, and a slash at its end says nothing. */
@@ -60,8 +63,8 @@ function routeOf(path: string): SocketRoute | undefined {
 }
 
 /** Below `/v1` the key comes first, as for other requests. */
-function refusalOf({ request }: Upgrade, { path, engine }: { path: string; engine: GatewayParts }): GatewayError {
-  if (!isPublicPath(path)) return new GatewayError('not_found');
+function refusalOf({ request }: Upgrade, engine: GatewayParts): GatewayError {
+  if (!isPublicPath(pathOf(request))) return new GatewayError('not_found');
   authenticatePublic({ request, clientAddress: request.socket.remoteAddress ?? null }, engine);
   return new GatewayError('unsupported_endpoint');
 }
