@@ -9,6 +9,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { announceChange } from '../database/change-feed.ts';
 import type { DB } from '../database/tables.generated.ts';
 import { SecretProblem } from '../security/vault.ts';
+import { AnswerTooLarge } from '../world/read-whole.ts';
 import { NetworkFault, type Clock, type Log } from '../world/world.ts';
 import type { AccountBoard } from './account-board.ts';
 import { savePlan, saveWorkspace, selectAccountFacts } from './account-store.ts';
@@ -127,7 +128,7 @@ function reportedFault(error: unknown): Reading {
     const isLate = error.kind === 'timeout' || error.kind === 'aborted';
     return failed(isLate ? 'The provider did not answer in time.' : 'The provider could not be reached.');
   }
-  if (error instanceof Error && error.name === 'AnswerTooLarge') return failed(notUnderstood);
+  if (error instanceof AnswerTooLarge) return failed(notUnderstood);
   throw error;
 }
 

@@ -71,11 +71,6 @@ export function wordOf(value: unknown): string | null {
   return /^[\x20-\x7e]{1,80}$/.test(word) ? word : null;
 }
 
-/** The fields of an object; none for anything else. */
-export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
 function toMs(number: number): number {
   return number > largestSeconds ? number : number * 1000;
 }

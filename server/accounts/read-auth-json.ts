@@ -3,6 +3,8 @@
  * words; it never repeats anything the file holds.
  */
 import { GatewayError } from '../contract/gateway-error.ts';
+import { isRecord, parseJson, recordOf } from '../lib/json-values.ts';
+import { rowOf } from '../lib/row-of.ts';
 import { readClaims, readJwtClaims, type JwtClaims } from '../security/tokens.ts';
 import type { AccountIdentity } from './account-store.ts';
 
@@ -25,8 +27,8 @@ const signInAgain = 'Run "codex login", sign in with ChatGPT, and import the new
  */
 export function readAuthJson(text: string): ImportedSignIn {
   const file = parseFile(text);
-  const tokens = fieldsOf(file['tokens']);
-  if (tokens === null) throw otherKind(file);
+  const tokens = file['tokens'];
+  if (!isRecord(tokens)) throw otherKind(file);
   refuseOtherMode(file['auth_mode']);
 
   const accessToken = tokenOf(tokens['access_token']);
@@ -38,22 +40,16 @@ export function readAuthJson(text: string): ImportedSignIn {
 }
 
 function parseFile(text: string): Fields {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    // The parser's message quotes the text, which holds tokens.
-    throw invalid('It is not JSON. Import the whole file, from the first brace to the last.');
-  }
-  const file = fieldsOf(parsed);
-  if (file === null) throw invalid('It is JSON, but not an object with the sign-in\'s "tokens".');
+  const file = parseJson(text.replace(/^\uFEFF/, ''));
+  if (file === undefined) throw invalid('It is not JSON. Import the whole file, from the first brace to the last.');
+  if (!isRecord(file)) throw invalid('It is JSON, but not an object with the sign-in\'s "tokens".');
   return file;
 }
 
 /** What a file without `tokens` is instead. */
 function otherKind(file: Fields): GatewayError {
   if (isText(file['personal_access_token'])) return unsupported('It holds a personal access token.');
-  if (fieldsOf(file['agent_identity']) !== null) return unsupported('It holds an agent identity.');
+  if (isRecord(file['agent_identity'])) return unsupported('It holds an agent identity.');
   if (isText(file['OPENAI_API_KEY'])) return unsupported('It holds an API key of the OpenAI platform.');
   const mode = typeof file['auth_mode'] === 'string' ? otherModes[file['auth_mode'].toLowerCase()] : undefined;
   if (mode) return unsupported(mode);
@@ -71,7 +67,7 @@ const otherModes: Readonly<Record<string, string>> = {
 
 /** Older files name no mode; a file with tokens is then a ChatGPT sign-in. */
 function refuseOtherMode(mode: unknown): void {
-  const sentence = typeof mode === 'string' ? otherModes[mode.toLowerCase()] : undefined;
+  const sentence = typeof mode === 'string' ? rowOf(otherModes, mode.toLowerCase()) : undefined;
   if (sentence) throw unsupported(sentence);
 }
 
@@ -104,11 +100,11 @@ function identityOf({
 /** Text in all files of today; very old ones held the decoded claims, some with the token itself beside them. */
 function readIdToken(value: unknown): JwtClaims {
   if (typeof value === 'string') return readJwtClaims(value);
-  const fields = fieldsOf(value);
-  const raw = fields?.['raw_jwt'];
+  const fields = recordOf(value);
+  const raw = fields['raw_jwt'];
   if (typeof raw === 'string') return readJwtClaims(raw);
   const claims = readClaims(fields);
-  const flat = readClaims({ email: fields?.['email'], 'https://api.openai.com/auth': fields });
+  const flat = readClaims({ email: fields['email'], 'https://api.openai.com/auth': fields });
   return {
     ...claims,
     chatgptAccountId: claims.chatgptAccountId ?? flat.chatgptAccountId,
@@ -133,10 +129,6 @@ function instantOf(value: unknown): Date | null {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== '';
-}
-
-function fieldsOf(value: unknown): Fields | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
 }
 
 function invalid(detail: string): GatewayError {

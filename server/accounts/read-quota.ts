@@ -2,11 +2,11 @@
  * Reads what the provider says of an account's limits, wherever it says it: answer headers, the `codex.rate_limits`
  * event, the usage endpoint, and the body of a refusal (gateway spec 5.2). Pure; unknown shapes yield nothing.
  */
+import { recordOf } from '../lib/json-values.ts';
 import { meterOf } from './meters.ts';
 import { exhaustedPercent, accountMeter, type CreditReading, type QuotaReading } from './quota.ts';
 import {
   booleanOf,
-  fieldsOf,
   instantAfter,
   instantOf,
   minutesOf,
@@ -72,7 +72,7 @@ export function readQuotaHeaders(headers: Iterable<readonly [string, string]>, o
 
 /** Limits from a `codex.rate_limits` event (wire spec A10); null when the value is no such event. */
 export function readRateLimitsEvent(event: unknown, observedAt: Date): QuotaEvidence | null {
-  const body = fieldsOf(event);
+  const body = recordOf(event);
   if (body['type'] !== 'codex.rate_limits') return null;
   const names = ['metered_limit_name', 'metered_feature', 'limit_id', 'limit_name'];
   const meter = names.map((name) => meterOf(body[name])).find((found) => found !== null) ?? accountMeter;
@@ -86,7 +86,7 @@ export function readRateLimitsEvent(event: unknown, observedAt: Date): QuotaEvid
 
 /** Limits from the usage endpoint's document (wire spec B9); null when the value is no such document. */
 export function readUsage(document: unknown, observedAt: Date): QuotaEvidence | null {
-  const body = fieldsOf(document);
+  const body = recordOf(document);
   const plan = wordOf(body['plan_type']);
   if (plan === null && !('rate_limit' in body)) return null;
   const additional = Array.isArray(body['additional_rate_limits']) ? (body['additional_rate_limits'] as unknown[]) : [];
@@ -94,12 +94,12 @@ export function readUsage(document: unknown, observedAt: Date): QuotaEvidence | 
   const readings = [
     ...readLimit(body['rate_limit'], { meter: accountMeter, observedAt, source }),
     ...additional.flatMap((limit) => {
-      const fields = fieldsOf(limit);
+      const fields = recordOf(limit);
       const meter = meterOf(fields['metered_feature']) ?? meterOf(fields['limit_id']) ?? meterOf(fields['limit_name']);
       return meter === null ? [] : readLimit(fields['rate_limit'], { meter, observedAt, source });
     }),
   ];
-  const count = numberOf(fieldsOf(body['rate_limit_reset_credits'])['available_count']);
+  const count = numberOf(recordOf(body['rate_limit_reset_credits'])['available_count']);
   const savedResets = count !== null && count >= 0 ? { savedResets: Math.floor(count) } : {};
   return { readings, plan, credits: readCredits(body['credits'], observedAt), activeMeter: null, ...savedResets };
 }
@@ -123,8 +123,8 @@ export const exhaustedWords: ReadonlySet<unknown> = new Set([
  * (`noteFault`).
  */
 export function readQuotaError(body: unknown, { observedAt }: { observedAt: Date }): QuotaReading[] {
-  const outer = fieldsOf(body);
-  const error = fieldsOf(outer['error'] ?? fieldsOf(outer['response'])['error']);
+  const outer = recordOf(body);
+  const error = recordOf(outer['error'] ?? recordOf(outer['response'])['error']);
   if (!exhaustedWords.has(error['type']) && !exhaustedWords.has(error['code'])) return [];
   const resetAt = instantOf(error['resets_at'], observedAt) ?? instantAfter(error['resets_in_seconds'], observedAt);
   const windowMinutes = minutesOf(error['window_minutes']) ?? minutesOf(error['limit_window_minutes']) ?? 0;
@@ -137,7 +137,7 @@ type Reported = Pick<QuotaReading, 'meter' | 'observedAt' | 'source'>;
 
 /** The two windows of one limit, in the spellings of event and usage document. */
 function readLimit(limit: unknown, reported: Reported): QuotaReading[] {
-  const fields = fieldsOf(limit);
+  const fields = recordOf(limit);
   const readings = [
     fields['primary_window'] ?? fields['primary'],
     fields['secondary_window'] ?? fields['secondary'],
@@ -150,7 +150,7 @@ function readLimit(limit: unknown, reported: Reported): QuotaReading[] {
 }
 
 function readWindow(window: unknown, reported: Reported): QuotaReading[] {
-  const fields = fieldsOf(window);
+  const fields = recordOf(window);
   const usedPercent = percentOf(fields['used_percent']);
   if (usedPercent === null) return [];
   const windowMinutes = minutesOfSeconds(fields['limit_window_seconds']) ?? minutesOf(fields['window_minutes']) ?? 0;
@@ -169,7 +169,7 @@ function resetOf({ at, afterSeconds, observedAt }: { at: unknown; afterSeconds: 
 }
 
 function readCredits(credits: unknown, observedAt: Date): CreditReading | null {
-  const fields = fieldsOf(credits);
+  const fields = recordOf(credits);
   const hasCredits = booleanOf(fields['has_credits']);
   if (hasCredits === null) return null;
   const balance = fields['balance'];

@@ -6,6 +6,8 @@ import type { Kysely } from 'kysely';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { announceChange } from '../database/change-feed.ts';
 import type { DB } from '../database/tables.generated.ts';
+import { parseJson } from '../lib/json-values.ts';
+import { AnswerTooLarge, readWhole } from '../world/read-whole.ts';
 import { NetworkFault, type Clock, type Network } from '../world/world.ts';
 import type { PriceBook } from './price-book.ts';
 import { savePriceList } from './price-store.ts';
@@ -40,7 +42,7 @@ export async function fetchPrices({ db, clock, network, book, url }: PriceFetchP
   return Object.keys(file.models).length;
 }
 
-async function download(url: string, { clock, network }: Pick<PriceFetchParts, 'clock' | 'network'>): Promise<string> {
+async function download(url: string, { clock, network }: Pick<PriceFetchParts, 'clock' | 'network'>): Promise<Buffer> {
   const limit = new AbortController();
   const timer = clock.timer(limitMs, () => limit.abort());
   try {
@@ -52,35 +54,14 @@ async function download(url: string, { clock, network }: Pick<PriceFetchParts, '
       signal: limit.signal,
       headersMs: limitMs,
     });
-    try {
-      if (answer.status !== 200) throw new GatewayError('prices_not_fetched');
-      return await readText(answer.body);
-    } finally {
-      answer.cancel();
-    }
+    if (answer.status === 200) return await readWhole(answer, maxBytes);
+    answer.cancel();
+    throw new GatewayError('prices_not_fetched');
   } catch (error) {
+    if (error instanceof AnswerTooLarge) throw new GatewayError('prices_unreadable', { cause: error });
     if (error instanceof NetworkFault) throw new GatewayError('prices_not_fetched', { cause: error });
     throw error;
   } finally {
     timer.stop();
-  }
-}
-
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of body) {
-    bytes += piece.length;
-    if (bytes > maxBytes) throw new GatewayError('prices_unreadable');
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 /** What a model can do on one account, read from the entry of that account's own list (gateway spec 3, stage 4). */
 import { z } from 'zod';
+import { parseJson } from '../lib/json-values.ts';
 
 /** What a list may say that a model lacks. What it does not mention counts as there. */
 export type ModelLack = 'responses' | 'streaming' | 'images' | 'tools' | 'reasoning';
@@ -49,7 +50,8 @@ const Entry = z
 
 /** @param bytes - one entry of a model list, as the provider wrote it */
 export function readModelAbilities(bytes: Buffer): ModelAbilities {
-  const entry = Entry.parse(parsed(bytes));
+  // Structure was checked when the list was taken apart; a broken escape inside a text shows only here.
+  const entry = Entry.parse(parseJson(bytes));
   const { capabilities } = entry;
   const says: Record<ModelLack, boolean> = {
     responses: capabilities.responses === false,
@@ -66,15 +68,6 @@ export function readModelAbilities(bytes: Buffer): ModelAbilities {
     lacks: new Set((Object.keys(says) as ModelLack[]).filter((lack) => says[lack])),
     compacts: entry.supports_compact_responses === true,
   };
-}
-
-/** Structure was checked when the list was taken apart; a broken escape inside a text shows only here. */
-function parsed(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    return null;
-  }
 }
 
 /** One list holds objects with an id, the other bare names. */

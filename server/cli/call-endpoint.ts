@@ -8,8 +8,10 @@ import type { Endpoint, OutputOf } from '../contract/endpoint.ts';
 import { readAdminToken } from '../data-folder/admin-token.ts';
 import type { Config, Secrets } from '../environment.ts';
 import type { AdminDispatch } from '../http/admin-dispatch.ts';
+import { parseJson } from '../lib/json-values.ts';
 import { takeTurn, type ServingInstance } from '../take-turn.ts';
-import type { Network, World } from '../world/world.ts';
+import { AnswerTooLarge, readWhole } from '../world/read-whole.ts';
+import type { HttpAnswer, Network, World } from '../world/world.ts';
 import { CommandProblem, exitCodes } from './command-problem.ts';
 
 /** @example const { accounts: all } = await call(accounts.list, {}); */
@@ -128,28 +130,19 @@ function callServer({
       signal: AbortSignal.timeout(answerLimitMs),
       headersMs: answerLimitMs,
     });
-    const content = parseJson(await readWhole(answer.body));
+    const content = await contentOf(answer);
     if (answer.status === 200) return endpoint.output.parse(content) as OutputOf<typeof endpoint>;
     throw refusalOf(content, { status: answer.status, name: endpoint.name });
   };
 }
 
-async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of body) {
-    bytes += piece.length;
-    if (bytes > longestAnswer) break;
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
-}
-
-function parseJson(text: string): unknown {
+/** undefined for what no server of ours says: a page of something else, or more than any of our answers. */
+async function contentOf(answer: HttpAnswer): Promise<unknown> {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return parseJson(await readWhole(answer, longestAnswer));
+  } catch (error) {
+    if (error instanceof AnswerTooLarge) return undefined;
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 import { chmod, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '../lib/json-values.ts';
 import type { Random } from '../world/world.ts';
 import { StartProblem, systemCodeOf, writeProblem } from './start-problem.ts';
 import { writePrivateFile } from './write-private-file.ts';
@@ -106,12 +107,4 @@ async function readFormat(path: string): Promise<string | undefined> {
 async function writeFormat(path: string, instanceId: string): Promise<string> {
   await writePrivateFile(join(path, 'format.json'), `${JSON.stringify({ format: folderFormat, instanceId })}\n`);
   return instanceId;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,6 +2,7 @@
  * Reads what a provider token says of its account, without checking its signature: the provider does that, and nothing
  * here grants anybody anything (wire spec B5). Tolerant: what is not there or has a wrong shape is null.
  */
+import { parseJson, recordOf } from '../lib/json-values.ts';
 
 /** Claims of an id token or access token that the gateway uses. */
 export interface JwtClaims {
@@ -26,9 +27,9 @@ export function readJwtClaims(token: string): JwtClaims {
 
 /** The same from an already decoded claims object, as very old auth.json files hold it. */
 export function readClaims(payload: unknown): JwtClaims {
-  const claims = fields(payload);
-  const auth = fields(claims[authClaim]);
-  const profile = fields(claims[profileClaim]);
+  const claims = recordOf(payload);
+  const auth = recordOf(claims[authClaim]);
+  const profile = recordOf(claims[profileClaim]);
   const residency = text(auth['chatgpt_compute_residency']);
   return {
     expiresAt: instant(claims['exp']),
@@ -45,11 +46,7 @@ export function readClaims(payload: unknown): JwtClaims {
 function payloadOf(token: string): unknown {
   const part = token.split('.', 3)[1];
   if (part === undefined || part.length > 65_536) return undefined;
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-  } catch {
-    return undefined;
-  }
+  return parseJson(Buffer.from(part, 'base64url'));
 }
 
 /** Short printable text. These values travel in headers and stand in tables, so control characters are refused. */
@@ -60,8 +57,4 @@ function text(value: unknown): string | null {
 /** Seconds since 1970, up to the year 9999. */
 function instant(value: unknown): Date | null {
   return typeof value === 'number' && value > 0 && value < 253_402_300_800 ? new Date(Math.floor(value) * 1000) : null;
-}
-
-function fields(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -1,8 +1,8 @@
 /** Small calls about one account to the provider's backend: usage, workspace, model list. */
 import type { AccountFacts } from '../accounts/account.ts';
+import { readWhole } from '../world/read-whole.ts';
 import { type Clock, type HttpAnswer, type Network } from '../world/world.ts';
 import { ownIdentityHeaders } from './own-identity.ts';
-import { readBody } from './read-answer.ts';
 
 /** Usage and workspace calls get 10 s, as peers give them (wire spec B9, B16). */
 const accountCallMs = 10_000;
@@ -73,7 +73,7 @@ export function createAccountCalls({
         headersMs: limitMs,
         ...(json && { body: Buffer.from(JSON.stringify(json)) }),
       });
-      return { status: answer.status, headers: answer.headers, body: await readBody(answer, maxBytes) };
+      return { status: answer.status, headers: answer.headers, body: await readWhole(answer, maxBytes) };
     } finally {
       timer.stop();
     }

@@ -1,8 +1,8 @@
 /** Asks the provider what an account has used and where its workspace wants its inference (wire spec B8, B9). */
 import { readUsage, type QuotaEvidence } from '../accounts/read-quota.ts';
+import { parseJson } from '../lib/json-values.ts';
 import type { Clock } from '../world/world.ts';
 import type { AccountAnswer, AccountAsk, AskBackend } from './account-calls.ts';
-import { parseJson } from './read-answer.ts';
 import { readWorkspace, type Workspace } from './read-workspace.ts';
 
 /** Usage documents are 1–2 KB; a list of workspaces grows with their number. */

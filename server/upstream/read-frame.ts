@@ -1,6 +1,7 @@
 /** Reads the provider's websocket frames and gives them the shape of an HTTP answer (wire spec A7, B13). Pure. */
 import { eventTypeOf } from '../lib/event-type.ts';
 import { readSpan, scanObject } from '../lib/json-spans.ts';
+import { parseJson, recordOf } from '../lib/json-values.ts';
 
 export interface Frame {
   readonly type: string;
@@ -68,7 +69,7 @@ export interface RefusalFrame {
 }
 
 export function readRefusal({ data }: Frame): RefusalFrame {
-  const frame = recordOf(parsed(data));
+  const frame = recordOf(parseJson(data));
   const error = recordOf(frame['error']);
   const code = wordIn(error['code']) || wordIn(error['type']);
   const stated = [frame['status'], frame['status_code'], error['status'], error['status_code']].find(isRefusalStatus);
@@ -99,7 +100,7 @@ function isRefusalStatus(value: unknown): value is number {
 
 /** An `error` frame in the middle of an answer, as the failed ending that the engine and clients understand. */
 export function failureBlock({ data }: Frame, responseId: string | null): Buffer {
-  const error = recordOf(recordOf(parsed(data))['error']);
+  const error = recordOf(recordOf(parseJson(data))['error']);
   const event = {
     type: 'response.failed',
     response: {
@@ -114,22 +115,10 @@ export function failureBlock({ data }: Frame, responseId: string | null): Buffer
 /** Headers that a `response.metadata` frame brings after the handshake; turn state goes its own way. */
 export function metadataHeaders({ type, data }: Frame): (readonly [name: string, value: string])[] {
   if (type !== 'response.metadata') return [];
-  const headers = Object.entries(recordOf(recordOf(parsed(data))['headers']));
+  const headers = Object.entries(recordOf(recordOf(parseJson(data))['headers']));
   return headers.flatMap(([name, value]) =>
     typeof value === 'string' && name.toLowerCase() !== 'x-codex-turn-state' ? [[name.toLowerCase(), value]] : [],
   );
-}
-
-function parsed(data: Buffer): unknown {
-  try {
-    return JSON.parse(data.toString('utf8'));
-  } catch {
-    return null; // Cut or malformed: it says nothing then.
-  }
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 const wordIn = (value: unknown): string => (typeof value === 'string' ? value : '');

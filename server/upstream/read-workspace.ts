@@ -2,6 +2,7 @@
  * Reads from `accounts/check` where one account's workspace wants its inference (wire spec B8). The answer decides where
  * access tokens are sent, so only the provider's own hosts and the configured one are believed. Pure.
  */
+import { recordOf } from '../lib/json-values.ts';
 
 /** Null means the provider's default. */
 export interface Workspace {
@@ -25,9 +26,9 @@ export function readWorkspace(
   document: unknown,
   { chatgptAccountId, upstreamUrl }: { chatgptAccountId: string; upstreamUrl: string },
 ): Workspace | null {
-  const accounts = fieldsOf(document)['accounts'];
+  const accounts = recordOf(document)['accounts'];
   if (!Array.isArray(accounts)) return null;
-  const entries = (accounts as unknown[]).map(fieldsOf).filter((entry) => entry['id'] === chatgptAccountId);
+  const entries = (accounts as unknown[]).map(recordOf).filter((entry) => entry['id'] === chatgptAccountId);
   const entry = entries[0];
   if (entry === undefined || entries.length > 1) return null;
   return {
@@ -59,8 +60,4 @@ function isLoopback(host: string): boolean {
 
 function readOverride(value: unknown): string | null {
   return typeof value === 'string' && value !== noConstraint && /^[a-z0-9_]{1,32}$/.test(value) ? value : null;
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -3,6 +3,7 @@
  * a sign-in; whatever else happens, the account is tried again later. Pure.
  */
 import type { RefreshOutcome, RenewedTokens } from '../accounts/refresh-outcome.ts';
+import { recordOf } from '../lib/json-values.ts';
 import type { NetworkFaultKind } from '../world/world.ts';
 
 /** An answer that arrived whole. `body` is the parsed JSON, undefined when it is none. */
@@ -54,15 +55,15 @@ export function outcomeOfFault(kind: NetworkFaultKind): RefreshOutcome {
 
 /** The error's code in any of its shapes: `{error: 'code'}`, `{error: {code}}`, `{detail: {code}}` (wire spec B15). */
 function readErrorCode(body: unknown): string | null {
-  const { error, detail, code } = fields(body);
-  for (const candidate of [error, fields(error)['code'], fields(detail)['code'], code]) {
+  const { error, detail, code } = recordOf(body);
+  for (const candidate of [error, recordOf(error)['code'], recordOf(detail)['code'], code]) {
     if (typeof candidate === 'string') return candidate;
   }
   return null;
 }
 
 function readTokens(body: unknown): RenewedTokens | null {
-  const answer = fields(body);
+  const answer = recordOf(body);
   const tokens = {
     accessToken: tokenText(answer['access_token']),
     refreshToken: tokenText(answer['refresh_token']),
@@ -80,8 +81,4 @@ const longestLifeSeconds = 366 * 86_400;
 /** Visible ASCII only: anything else could not travel in a header. */
 function tokenText(value: unknown): string | null {
   return typeof value === 'string' && /^[\x21-\x7e]{1,32768}$/.test(value) ? value : null;
-}
-
-function fields(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

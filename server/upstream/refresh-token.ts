@@ -1,9 +1,10 @@
 /** The call that turns a refresh token into new tokens (wire spec B4). */
 import { readRetryAfterMs } from '../accounts/read-retry-after.ts';
 import type { AskForTokens, RefreshReason } from '../accounts/refresh-outcome.ts';
+import { parseJson } from '../lib/json-values.ts';
+import { readWhole } from '../world/read-whole.ts';
 import { NetworkFault, type Clock, type Network } from '../world/world.ts';
 import { ownIdentityHeaders } from './own-identity.ts';
-import { parseJson, readBody } from './read-answer.ts';
 import { outcomeOfAnswer, outcomeOfFault } from './refresh-outcomes.ts';
 
 /** Public client id of the Codex sign-in; refresh tokens are bound to it (wire spec B2). */
@@ -53,7 +54,7 @@ export function createTokenRefresher({
         signal: limit.signal,
         headersMs: refreshLimitMs,
       });
-      const reading = readBody(answer, maxAnswerBytes);
+      const reading = readWhole(answer, maxAnswerBytes);
       // A refusal counts by its status, even when its text breaks off.
       const bytes = await (answer.status < 300 ? reading : reading.catch(() => Buffer.alloc(0)));
       const body = parseJson(bytes);

@@ -1,8 +1,8 @@
 /** Asks the provider for an account's saved resets, and spends one (wire spec B10). */
 import { z } from 'zod';
 import type { ResetOutcome } from '../contract/vocabulary.ts';
+import { parseJson } from '../lib/json-values.ts';
 import type { AccountAsk, AskBackend } from './account-calls.ts';
-import { parseJson } from './read-answer.ts';
 
 const path = '/backend-api/wham/rate-limit-reset-credits';
 const maxBytes = 256 * 1024;

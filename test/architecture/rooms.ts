@@ -26,7 +26,7 @@ export const rooms: readonly Room[] = [
   { name: 'observe', places: ['server/observe/'], may: ['world'], packages: ['pino', 'pino-pretty'] },
   // The folder is claimed and checked before there is a database, and what is wrong is said in its words
   // (`start-problem.ts`) by everything that opens at start: so it lies below the database, not above.
-  { name: 'data-folder', places: ['server/data-folder/'], may: ['world'], packages: ['zod'] },
+  { name: 'data-folder', places: ['server/data-folder/'], may: ['lib', 'world'], packages: ['zod'] },
   {
     name: 'database',
     places: ['server/database/'],
@@ -37,7 +37,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'security',
     places: ['server/security/'],
-    may: ['data-folder', 'database', 'world'],
+    may: ['data-folder', 'database', 'lib', 'world'],
     packages: ['kysely', 'zod'],
   },
   {
@@ -166,6 +166,7 @@ export const rooms: readonly Room[] = [
       'data-folder',
       'database',
       'environment',
+      'lib',
       'observe',
       'security',
       'version',

@@ -1,6 +1,6 @@
 /** The Vercel AI SDK with its OpenAI provider, as applications use them, on the models of either surface. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import { textOf } from '../../server/lib/json-values.ts';
 import { installLibrary } from '../support/node-clients.ts';
 import { aiSdkProofs, type AiSdk } from './ai-sdk-proofs.ts';
 import { model, useClientScene } from './client-scene.ts';

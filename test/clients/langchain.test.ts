@@ -1,7 +1,7 @@
 /** LangChain, as applications use it, on either surface. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { textOf } from '../../server/lib/json-values.ts';
 import { onePixelPng } from '../../server/sandbox/behaviours/tools.ts';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import type { Loose } from '../support/ask-public.ts';
 import { installLibrary } from '../support/node-clients.ts';
 import type { Surface } from './client-matrix.ts';

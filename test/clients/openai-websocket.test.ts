@@ -1,6 +1,6 @@
 /** The websocket client of the `openai` library, as applications use it. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import { textOf } from '../../server/lib/json-values.ts';
 import type { Loose } from '../support/ask-public.ts';
 import { installLibrary } from '../support/node-clients.ts';
 import { answers, lookUp, model, useClientScene, type Make } from './client-scene.ts';

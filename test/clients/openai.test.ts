@@ -1,6 +1,6 @@
 /** The `openai` library, as applications use it: what they ask works, and what fails they can understand. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import { textOf } from '../../server/lib/json-values.ts';
 import type { Loose } from '../support/ask-public.ts';
 import { installLibrary } from '../support/node-clients.ts';
 import { clients, type Surface } from './client-matrix.ts';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import { textOf } from '../../server/lib/json-values.ts';
 import type { Loose } from '../support/ask-public.ts';
 import { startOpenCode, type Conversation, type OpenCode } from '../support/opencode.ts';
 import { answers, png, schema, useClientScene } from './client-scene.ts';

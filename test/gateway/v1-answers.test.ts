@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { recordOf, textOf } from '../../server/lib/json-values.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { recordOf, textOf } from '../../server/gateway/dialects/openai/json-record.ts';
 import type { SandboxAccount } from '../../server/sandbox/account.ts';
 
 let gateway: GatewayUnderTest;

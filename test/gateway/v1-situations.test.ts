@@ -1,7 +1,7 @@
 /** The OpenAI surface through the real app: compaction, usage, policies, what moves with a conversation, first failures. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../server/contract/limits.ts';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import { textOf } from '../../server/lib/json-values.ts';
 import { askPublic, type Loose, type PublicAsk } from '../support/ask-public.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 

@@ -1,6 +1,6 @@
 /** Answers on their way to clients of the OpenAI surface: whatever form the provider gives them, and however they end. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import { textOf } from '../../server/lib/json-values.ts';
 import { askPublic, type Loose, type PublicAsk } from '../support/ask-public.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { textOf } from '../../server/gateway/dialects/openai/json-record.ts';
+import { textOf } from '../../server/lib/json-values.ts';
 import type { Loose } from './ask-public.ts';
 import { startAgent } from './agents.ts';
 import { installClient } from './node-clients.ts';

@@ -1,8 +1,8 @@
 /** A public request on its way to the provider, without a server: what it is read as, and the body that is sent. */
 import type { GatewayError } from '../../server/contract/gateway-error.ts';
 import { publicDialects } from '../../server/gateway/dialects/public-dialects.ts';
-import { recordOf, type JsonRecord } from '../../server/gateway/dialects/openai/json-record.ts';
 import { toCodexBody } from '../../server/gateway/dialects/openai/to-codex-body.ts';
+import { recordOf, type JsonRecord } from '../../server/lib/json-values.ts';
 
 export type PublicSurface = 'chat' | 'responses';
 

@@ -6,6 +6,7 @@ import type { Kysely } from 'kysely';
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { spentOutcomes, type ResetCause, type ResetOutcome } from '../../contract/vocabulary.ts';
 import type { DB } from '../../database/tables.generated.ts';
+import { AnswerTooLarge } from '../../world/read-whole.ts';
 import { NetworkFault, type Clock, type Log, type Random } from '../../world/world.ts';
 import type { AccountBoard } from '../account-board.ts';
 import { selectAccountFacts } from '../account-store.ts';
@@ -107,6 +108,6 @@ function isRefusal(status: number): boolean {
 }
 
 function unanswered(error: unknown): null {
-  if (error instanceof NetworkFault || (error instanceof Error && error.name === 'AnswerTooLarge')) return null;
+  if (error instanceof NetworkFault || error instanceof AnswerTooLarge) return null;
   throw error;
 }

@@ -2,6 +2,7 @@
 import type { QuotaReading } from '../../accounts/quota.ts';
 import { exhaustedWords, readQuotaError } from '../../accounts/read-quota.ts';
 import { readRetryAfterMs } from '../../accounts/read-retry-after.ts';
+import { isRecord, parseJson, recordOf, textOf } from '../../lib/json-values.ts';
 import { faultRow, type Fault, type FaultKind, type UpstreamAnswer } from './faults.ts';
 
 /** Error bodies are read up to this much before deciding (wire spec C8). */
@@ -56,7 +57,7 @@ export function judgeRefusal(answer: UpstreamAnswer, now: Date): Fault {
     code: wordOf(facts.code || facts.type) ?? `upstream_${answer.status}`,
     retryAfterMs: readRetryAfterMs({ header: answer.headers.get('retry-after'), message: facts.text, now }),
     answer,
-    ...(kind === 'usage_exhausted' && { exhausts: exhaustionIn(parsedOrNull(answer.body), now) }),
+    ...(kind === 'usage_exhausted' && { exhausts: exhaustionIn(parseJson(answer.body), now) }),
   };
 }
 
@@ -88,9 +89,10 @@ function kindOfRefusal({ status, headers }: UpstreamAnswer, { code, type, text }
  * @param response - The `response` object of `response.failed`, or an `error` event itself.
  */
 export function judgeLateFailure(response: unknown, now: Date): Fault {
-  const error = fieldOf(response, 'error');
-  const code = textOf(fieldOf(error, 'code')) || textOf(fieldOf(error, 'type'));
-  const message = textOf(fieldOf(error, 'message'));
+  const { error } = recordOf(response);
+  const facts = recordOf(error);
+  const code = textOf(facts['code']) || textOf(facts['type']);
+  const message = textOf(facts['message']);
   const kind = kindOfLateFailure(code);
   return {
     kind,
@@ -123,36 +125,18 @@ export function passesOn(fault: Fault): boolean {
 
 /** Body shapes: `{error:{…}}`, `{error:"…"}`, `{detail:"…"}`, `{detail:{code,message}}`, `{detail:[…]}`, HTML, empty. */
 function readErrorFacts(body: Buffer): ErrorFacts {
-  const parsed = parsedOrNull(body);
-  const error = fieldOf(parsed, 'error');
-  const detail = fieldOf(parsed, 'detail');
-  const subject = typeof error === 'object' && error !== null ? error : typeof detail === 'object' ? detail : null;
+  const { error, detail } = recordOf(parseJson(body));
+  const subject = recordOf(isRecord(error) ? error : detail);
   return {
-    code: textOf(fieldOf(subject, 'code')) || textOf(error),
-    type: textOf(fieldOf(subject, 'type')),
-    text: textOf(fieldOf(subject, 'message')) || textOf(detail),
+    code: textOf(subject['code']) || textOf(error),
+    type: textOf(subject['type']),
+    text: textOf(subject['message']) || textOf(detail),
   };
 }
 
 /** The provider's message of a refusal, for the one case in which we wrap it; null when it gave none. */
 export function messageOf(body: Buffer): string | null {
   return readErrorFacts(body).text || null;
-}
-
-function parsedOrNull(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return null; // HTML, empty or cut: the status alone decides.
-  }
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }
 
 /** Codes go into records, so only plain words are kept; anything else could be somebody's text. */

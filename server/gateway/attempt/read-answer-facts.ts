@@ -1,6 +1,7 @@
 /** What a whole JSON answer tells beside its text: usage, the tier it was served at, its id, what it sealed. Pure. */
 import type { AnchorKind } from '../../contract/vocabulary.ts';
 import { JsonSyntaxError, readSpan, scanArray, scanObject } from '../../lib/json-spans.ts';
+import { recordOf } from '../../lib/json-values.ts';
 import type { UsageReport } from '../../usage/usage.ts';
 import { readResponseId } from './read-response-id.ts';
 import { readSealed } from './read-sealed.ts';
@@ -51,8 +52,4 @@ const openBracket = 0x5b;
 
 function parsedOrNull(value: Buffer | null): unknown {
   return value ? (JSON.parse(value.toString('utf8')) as unknown) : null;
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -1,6 +1,6 @@
 /** THE list of languages that are translated: how a request is read and its answer told (v1 spec 2, 3). */
+import type { JsonRecord } from '../../lib/json-values.ts';
 import type { AnswerRendering } from './dialect.ts';
-import type { JsonRecord } from './openai/json-record.ts';
 import type { PublicRequest } from './openai/public-request.ts';
 import type { PublicResponseOptions } from './openai/public-response.ts';
 import { toCodexBody, toCompactBody, type CodexChoices } from './openai/to-codex-body.ts';

@@ -2,9 +2,9 @@
 import type { AccountFacts, Credential } from '../../accounts/account.ts';
 import type { TokenKeeper } from '../../accounts/token-keeper.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
+import { parseJson, recordOf } from '../../lib/json-values.ts';
 import type { CodexClient } from '../../upstream/codex-client.ts';
 import type { Clock, Network } from '../../world/world.ts';
-import { recordOf } from '../dialects/openai/json-record.ts';
 import { readWholeBody } from '../attempt/read-whole-body.ts';
 import { uploadAddress } from './upload-address.ts';
 
@@ -104,16 +104,8 @@ async function askWhetherSeen(
   });
   const body = await readWholeBody(answer, maxAnswerBytes);
   if (answer.status === 401) return 'unauthorized';
-  const { status } = recordOf(body && parsed(body));
+  const { status } = recordOf(body && parseJson(body));
   if (answer.status !== 200 || (status !== 'success' && status !== 'retry'))
     throw new GatewayError('upstream_file_upload_failed');
   return status === 'success' ? 'seen' : 'retry';
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return null;
-  }
 }

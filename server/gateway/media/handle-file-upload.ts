@@ -1,10 +1,10 @@
 /** The story of one `/v1` file: announced to an account, its bytes passed on from memory, and remembered by its id. */
 import { GatewayError } from '../../contract/gateway-error.ts';
+import { recordOf } from '../../lib/json-values.ts';
 import { NetworkFault } from '../../world/world.ts';
 import { authenticatePublic } from '../public/authenticate-public.ts';
 import { createDocumentCarrier, type TextDocument } from '../carriers/document-carrier.ts';
 import { plainAsk } from '../dialects/codex/read-service-ask.ts';
-import { recordOf } from '../dialects/openai/json-record.ts';
 import { currentAttempt, type Exchange } from '../exchange.ts';
 import { fileForm, readFileForm, type FileRequest } from '../files/read-file-form.ts';
 import { uploadBytes } from '../files/upload-bytes.ts';

@@ -1,10 +1,10 @@
 /** The story of one `/v1` transcription: the form is read, sent on as dictation is, and its text told back. */
 import { GatewayError } from '../../contract/gateway-error.ts';
+import { parseJson, recordOf } from '../../lib/json-values.ts';
 import { writeForm } from '../../lib/write-form.ts';
 import { authenticatePublic } from '../public/authenticate-public.ts';
 import { createDocumentCarrier, type TextDocument } from '../carriers/document-carrier.ts';
 import { plainAsk } from '../dialects/codex/read-service-ask.ts';
-import { recordOf } from '../dialects/openai/json-record.ts';
 import { readTranscription, transcriptionForm } from '../dialects/openai-audio/read-transcription.ts';
 import type { GatewayParts, IncomingCall } from '../gateway-parts.ts';
 import { ourName } from '../public/our-identity.ts';
@@ -51,16 +51,8 @@ export async function handleTranscription(call: IncomingCall, parts: GatewayPart
 
 /** Only the text: what else the provider says of a recording is not this surface's. */
 function documentOf(answer: Buffer, isPlainText: boolean): TextDocument {
-  const { text } = recordOf(parsed(answer));
+  const { text } = recordOf(parseJson(answer));
   if (typeof text !== 'string') throw new GatewayError('upstream_error');
   if (isPlainText) return { contentType: 'text/plain; charset=utf-8', text };
   return { contentType: 'application/json', text: JSON.stringify({ text }) };
-}
-
-function parsed(answer: Buffer): unknown {
-  try {
-    return JSON.parse(answer.toString('utf8'));
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,5 @@
 /** Models as OpenAI clients list them (v1 spec 5.1, 5.2). Pure, from the list that the key may see. */
-import { listOf, recordOf, textOf, type JsonRecord } from '../dialects/openai/json-record.ts';
+import { listOf, recordOf, textOf, type JsonRecord } from '../../lib/json-values.ts';
 
 /** @param list - The list as the key sees it, `{"models":[…]}`. @param created - Unix seconds, the same for each call. */
 export function publicModels(list: Buffer, created: number): JsonRecord[] {

@@ -2,12 +2,12 @@
 import type { Client } from '../../api-keys/key-book.ts';
 import type { GatewayError } from '../../contract/gateway-error.ts';
 import type { Settings } from '../../contract/settings.ts';
+import type { JsonRecord } from '../../lib/json-values.ts';
 import { applyToUpdates, modelFactsOf } from '../apply-key-policy.ts';
 import { chooseForPublic } from './choose-for-public.ts';
 import { readCodexAsk } from '../dialects/codex/read-ask.ts';
 import type { AnswerRendering } from '../dialects/dialect.ts';
 import { expectCompaction } from '../dialects/openai/expect-compaction.ts';
-import type { JsonRecord } from '../dialects/openai/json-record.ts';
 import { providerFailure } from '../dialects/openai/provider-failure.ts';
 import type { PublicDialect } from '../dialects/public-dialects.ts';
 import type { Ask } from '../exchange.ts';

@@ -3,8 +3,8 @@
  * is what a client would ask that sends everything (v1 spec 2.8).
  */
 import { GatewayError } from '../../contract/gateway-error.ts';
+import { isRecord, textOf, type JsonRecord } from '../../lib/json-values.ts';
 import { itemsOf, type Conversation, type SocketMemory } from './answer-memory.ts';
-import { isRecord, textOf, type JsonRecord } from '../dialects/openai/json-record.ts';
 import { parseRequest } from '../dialects/openai/parse-request.ts';
 
 export interface PublicTurn {

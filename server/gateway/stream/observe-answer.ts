@@ -7,6 +7,7 @@ import { readServedTier, readTokenUsage, type Usage, type UsageReport } from '..
 import { readResponseId } from '../attempt/read-response-id.ts';
 import { readSealed } from '../attempt/read-sealed.ts';
 import { eventTypeOf } from '../../lib/event-type.ts';
+import { recordOf } from '../../lib/json-values.ts';
 import { dataOf, parseEvent } from './read-block.ts';
 
 export type Terminal = 'completed' | 'incomplete' | 'failed';
@@ -169,10 +170,6 @@ function reportIn(event: Record<string, unknown>, response: Record<string, unkno
     usage: response['usage'] ?? event['usage'] ?? lastItem['usage'] ?? null,
     servedTier: response['service_tier'] ?? event['service_tier'] ?? lastItem['service_tier'],
   };
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 function codeOf(code: unknown): string | null {

@@ -1,4 +1,5 @@
 /** Reads one SSE block: its data and the event in it. */
+import { isRecord, parseJson } from '../../lib/json-values.ts';
 
 /**
  * The data of a block: the values of its `data` lines, joined by LF. null when it has none (comments, `retry:` …).
@@ -38,12 +39,6 @@ function lineEnd(block: Buffer, start: number): number {
 
 /** The event as an object, or null when it is no JSON object. */
 export function parseEvent(data: Buffer): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(data.toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null; // As above: not ours to judge.
-  }
+  const value = parseJson(data);
+  return isRecord(value) ? value : null;
 }

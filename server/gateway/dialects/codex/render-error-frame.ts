@@ -4,6 +4,7 @@
  * asking again cannot change become 400.
  */
 import type { GatewayError } from '../../../contract/gateway-error.ts';
+import { parseJson, recordOf } from '../../../lib/json-values.ts';
 import type { UpstreamAnswer } from '../../attempt/faults.ts';
 import { renderCodexError } from './render-error.ts';
 
@@ -51,23 +52,16 @@ function statusOf(status: number, { type, code }: Record<string, unknown>): numb
   return isRefusal ? 400 : status;
 }
 
+/** null for an edge's page, or nothing at all. */
 function errorIn(body: Buffer): Record<string, unknown> | null {
-  try {
-    const { error, detail } = recordOf(JSON.parse(body.toString('utf8')));
-    if (typeof error === 'object' && error !== null) return recordOf(error);
-    const { message = detail, code = null } = recordOf(detail);
-    if (typeof message !== 'string') return null;
-    return { message, type: 'invalid_request_error', code, param: null };
-  } catch {
-    return null; // An edge page or nothing at all.
-  }
+  const { error, detail } = recordOf(parseJson(body));
+  if (typeof error === 'object' && error !== null) return recordOf(error);
+  const { message = detail, code = null } = recordOf(detail);
+  if (typeof message !== 'string') return null;
+  return { message, type: 'invalid_request_error', code, param: null };
 }
 
 function frameOf({ status, error, headers }: { status: number; error: unknown; headers: object }): Buffer {
   const rest = Object.keys(headers).length > 0 ? { headers } : {};
   return Buffer.from(JSON.stringify({ type: 'error', status, error, ...rest }));
-}
-
-function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { listOf, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
+import { listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { createPublicResponse } from '../openai/public-response.ts';
 import { createChatChunks, type ChatData } from './chat-chunks.ts';
 import type { ChatFrame } from './chat-parts.ts';

@@ -3,7 +3,7 @@
  * (`openai/public-response.ts`): every call is announced once and every argument arrives as deltas, so each event here
  * means at most one chunk. Pure.
  */
-import { isRecord, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
+import { isRecord, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { PublicEvent } from '../openai/public-response.ts';
 import { chatAnnotation, chatIdOf, isCall, toolCallOf, type ChatFrame } from './chat-parts.ts';
 import { chatUsage } from './chat-usage.ts';

@@ -1,5 +1,5 @@
 /** What both forms of a chat completion share: its head, calls and citations as chat clients know them. Pure. */
-import { listOf, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
+import { listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 
 export interface ChatFrame {
   /** The model's name as the gateway lists it. */

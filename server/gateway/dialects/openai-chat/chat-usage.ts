@@ -1,5 +1,5 @@
 /** Usage under the names of chat completions (v1 spec 3.5). Pure. */
-import { isRecord, recordOf, type JsonRecord } from '../openai/json-record.ts';
+import { isRecord, recordOf, type JsonRecord } from '../../../lib/json-values.ts';
 
 /** @returns null when the provider reported none: zeros would be a lie. */
 export function chatUsage(usage: unknown): JsonRecord | null {

@@ -1,5 +1,5 @@
 /** A whole response as one chat completion (v1 spec 3.4). Pure. */
-import { listOf, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
+import { listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { annotationsOf, chatIdOf, isCall, toolCallOf, type ChatFrame } from './chat-parts.ts';
 import { chatUsage } from './chat-usage.ts';
 import { finishReasonOf } from './finish-reason.ts';

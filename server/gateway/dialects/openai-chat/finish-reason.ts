@@ -1,5 +1,5 @@
 /** Why a chat completion ended (v1 spec 3.3). Pure. */
-import { recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
+import { recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 

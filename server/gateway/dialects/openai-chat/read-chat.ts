@@ -1,8 +1,8 @@
 /** Reads a request of `/v1/chat/completions` (v1 spec 3.1). What is supported stands in one table. Pure. */
+import { isRecord, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isNumber, isObject, isText, isTextMap, isWord } from '../openai/checks.ts';
 import { forward, reader, readFields, refuse, reject, strip, type FieldTable } from '../openai/fields.ts';
-import { isRecord, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
 import { liftInstructions, type PublicRequest } from '../openai/public-request.ts';
 import { readInput } from '../openai/read-input.ts';
 import { checkCacheOptions, isModeration, readStreamOptions } from '../openai/read-options.ts';

@@ -1,7 +1,7 @@
 /** Chat messages as input items (v1 spec 3.2). Pure. */
+import { isRecord, listOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from '../openai/bad-request.ts';
 import { createGrowingItems, type EarlierItems } from '../openai/earlier-items.ts';
-import { isRecord, listOf, textOf, type JsonRecord } from '../openai/json-record.ts';
 import { readContent, readPart } from '../openai/read-content.ts';
 import { readOutput, readToolCall } from '../openai/read-input.ts';
 import type { ToolNames } from '../openai/tool-names.ts';

@@ -1,6 +1,6 @@
 /** Answers of `/v1/chat/completions`: chunks as SSE, or one completion. Pure. */
+import { recordOf } from '../../../lib/json-values.ts';
 import type { AnswerRendering } from '../dialect.ts';
-import { recordOf } from '../openai/json-record.ts';
 import { createPublicResponse, type PublicEvent, type PublicResponseOptions } from '../openai/public-response.ts';
 import { createChatChunks, type ChatData } from './chat-chunks.ts';
 import type { ChatFrame } from './chat-parts.ts';

@@ -1,10 +1,10 @@
 /** Reads requests of `/v1/images/generations` and `/v1/images/edits` (v1 spec 2.9). Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import { textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { Form, FormFile, FormLimits } from '../../media/form.ts';
 import { badValue, unsupported } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isText, isWord } from '../openai/checks.ts';
 import { reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
-import { textOf, type JsonRecord } from '../openai/json-record.ts';
 import { imageType } from './image-type.ts';
 import { sizeFault } from './image-size.ts';
 

@@ -1,6 +1,6 @@
 /** Answers of the image routes: the image as one document, or its stages as events (v1 spec 2.9). Pure. */
+import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { AnswerRendering, SaidFailure } from '../dialect.ts';
-import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
 
 export interface ImageRenderingOptions {
   readonly kind: 'generation' | 'edit';

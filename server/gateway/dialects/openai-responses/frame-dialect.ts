@@ -1,5 +1,5 @@
 /** `/v1/responses` as one turn of a websocket speaks it. */
-import { textOf } from '../openai/json-record.ts';
+import { textOf } from '../../../lib/json-values.ts';
 import { publicDialects, type PublicDialect } from '../public-dialects.ts';
 import { readResponses } from './read-responses.ts';
 import { renderFrames, type FrameOptions, type Frames } from './render-frames.ts';

@@ -1,6 +1,6 @@
 /** Reads a request of `/v1/responses/compact`: a conversation to be shortened, spelled as one to be answered. Pure. */
+import type { JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from '../openai/bad-request.ts';
-import type { JsonRecord } from '../openai/json-record.ts';
 import type { PublicRequest } from '../openai/public-request.ts';
 import { readResponses } from './read-responses.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { publicRequest, readPublic, refusalOf, sent, textSent } from '../../../../test/support/public-request.ts';
-import type { JsonRecord } from '../openai/json-record.ts';
+import type { JsonRecord } from '../../../lib/json-values.ts';
 
 const ask = (fields: JsonRecord = {}) => publicRequest('responses', fields);
 const bodyOf = (fields: JsonRecord) => sent('responses', ask(fields));

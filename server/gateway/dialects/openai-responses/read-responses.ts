@@ -1,9 +1,9 @@
 /** Reads a request of `/v1/responses` (v1 spec 2.1). What is supported stands in one table. Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue, unsupported } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isNumber, isObject, isText, isTextMap, isWord } from '../openai/checks.ts';
 import { forward, plainName, reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
-import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../openai/json-record.ts';
 import { encryptedReasoning, liftInstructions, type PublicRequest } from '../openai/public-request.ts';
 import { readInput } from '../openai/read-input.ts';
 import { checkCacheOptions, isModeration, readStreamOptions } from '../openai/read-options.ts';

@@ -1,8 +1,8 @@
 /** Answers of `/v1/responses/compact`: one document with what the conversation became. Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import { listOf, recordOf, textOf } from '../../../lib/json-values.ts';
 import type { AnswerRendering } from '../dialect.ts';
 import { holdsCompaction } from '../openai/holds-compaction.ts';
-import { listOf, recordOf, textOf } from '../openai/json-record.ts';
 import type { PublicResponseOptions } from '../openai/public-response.ts';
 
 export function renderCompaction({ makeId, nowSeconds }: PublicResponseOptions): AnswerRendering {

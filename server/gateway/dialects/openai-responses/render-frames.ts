@@ -2,8 +2,8 @@
  * Answers of `/v1/responses` over a websocket: the public events, one in each frame, and errors with the status that HTTP
  * would have (v1 spec 4.6). Pure.
  */
+import { recordOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { AnswerRendering, RenderedError, SaidFailure } from '../dialect.ts';
-import { recordOf, type JsonRecord } from '../openai/json-record.ts';
 import { createPublicResponse, type PublicResponseOptions } from '../openai/public-response.ts';
 
 /** What the client reads: whole frames, in their order. */

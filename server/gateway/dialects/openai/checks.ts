@@ -1,5 +1,5 @@
 /** Small checks of field values: each returns what is wrong, as the end of a sentence, or null. Pure. */
-import { isRecord } from './json-record.ts';
+import { isRecord } from '../../../lib/json-values.ts';
 
 export type Check = (value: unknown) => string | null;
 

@@ -1,5 +1,6 @@
 /** Output items as strict clients require them: fields the provider leaves out or sends as null are filled. Pure. */
-import { isRecord, listOf, recordOf, rowOf, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { rowOf } from '../../../lib/row-of.ts';
 
 /** Ids the provider leaves out are made with the prefix its own would have. */
 const idPrefixes: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 /** The response object around an answer as strict clients require it (v1 spec 3.7). Never overwrites what is there. Pure. */
-import { isRecord, listOf, recordOf, type JsonRecord } from './json-record.ts';
+import { isRecord, listOf, recordOf, type JsonRecord } from '../../../lib/json-values.ts';
 
 /** What of the request the response object repeats, as the client sent it; absent where it sent nothing. */
 export interface RequestEcho {

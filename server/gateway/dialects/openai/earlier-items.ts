@@ -1,5 +1,5 @@
 /** The items of an input that were read so far, and what later ones ask of them. */
-import type { JsonRecord } from './json-record.ts';
+import type { JsonRecord } from '../../../lib/json-values.ts';
 
 /** What is asked of them. Each output asks, so nothing here looks through a conversation. */
 export interface EarlierItems {

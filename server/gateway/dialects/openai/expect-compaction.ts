@@ -1,8 +1,8 @@
 /** An answer that must hold a compaction: nothing of it is told before that is there (gateway spec 13). */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import { recordOf } from '../../../lib/json-values.ts';
 import type { AnswerRendering } from '../dialect.ts';
 import { holdsCompaction } from './holds-compaction.ts';
-import { recordOf } from './json-record.ts';
 
 const goodEnds: readonly unknown[] = ['response.completed', 'response.done', 'response.incomplete'];
 

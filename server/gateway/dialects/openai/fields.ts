@@ -3,9 +3,9 @@
  * table, so what is supported can be read there (v1 spec 2.1, 3.1).
  */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import type { JsonRecord } from '../../../lib/json-values.ts';
 import { badValue, unsupported } from './bad-request.ts';
 import type { Check } from './checks.ts';
-import type { JsonRecord } from './json-record.ts';
 
 /**
  * What becomes of a field: `forward` goes to the provider as it is; `strip` is checked and dropped; `reader` is checked

@@ -1,5 +1,5 @@
 /** What a conversation that was shortened is known by: an item of its own, whose content only its account can read. */
-import { listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
+import { listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 
 /** @param output - The items of an answer. */
 export function holdsCompaction(output: unknown): boolean {

@@ -2,8 +2,8 @@
  * What is inside an item of a public answer: the parts of a message and the input of a call, each told as the whole
  * series of events, once and in order, whatever of it the provider sent (v1 spec 4.5).
  */
+import { listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { completePart, partText, type ItemIdentity } from './complete-item.ts';
-import { listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
 
 /** An event of a public stream, still without its number. */
 export type DraftEvent = { readonly type: string } & JsonRecord;

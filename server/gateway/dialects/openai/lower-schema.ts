@@ -2,7 +2,7 @@
  * Lowers the schema of a function tool that is not strict to what the provider accepts (v1 spec 2.3). Only such
  * schemas: a strict one is the client's word and stays untouched. Pure.
  */
-import { isRecord, type JsonRecord } from './json-record.ts';
+import { isRecord, type JsonRecord } from '../../../lib/json-values.ts';
 
 const kept = new Set([
   '$ref',

@@ -2,7 +2,7 @@
  * The names under which a model may be asked for (v1 spec 5.3): its id in any case, with a prefix as other tools write
  * it, with an effort or a tier at its end. What is found is data of the Pool's list; no id is known here. Pure.
  */
-import { rowOf } from './json-record.ts';
+import { rowOf } from '../../../lib/row-of.ts';
 
 export interface ModelName {
   /** As the list spells it; null when nothing in the list is meant. */

@@ -1,8 +1,8 @@
 /** A public request's body as a document, before its fields are looked at. Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { JsonSyntaxError, scanObject } from '../../../lib/json-spans.ts';
+import { isRecord, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from './bad-request.ts';
-import { isRecord, type JsonRecord } from './json-record.ts';
 
 /** Deeper nesting is nobody's request (v1 spec 1.3). */
 const maxDepth = 128;

@@ -2,7 +2,8 @@
  * What a client of the OpenAI surface is told of the provider's own failures (v1 spec 4.1). Client libraries decide by
  * status, type and code, and some tools by the words of a context overflow, so these are a closed table. Pure.
  */
-import { isRecord, rowOf, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { rowOf } from '../../../lib/row-of.ts';
 
 export interface ProviderFailure {
   readonly status: number;

@@ -3,9 +3,9 @@
  * keeps one index and one identity, and every text and every argument arrives as the whole series of events that client
  * libraries build their snapshots from (v1 spec 4.5). Pure: events go in, events come out.
  */
+import { isRecord, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { completeItem, idPrefixOf } from './complete-item.ts';
 import { emptied, endContent, isCall, passContent, type DraftEvent, type Item } from './item-content.ts';
-import { isRecord, recordOf, textOf, type JsonRecord } from './json-record.ts';
 
 export interface PublicItemsOptions {
   readonly makeId: (prefix: string) => string;

@@ -1,6 +1,6 @@
 /** A public request after reading: what both surfaces have in common, and all that is needed to ask the provider. */
+import type { JsonRecord } from '../../../lib/json-values.ts';
 import type { RequestEcho } from './complete-response.ts';
-import type { JsonRecord } from './json-record.ts';
 import type { ToolNames } from './tool-names.ts';
 
 export interface PublicRequest {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { recordOf, textOf, type JsonRecord } from './json-record.ts';
+import { recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { createPublicResponse, type PublicEvent } from './public-response.ts';
 
 /** What the provider means to say, before anything is left out. */

@@ -4,9 +4,9 @@
  * provider keeps for its own clients (`codex.*`) does not pass. A JSON answer is the last event's `response`, so both
  * forms of an answer say the same. Pure: events go in, events come out.
  */
+import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { SaidFailure } from '../dialect.ts';
 import { completeResponse, type ResponseFrame, type ResponseState } from './complete-response.ts';
-import { isRecord, listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
 import type { DraftEvent } from './item-content.ts';
 import { createPublicItems } from './public-items.ts';
 

@@ -1,7 +1,8 @@
 /** Content parts of public messages and tool outputs as the provider takes them (v1 spec 2.7, 3.2). Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import { isRecord, listOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { rowOf } from '../../../lib/row-of.ts';
 import { badValue } from './bad-request.ts';
-import { isRecord, listOf, rowOf, textOf, type JsonRecord } from './json-record.ts';
 
 /** Decoded audio may be this large; longer base64 is refused before it is looked at (v1 spec 1.3). */
 const maxAudioBytes = 52_428_800;

@@ -1,7 +1,7 @@
 /** Input items of the Responses surface as the provider takes them (v1 spec 2.2). Pure. */
+import { isRecord, listOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from './bad-request.ts';
 import { createGrowingItems, type EarlierItems } from './earlier-items.ts';
-import { isRecord, listOf, textOf, type JsonRecord } from './json-record.ts';
 import { readContent } from './read-content.ts';
 import type { ToolNames } from './tool-names.ts';
 

@@ -1,8 +1,8 @@
 /** Options that change nothing here, checked all the same: a typo should be told, not swallowed (v1 spec 2.1). Pure. */
+import { isRecord, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue, unsupported } from './bad-request.ts';
 import type { Check } from './checks.ts';
 import { plainName } from './fields.ts';
-import { isRecord, recordOf, textOf, type JsonRecord } from './json-record.ts';
 
 /** @param known - What the surface's `stream_options` may hold. @returns those that are switched on. */
 export function readStreamOptions(options: unknown, known: readonly string[]): ReadonlySet<string> {

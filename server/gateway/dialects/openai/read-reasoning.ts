@@ -1,7 +1,8 @@
 /** Reasoning of a public request (v1 spec 2.5): the many spellings of an effort become one. Pure. */
+import { isRecord, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { rowOf } from '../../../lib/row-of.ts';
 import { badValue, unsupported } from './bad-request.ts';
 import { plainName } from './fields.ts';
-import { isRecord, rowOf, textOf, type JsonRecord } from './json-record.ts';
 
 const effortWord = /^[a-z0-9](?:[a-z0-9]|[_-](?![_-])){0,31}$/;
 /** The provider hangs on the first and knows the second by another name (wire spec B12). */

@@ -1,7 +1,7 @@
 /** Structured output (v1 spec 2.6): chat's and the Responses surface's spelling become `text.format`. Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
+import { isRecord, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from './bad-request.ts';
-import { isRecord, textOf, type JsonRecord } from './json-record.ts';
 import { strictSchemaProblem } from './strict-schema.ts';
 
 const schemaName = /^[A-Za-z0-9_-]{1,64}$/;

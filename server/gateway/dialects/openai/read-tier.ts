@@ -1,6 +1,6 @@
 /** The service tier of a public request (v1 spec 2.1). Pure. */
+import { textOf } from '../../../lib/json-values.ts';
 import { badValue } from './bad-request.ts';
-import { textOf } from './json-record.ts';
 
 const known = ['auto', 'default', 'flex', 'priority', 'fast', 'scale', 'ultrafast'];
 

@@ -1,6 +1,7 @@
 /** The tool choice of a public request (v1 spec 2.4): only what names a declared tool goes on. Pure. */
+import { isRecord, listOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { rowOf } from '../../../lib/row-of.ts';
 import { badValue } from './bad-request.ts';
-import { isRecord, listOf, rowOf, textOf, type JsonRecord } from './json-record.ts';
 import type { Surface, ToolSet } from './read-tools.ts';
 
 const words = ['auto', 'none', 'required'] as const;

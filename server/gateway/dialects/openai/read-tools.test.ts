@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { publicRequest, readPublic, refusalOf, sent, textSent } from '../../../../test/support/public-request.ts';
-import type { JsonRecord } from './json-record.ts';
+import type { JsonRecord } from '../../../lib/json-values.ts';
 
 const open = { type: 'object', properties: {} };
 const strict = {

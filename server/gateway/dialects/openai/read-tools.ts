@@ -4,9 +4,9 @@
  */
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { scanArray, scanObject } from '../../../lib/json-spans.ts';
+import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from './bad-request.ts';
 import { plainName } from './fields.ts';
-import { isRecord, listOf, recordOf, textOf, type JsonRecord } from './json-record.ts';
 import { lowerSchema } from './lower-schema.ts';
 import { RawJson } from './raw-json.ts';
 import { strictSchemaProblem } from './strict-schema.ts';

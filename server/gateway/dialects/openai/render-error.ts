@@ -1,9 +1,9 @@
 /** Errors as OpenAI client libraries understand them (v1 spec 4.1): four fields, and whether asking again can help. */
 import type { GatewayError } from '../../../contract/gateway-error.ts';
+import { parseJson, recordOf } from '../../../lib/json-values.ts';
 import type { Fault } from '../../attempt/faults.ts';
 import type { RenderedError, SaidFailure } from '../dialect.ts';
 import { recoveryOf } from '../codex/render-recovery.ts';
-import { recordOf, type JsonRecord } from './json-record.ts';
 import { providerFailure, type ProviderFailure } from './provider-failure.ts';
 
 /** Overload asks for this wait (v1 spec 1.4). */
@@ -53,7 +53,7 @@ export function openAiStatusOf({ row }: GatewayError): number {
 
 /** The provider's refusal, in the words of this surface. HTML of its network edge never shows. */
 export function renderProviderRefusal({ answer, retryAfterMs, upstreamStatus }: Fault): RenderedError {
-  const failure = providerFailure(answer ? parsed(answer.body) : {}, answer?.status ?? upstreamStatus);
+  const failure = providerFailure(recordOf(answer && parseJson(answer.body)), answer?.status ?? upstreamStatus);
   const seconds = retryAfterMs === null ? null : Math.ceil(retryAfterMs / 1000);
   return renderProviderFailure(failure, seconds);
 }
@@ -93,12 +93,4 @@ function retryHeaders({
     ...(seconds === null ? {} : { 'retry-after': String(seconds) }),
     ...(mayHelp && !isTooLong ? {} : { 'x-should-retry': 'false' }),
   };
-}
-
-function parsed(body: Buffer): JsonRecord {
-  try {
-    return recordOf(JSON.parse(body.toString('utf8')));
-  } catch {
-    return {}; // A page of the network edge, or nothing: the status alone tells.
-  }
 }

@@ -2,7 +2,7 @@
  * Checks a strict JSON schema against the provider's rules before it is sent: a violation there only closes the
  * connection, and the client would learn nothing of it (v1 spec 2.3). Pure; never changes the schema.
  */
-import { isRecord, textOf, type JsonRecord } from './json-record.ts';
+import { isRecord, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 
 export interface SchemaProblem {
   /** Where in the schema, e.g. `.properties.city`; empty for its root. */

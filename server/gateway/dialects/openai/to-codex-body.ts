@@ -2,7 +2,7 @@
  * The provider's request for a public one (v1 spec rules 1, 4, 5; gateway spec 2.7). The order of members never changes,
  * so a conversation sent again begins with the same bytes and the provider's prompt cache finds it. Pure.
  */
-import { isRecord, listOf, type JsonRecord } from './json-record.ts';
+import { isRecord, listOf, type JsonRecord } from '../../../lib/json-values.ts';
 import { encryptedReasoning, type PublicRequest } from './public-request.ts';
 import { renderJson } from './raw-json.ts';
 import { upstreamEffort } from './read-reasoning.ts';

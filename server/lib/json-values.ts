@@ -1,6 +1,15 @@
-/** Reading JSON of unknown shape, for the dialects that look into it. */
+/** JSON of a shape that nobody promised: read without trust, and looked into without a check at every step. */
 
 export type JsonRecord = Record<string, unknown>;
+
+/** What a text says as JSON; undefined when it is none: a page of the network's edge, a cut answer, nothing at all. */
+export function parseJson(text: Buffer | string): unknown {
+  try {
+    return JSON.parse(text.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
 
 /** The value as an object; an empty one for anything else. */
 export function recordOf(value: unknown): JsonRecord {
@@ -19,9 +28,4 @@ export function textOf(value: unknown): string {
 /** The value as a list; empty for anything else. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-/** The row of a word in a table. A client may send any word, also one that every object knows, like `constructor`. */
-export function rowOf<T>(table: Readonly<Record<string, T>>, word: string): T | undefined {
-  return Object.hasOwn(table, word) ? table[word] : undefined;
 }
