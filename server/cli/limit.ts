@@ -1,14 +1,15 @@
 /** `limit set`, `list`, `remove`: how much a key may use. */
-import { Argument, InvalidArgumentError, type Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { figureOf, termsOf } from '../contract/limit-words.ts';
 import { limits, type KeyLimitUse } from '../contract/limits.ts';
-import { limitUnits, limitWindows, limitWindowsOf, type LimitUnit, type LimitWindow } from '../contract/vocabulary.ts';
+import { limitWindows, type LimitWindow } from '../contract/vocabulary.ts';
 import type { Cli } from './cli.ts';
 import { addCommandGroup } from './command-group.ts';
 import { keyText, startOf } from './key-name.ts';
+import { checkWindow, readMaximum, unitOf, unitWords, windowsOf, wordOf, type UnitWord } from './limit-amounts.ts';
 import { printable, renderMoment, renderTable } from './plain-text.ts';
 
-const unitArgument = () => new Argument('<unit>', 'what is counted').choices(Object.keys(limitUnits));
+const unitArgument = () => new Argument('<unit>', 'what is counted; "cost" is money').choices(unitWords);
 const windowArgument = () =>
   new Argument('<window>', 'over which time; "request" for each request, "now" for concurrency').choices(
     Object.keys(limitWindows),
@@ -27,11 +28,14 @@ export function addLimitCommands(program: Command, cli: Cli): void {
     .argument('<key>', keyText)
     .addArgument(unitArgument())
     .addArgument(windowArgument())
-    .argument('<maximum>', 'a whole number; for cost_micros dollars such as $2.50, or millionths of one', readMaximum)
+    .argument('<maximum>', 'a whole number; for cost US dollars such as 20 or 0.50')
     .option('--model <name>', 'only requests for this model; other limits of the key hold beside it')
     .description('Limit what a key may use')
     .addHelpText('after', `\nWindows of each unit:\n${windowsOfUnits()}`)
-    .action(async (key: string, unit: LimitUnit, window: LimitWindow, maximum: number, { model }: ScopeOptions) => {
+    .action(async (key: string, word: UnitWord, window: LimitWindow, amount: string, { model }: ScopeOptions) => {
+      const unit = unitOf(word);
+      checkWindow(window, word);
+      const maximum = readMaximum(amount, word);
       const set = await cli.withEndpoints(({ call }) =>
         call(limits.set, { key: startOf(key), unit, window, maximum, model: model ?? null }),
       );
@@ -58,9 +62,9 @@ export function addLimitCommands(program: Command, cli: Cli): void {
     .addArgument(windowArgument())
     .option('--model <name>', 'the limit for this model')
     .description('Lift a limit')
-    .action(async (key: string, unit: LimitUnit, window: LimitWindow, { model }: ScopeOptions) => {
+    .action(async (key: string, word: UnitWord, window: LimitWindow, { model }: ScopeOptions) => {
       const removed = await cli.withEndpoints(({ call }) =>
-        call(limits.remove, { key: startOf(key), unit, window, model: model ?? null }),
+        call(limits.remove, { key: startOf(key), unit: unitOf(word), window, model: model ?? null }),
       );
       cli.show({
         json: removed,
@@ -69,18 +73,11 @@ export function addLimitCommands(program: Command, cli: Cli): void {
     });
 }
 
-function readMaximum(text: string): number {
-  const dollars = /^\$(\d{1,9}(?:\.\d{1,6})?)$/.exec(text)?.[1];
-  if (dollars !== undefined) return Math.round(Number(dollars) * 1e6);
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, or dollars like $2.50.');
-  return Number(text);
-}
-
 function renderLimits(rows: readonly KeyLimitUse[], now: Date): string {
   return renderTable([
     ['UNIT', 'WINDOW', 'MODEL', 'USED', 'MAXIMUM', 'FREE AGAIN'],
     ...rows.map(({ unit, window, model, used, maximum, freeAt }) => [
-      unit,
+      wordOf(unit),
       window,
       model ?? 'all',
       used === null ? '' : figureOf(unit, used),
@@ -91,7 +88,5 @@ function renderLimits(rows: readonly KeyLimitUse[], now: Date): string {
 }
 
 function windowsOfUnits(): string {
-  return Object.entries(limitWindowsOf)
-    .map(([unit, windows]) => `  ${unit}: ${windows.join(', ')}\n`)
-    .join('');
+  return unitWords.map((word) => `  ${word}: ${windowsOf(word)}\n`).join('');
 }

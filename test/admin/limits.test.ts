@@ -59,13 +59,28 @@ describe('a limit', () => {
     await operator.done('limit remove office total_tokens week');
   });
 
-  it('of money is said and shown in dollars', async () => {
-    const set = await operator.run("limit set office cost_micros month '$2.50'");
-    expect(set.stdout).toBe('office is limited to $2.50 per month now.\n');
-    expect((await operator.run('limit list office')).stdout).toMatch(/cost_micros +month +all +\$0\.\d{2,6} +\$2\.50/);
+  it('of money is said and shown in dollars, and is the same number of micro-dollars everywhere else', async () => {
+    const set = await operator.run('limit set office cost month 20');
+    expect(set.stdout).toBe('office is limited to $20.00 per month now.\n');
+    expect((await operator.run('limit list office')).stdout).toMatch(/cost +month +all +\$0\.\d{2,6} +\$20\.00/);
     const { limits } = await operator.done<{ limits: KeyLimit[] }>('limit list office');
-    expect(limits[0]).toMatchObject({ unit: 'cost_micros', maximum: 2_500_000 });
-    await operator.done('limit remove office cost_micros month');
+    expect(limits[0]).toMatchObject({ unit: 'cost_micros', maximum: 20_000_000 });
+    const removed = await operator.run('limit remove office cost month');
+    expect(removed.stdout).toBe('office is no longer limited to $20.00 per month.\n');
+  });
+
+  it.each([
+    ['0.50', 500_000, '$0.50'],
+    ["'$2.50'", 2_500_000, '$2.50'],
+    ['0.000001', 1, '$0.000001'],
+    ['4.35', 4_350_000, '$4.35'],
+    ['999999999.999999', 999_999_999_999_999, '$999,999,999.999999'],
+  ])('of %s dollars is kept to the millionth', async (words, micros, shown) => {
+    const set = await operator.run(`limit set office cost day ${words}`);
+    expect(set.stdout).toBe(`office is limited to ${shown} per day now.\n`);
+    const { limits } = await operator.done<{ limits: KeyLimit[] }>('limit list office');
+    expect(limits[0]).toMatchObject({ unit: 'cost_micros', maximum: micros });
+    await operator.done('limit remove office cost day');
   });
 
   it('of one model stands beside that of the whole key, and each is removed by its own name', async () => {
@@ -97,10 +112,14 @@ describe('a limit', () => {
 it.each([
   ['limit set nobody requests day 5', 1, 'There is no such API key'],
   ['limit remove office requests day', 1, 'This API key has no such limit'],
-  ['limit set office requests request 5', 1, 'there is no such limit for this unit'],
-  ['limit set office concurrency day 5', 1, 'there is no such limit for this unit'],
-  ['limit set office requests day many', 64, 'whole number, or dollars like $2.50'],
+  ['limit set office requests request 5', 64, 'no limit of requests per "request": it takes minute, five_hours, day,'],
+  ['limit set office concurrency day 5', 64, 'no limit of concurrency per "day": it takes now.'],
+  ['limit set office requests day many', 64, '"many" cannot be the maximum of requests: it is a whole number'],
+  ['limit set office requests day 2.5', 64, '"2.5" cannot be the maximum of requests'],
   ['limit set office requests day -1', 64, ''],
+  ['limit set office cost day 0.0000001', 64, 'dollars with at most six decimals, such as 20 or 0.50'],
+  ['limit set office cost day 1,000', 64, '"1,000" cannot be the maximum of cost'],
+  ['limit set office cost_micros month 20', 64, 'Allowed choices are'],
   ['limit set office pages day 5', 64, 'Allowed choices are'],
   ['limit set office requests year 5', 64, 'Allowed choices are'],
 ])('"%s" is refused in words', async (words, exitCode, told) => {
