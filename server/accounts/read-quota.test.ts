@@ -198,6 +198,15 @@ describe('a refusal', () => {
     ]);
   });
 
+  it('whose reset is past by our clock is used up all the same: for as long as it says, else until nobody knows when', () => {
+    const past = { ...error, resets_at: seconds - 600 };
+    expect(brief(readQuotaError({ error: { ...past, resets_in_seconds: 90 } }, { observedAt: now }))).toEqual([
+      ['codex', 0, 100, 90],
+    ]);
+    for (const body of [past, { ...past, resets_in_seconds: 0 }, { ...error, resets_in_seconds: -5 }])
+      expect(brief(readQuotaError({ error: body }, { observedAt: now }))).toEqual([['codex', 0, 100, null]]);
+  });
+
   it('is recognised as error frame, failed response and by code', () => {
     for (const body of [
       { type: 'error', status: 429, error },
@@ -224,6 +233,9 @@ describe('how long to wait', () => {
     [null, 'try again in 12 seconds', 12_000],
     ['999999999', null, 3_600_000],
     ['-5', null, null],
+    // By another clock than ours: how long it is to wait, nobody knows.
+    [new Date(now.getTime() - 30_000).toUTCString(), null, null],
+    [new Date(now.getTime() - 30_000).toUTCString(), 'Please try again in 2s.', 2000],
     ['soon', 'later', null],
     [undefined, undefined, null],
   ])('header %s and message %s mean %s ms', (header, message, expected) => {

@@ -126,7 +126,9 @@ export function readQuotaError(body: unknown, { observedAt }: { observedAt: Date
   const outer = recordOf(body);
   const error = recordOf(outer['error'] ?? recordOf(outer['response'])['error']);
   if (!exhaustedWords.has(error['type']) && !exhaustedWords.has(error['code'])) return [];
-  const resetAt = instantOf(error['resets_at'], observedAt) ?? instantAfter(error['resets_in_seconds'], observedAt);
+  const resets = [instantOf(error['resets_at'], observedAt), instantAfter(error['resets_in_seconds'], observedAt)];
+  // A reset that is past by our clock would free at once whom the provider refuses right now.
+  const resetAt = resets.find((each) => each !== null && each > observedAt) ?? null;
   const windowMinutes = minutesOf(error['window_minutes']) ?? minutesOf(error['limit_window_minutes']) ?? 0;
   return [
     { meter: accountMeter, windowMinutes, usedPercent: exhaustedPercent, resetAt, observedAt, source: 'error_body' },

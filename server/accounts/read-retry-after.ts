@@ -29,7 +29,8 @@ function readHeader(header: string, now: Date): number | null {
   const seconds = numberOf(header);
   if (seconds !== null) return seconds >= 0 ? seconds * 1000 : null;
   const at = /^[A-Za-z]{3},? /.test(header) ? Date.parse(header) : Number.NaN;
-  return Number.isNaN(at) ? null : at - now.getTime();
+  // One that is past was written by another clock than ours, and says nothing of how long.
+  return at > now.getTime() ? at - now.getTime() : null;
 }
 
 function readMessage(message: string): number | null {

@@ -11,6 +11,8 @@ const longestCoolDownMs = 10 * 60_000;
 const tokenCoolDownMs = 30_000;
 /** The edge refuses the machine, not the account: a short pause for all (wire spec B15). */
 const edgeBackOffMs = 5_000;
+/** Nobody is served meanwhile, and whether the edge lets us through again shows one call. */
+const longestEdgeBackOffMs = 60_000;
 
 export interface FaultNote {
   readonly accountId: string;
@@ -38,7 +40,7 @@ export function noteFault(
     case 'account_dead':
       return board.refuseCredential(accountId, { epoch: credentialEpoch, until: after(tokenCoolDownMs) });
     case 'edge_blocked':
-      return board.backOffEdge(after(fault.retryAfterMs ?? edgeBackOffMs));
+      return board.backOffEdge(after(Math.min(fault.retryAfterMs ?? edgeBackOffMs, longestEdgeBackOffMs)));
     default:
       return;
   }
