@@ -115,6 +115,36 @@ describe('whether an account may take a call now', () => {
   });
 });
 
+describe('after the clock was set back', () => {
+  const yearMs = 365 * 86_400_000;
+  const wrong = new Date(start.getTime() + yearMs);
+
+  it('no wait that was noted by the wrong time keeps an account out, or all of them', () => {
+    const board = createAccountBoard();
+    board.coolDown('a', wrong);
+    board.refuseCredential('a', { epoch: 1, until: wrong });
+    board.backOffEdge(wrong);
+    expect(unavailability(board, 'a', ask(0))).toBeNull();
+  });
+
+  it('waits are noted by the right time again', () => {
+    const board = createAccountBoard();
+    board.coolDown('a', wrong);
+    board.coolDown('a', at(2));
+    expect(unavailability(board, 'a', ask(1))).toEqual({ code: 'cooling_down', until: at(2) });
+    board.backOffEdge(wrong);
+    board.backOffEdge(at(3));
+    expect(unavailability(board, 'a', ask(1))).toEqual({ code: 'edge_back_off', until: at(3) });
+  });
+
+  it('a refused credential does not hide a wait of the account itself', () => {
+    const board = createAccountBoard();
+    board.refuseCredential('a', { epoch: 1, until: wrong });
+    board.coolDown('a', at(2));
+    expect(unavailability(board, 'a', ask(1))).toEqual({ code: 'cooling_down', until: at(2) });
+  });
+});
+
 describe('an account with credits', () => {
   const credits = { hasCredits: true, unlimited: false, balance: '41.50', observedAt: at(0) };
   const week = used({ windowMinutes: 10_080, resetAt: at(5_000) });

@@ -5,7 +5,7 @@
 import { doubtCredits, holdCredits, isSameCredits } from './account-limits.ts';
 import { holdNothing, holdWindows, readingsFor, watch, type HeldAccount } from './held-account.ts';
 import { createLimitedModels } from './limited-models.ts';
-import { laterOf, lookAtLimits, type LimitsView } from './look-at-limits.ts';
+import { laterOf, lookAtLimits, waitUntil, type LimitsView } from './look-at-limits.ts';
 import { expectFall, mergeReadings, withoutFuture } from './merge-quota.ts';
 import { windowKey, type CreditReading, type QuotaReading } from './quota.ts';
 import { createUnsaved } from './unsaved.ts';
@@ -157,7 +157,7 @@ export function createAccountBoard(): AccountBoard {
 
     coolDown(accountId, until) {
       const held = heldOf(accountId);
-      held.coolingUntil = laterOf(held.coolingUntil, until);
+      held.coolingUntil = waitUntil(held.coolingUntil, until);
       watch(held);
     },
 
@@ -178,7 +178,7 @@ export function createAccountBoard(): AccountBoard {
     },
 
     backOffEdge(until) {
-      edgeUntil = laterOf(edgeUntil, until);
+      edgeUntil = waitUntil(edgeUntil, until);
     },
 
     noteTrouble(accountId, isTroubled) {

@@ -14,19 +14,26 @@ describe('the last successes', () => {
     expect(lastSuccess('a')).toBe(0);
   });
 
-  it('keep the newest, in whatever order they are told, also against what was stored', () => {
+  it('are never put back by what was stored', () => {
     const { successes, lastSuccess } = made();
     successes.note('a', later);
-    successes.note('a', earlier);
-    successes.restore(
-      new Map([
-        ['a', earlier],
-        ['b', earlier],
-      ]),
-    );
+    const stored = new Map([
+      ['a', earlier],
+      ['b', earlier],
+    ]);
+    successes.restore(stored, later);
     expect([lastSuccess('a'), lastSuccess('b')]).toEqual([later.getTime(), earlier.getTime()]);
     successes.note('b', later);
     expect(lastSuccess('b')).toBe(later.getTime());
+  });
+
+  it('follow a clock that was set back, or the account that served under the wrong one would never be its turn', () => {
+    const { successes, lastSuccess } = made();
+    successes.restore(new Map([['a', later]]), earlier);
+    expect(lastSuccess('a')).toBe(earlier.getTime());
+    successes.note('b', later);
+    successes.note('b', earlier);
+    expect(lastSuccess('b')).toBe(earlier.getTime());
   });
 });
 

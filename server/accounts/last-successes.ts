@@ -2,25 +2,24 @@
 import type { HeldAccount } from './held-account.ts';
 
 export interface LastSuccesses {
-  /** Takes what is known from before this process started; what was noted since stays. */
-  restore(stored: ReadonlyMap<string, Date>): void;
-  /** Never goes back in time. */
-  note(accountId: string, at: Date): void;
+  /** Takes what is known from before this process started; what was noted since stays, and nothing is later than `now`. */
+  restore(stored: ReadonlyMap<string, Date>, now: Date): void;
+  /** It answered just now. Follows a clock that was set back. */
+  note(accountId: string, now: Date): void;
   /** The account counts as never used: it was removed, or signed in anew. */
   forget(accountId: string): void;
 }
 
 /** @example const successes = createLastSuccesses(board.held); successes.note(attempt.accountId, clock.now()); */
 export function createLastSuccesses(heldOf: (accountId: string) => HeldAccount): LastSuccesses {
-  const note = (accountId: string, at: Date): void => {
-    const held = heldOf(accountId);
-    held.lastSuccessMs = Math.max(held.lastSuccessMs, at.getTime());
-  };
   return {
-    restore(stored) {
-      for (const [accountId, at] of stored) note(accountId, at);
+    restore(stored, now) {
+      for (const [accountId, at] of stored) {
+        const held = heldOf(accountId);
+        held.lastSuccessMs = Math.max(held.lastSuccessMs, Math.min(at.getTime(), now.getTime()));
+      }
     },
-    note,
+    note: (accountId, now) => void (heldOf(accountId).lastSuccessMs = now.getTime()),
     forget(accountId) {
       heldOf(accountId).lastSuccessMs = 0;
     },

@@ -44,10 +44,11 @@ export function lookAtLimits({ now, meters, edgeUntil }: LimitQuestion): LimitsV
     held.isUsedUp ? judgeLimits(readingsFor(held, meters), { now, credits: held.credits }) : nothingInTheWay;
 
   function whatIsWatched(held: HeldAccount): Unavailability | null {
-    const { until } = judge(held);
-    if (until !== null) return { code: 'usage_limit_reached', until };
-    const coolingUntil = laterOf(held.coolingUntil, held.refusedUntil);
-    return isAhead(coolingUntil, now) ? { code: 'cooling_down', until: coolingUntil } : null;
+    const limit = judge(held).until;
+    if (limit !== null) return { code: 'usage_limit_reached', until: limit };
+    const cooling = isAhead(held.coolingUntil, now) ? held.coolingUntil : null;
+    const until = isAhead(held.refusedUntil, now) ? laterOf(cooling, held.refusedUntil) : cooling;
+    return until && { code: 'cooling_down', until };
   }
 
   return {
@@ -61,12 +62,22 @@ export function lookAtLimits({ now, meters, edgeUntil }: LimitQuestion): LimitsV
   };
 }
 
+/** No wait is longer (`note-fault.ts`): one that ends later was noted by a clock that has been set back since. */
+const longestWaitMs = 60 * 60_000;
+
 /** @returns the later of two ends, of which either may be missing */
 export function laterOf(a: Date | null, b: Date | null): Date | null {
   return a === null || (b !== null && b.getTime() > a.getTime()) ? b : a;
 }
 
+/** A new wait beside the one that is held: the longer counts, but for one that no right clock can have noted. */
+export function waitUntil(held: Date | null, until: Date): Date {
+  const isWrong = held !== null && held.getTime() - until.getTime() > longestWaitMs;
+  return isWrong ? until : (laterOf(held, until) ?? until);
+}
+
 /** In numbers, because comparing two dates as they are takes a hundred times as long. */
 function isAhead(until: Date | null, now: Date): boolean {
-  return until !== null && until.getTime() > now.getTime();
+  const leftMs = until === null ? 0 : until.getTime() - now.getTime();
+  return leftMs > 0 && leftMs <= longestWaitMs;
 }

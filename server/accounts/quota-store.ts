@@ -35,7 +35,7 @@ export async function saveQuotaReadings(db: Kysely<DB>, readings: readonly Accou
           observedAt: eb.ref('excluded.observedAt'),
           source: eb.ref('excluded.source'),
         }))
-        .where(sql<boolean>`quota_windows.observed_at <= excluded.observed_at`),
+        .where(isOlder('quota_windows')),
     )
     .execute();
 }
@@ -61,7 +61,13 @@ export async function saveCredits(db: Kysely<DB>, changed: readonly AccountCredi
           balance: eb.ref('excluded.balance'),
           observedAt: eb.ref('excluded.observedAt'),
         }))
-        .where(sql<boolean>`account_credits.observed_at <= excluded.observed_at`),
+        .where(isOlder('account_credits')),
     )
     .execute();
+}
+
+/** What is from the future was stored by a clock that has been set back since, and nothing newer would ever come. */
+function isOlder(table: 'quota_windows' | 'account_credits') {
+  const stored = sql.ref(`${table}.observedAt`);
+  return sql<boolean>`(${stored} <= excluded.observed_at or ${stored} > clock_timestamp() + interval '1 day')`;
 }

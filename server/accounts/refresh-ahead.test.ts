@@ -57,6 +57,11 @@ describe('when tokens are due', () => {
     expect(isRefreshDue(failed, at(minute))).toBe(true);
   });
 
+  it('is not put off by a wait that was noted by a clock which has been set back since', () => {
+    const failed = account({ status: 'refresh_failed', refreshNotBefore: at(365 * day) });
+    expect(isRefreshDue(failed, start)).toBe(true);
+  });
+
   it('is the same after a restart, and another one for the next credential and for other accounts', () => {
     expect(dueAfter()).toBe(dueAfter());
     const others = [

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { DB } from '../database/tables.generated.ts';
 import type { Clock } from '../world/world.ts';
+import { isTooSoon } from './refresh-outcome.ts';
 import { selectRefreshSchedules, type RefreshSchedule } from './refresh-store.ts';
 import type { TokenKeeper } from './token-keeper.ts';
 
@@ -43,7 +44,7 @@ export function refreshDueAt(account: Omit<RefreshSchedule, 'status' | 'refreshN
 
 /** Should this account be refreshed now? Not while an earlier failure asks for patience. */
 export function isRefreshDue(account: RefreshSchedule, now: Date): boolean {
-  if (account.refreshNotBefore !== null && account.refreshNotBefore > now) return false;
+  if (isTooSoon(account.refreshNotBefore, now)) return false;
   // A failed refresh is tried again by itself, whoever asked for it first.
   if (account.status === 'refresh_failed') return true;
   const ageMs = account.refreshedAt === null ? Infinity : now.getTime() - account.refreshedAt.getTime();

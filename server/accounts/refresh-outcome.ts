@@ -62,6 +62,12 @@ const longestWaitMs = 30 * 60_000;
 /** The provider may ask for patience, not for a day of it. */
 const longestAskedWaitMs = 60 * 60_000;
 
+/** Does an earlier failure ask for patience? Not where no right clock can have noted so long a wait: it was set back. */
+export function isTooSoon(notBefore: Date | null, now: Date): boolean {
+  const leftMs = notBefore === null ? 0 : notBefore.getTime() - now.getTime();
+  return leftMs > 0 && leftMs <= 2 * longestAskedWaitMs;
+}
+
 /**
  * How long to leave an account's refresh alone after failures in a row: 30 s doubling to 30 min, spread by a fifth so
  * accounts that failed together do not come back together. A longer wait that the provider asked for counts.

@@ -7,7 +7,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { untilAborted } from '../lib/until-aborted.ts';
 import type { Credential } from './account.ts';
 import type { AccountBook } from './account-book.ts';
-import type { RefreshReason } from './refresh-outcome.ts';
+import { isTooSoon, type RefreshReason } from './refresh-outcome.ts';
 import { claimRefresh, selectRefreshState, selectSecret, type RefreshState } from './refresh-store.ts';
 import { runRefresh, type RefreshParts } from './run-refresh.ts';
 
@@ -120,8 +120,7 @@ export function createTokenKeeper(parts: RefreshParts & { readonly book: Pick<Ac
     const mayInsist = ask.reason === 'manual' && !hasWaited;
     if (state.status === 'reauth_required' && !mayInsist && !state.isClaimed) return signedOut;
     if (state.isClaimed || mayInsist) return null;
-    const isTooSoon = state.refreshNotBefore !== null && state.refreshNotBefore > clock.now();
-    return isTooSoon ? { kind: 'failed_for_now' } : null;
+    return isTooSoon(state.refreshNotBefore, clock.now()) ? { kind: 'failed_for_now' } : null;
   }
 
   async function renew(ask: RenewAsk): Promise<RenewResult> {

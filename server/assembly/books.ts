@@ -73,7 +73,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const processNumber = await registerProcess(storage);
   await changes.holdProcessLock(processNumber);
   await takeReadings();
-  successes.restore(await selectLastSuccesses(db));
+  successes.restore(await selectLastSuccesses(db), clock.now());
 
   const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
     settings: () => settings.reload(),

@@ -96,6 +96,13 @@ describe('a model list', () => {
     expect(readings).toHaveLength(2);
   });
 
+  it('that was read by a clock which has been set back since is read again by the turn', async () => {
+    const { freshness, readings } = oneAccount({ etag: 'a', fetchedAt: new Date(Date.now() + 30 * 86_400_000) });
+    const reading = freshness.readOld(never);
+    await readings[0]?.answers('b');
+    expect(await reading).toBe(1);
+  });
+
   it('that was never read is asked for once a minute by answers, and by the turn whenever it comes', async () => {
     const { freshness, readings } = oneAccount();
     freshness.noticed('anna', 'a');

@@ -67,7 +67,8 @@ export function createCatalogFreshness({
 
   function isOld(accountId: string): boolean {
     const fetchedAt = catalog.fetchedAt(accountId);
-    return fetchedAt === null || clock.now().getTime() - fetchedAt.getTime() > oldAfterMs;
+    // As far ahead it was read by a clock that has been set back since.
+    return fetchedAt === null || Math.abs(clock.now().getTime() - fetchedAt.getTime()) > oldAfterMs;
   }
 
   return {

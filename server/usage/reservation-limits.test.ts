@@ -94,6 +94,27 @@ describe('a request within its limits', () => {
     expect(await isIn({ admittedAt: freeAt })).toBe(true);
   });
 
+  it.each(['minute', 'five_hours', 'week'] as const)(
+    'is let in after the clock was set back: what was used by the wrong time is not of this %s',
+    async (window) => {
+      await limit('requests', window, 1);
+      expect(await isIn({ admittedAt: after(400 * day) })).toBe(true);
+      expect(await usedNow(beginning)).toEqual([{ used: 0, freeAt: null }]);
+      expect(await isIn()).toBe(true);
+      const { reserved } = await reserve({ admittedAt: after(second) });
+      expect(reserved).toMatchObject({ kind: 'over_limit', refusal: { used: 1 } });
+      expect((reserved as { refusal: { freeAt: Date } }).refusal.freeAt.getTime()).toBeLessThan(
+        after(8 * day).getTime(),
+      );
+    },
+  );
+
+  it('counts what another process with a clock a little ahead let in', async () => {
+    await limit('requests', 'minute', 1);
+    expect(await isIn({ admittedAt: after(30 * second) })).toBe(true);
+    expect(await isIn()).toBe(false);
+  });
+
   it('is told when enough has left, not when something has', async () => {
     await limit('input_tokens', 'minute', 250);
     await reserve();

@@ -61,7 +61,8 @@ export function createResetBank({
       const [credits, { readAt }] = await Promise.all([selectCredits(db, account.id), selectPolicy(db, account.id)]);
       const available = credits.filter(({ status }) => status === 'available');
       const isSoon = available.some(({ expiresAt }) => expiresAt && expiresAt.getTime() - now.getTime() < expirySoonMs);
-      const ageMs = readAt === null ? Number.POSITIVE_INFINITY : now.getTime() - readAt.getTime();
+      // One that is ahead was taken by a clock that has been set back since.
+      const ageMs = readAt === null ? Number.POSITIVE_INFINITY : Math.abs(now.getTime() - readAt.getTime());
       const isOld = count > 0 && ageMs > (isSoon ? oldBeforeExpiryMs : oldAfterMs);
       if (count === available.length && !isOld) return;
       await read(account).catch(() => log.info('saved_resets_not_read', { accountId: account.id }));

@@ -29,7 +29,8 @@ export async function selectAnchors(
 }
 
 /**
- * The newest binding stands, whichever process writes last; an account that is gone takes no anchor with it. Rows are
+ * The newest binding stands, whichever process writes last, but for one from the future: it was made by a clock that has
+ * been set back since. An account that is gone takes no anchor with it. Rows are
  * written in the order of their hashes, so that two processes never wait for each other in a ring.
  */
 const upsertText = `
@@ -41,7 +42,7 @@ join accounts on accounts.id = item."accountId"
 order by 1
 on conflict (hash) do update set account_id = excluded.account_id, created_at = excluded.created_at,
   expires_at = excluded.expires_at
-where stored.created_at <= excluded.created_at`;
+where stored.created_at <= excluded.created_at or stored.created_at > clock_timestamp() + interval '1 day'`;
 
 /** @param anchors - Each hash at most once. */
 export async function upsertAnchors(pool: Queryable, anchors: readonly StoredAnchor[]): Promise<void> {

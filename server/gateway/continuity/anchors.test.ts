@@ -83,6 +83,18 @@ describe('an anchor', () => {
     expect(await startProcess().ownerOf(name)).toBe(ben);
   });
 
+  it('bound by a clock that was set back since gives way to what is bound by the right one', async () => {
+    const name = thread();
+    const [wrong, right] = [startProcess(), startProcess()];
+    clock.jumpWall(30 * 24 * hourMs);
+    wrong.anchors.bind(name, { accountId: anna, lifeMs: hourMs });
+    await wrong.anchors.save();
+    clock.jumpWall(-30 * 24 * hourMs);
+    right.anchors.bind(name, { accountId: ben, lifeMs: hourMs });
+    await right.anchors.save();
+    expect(await startProcess().ownerOf(name)).toBe(ben);
+  });
+
   it('slides on, in memory with every use, in the database when it has become old', async () => {
     const name = thread();
     const { anchors, statements } = startProcess();
