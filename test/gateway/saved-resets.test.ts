@@ -174,6 +174,21 @@ describe('a saved reset that may be spent by itself', () => {
     expect(consumed()).toEqual([]);
   });
 
+  it('is asked for again under the same name, half an hour after a try that nobody answered', async () => {
+    await allow('anna');
+    anna.answers({ behaviour: 'service', stage: 'consume', status: 500, times: 2 });
+    expect(await ask()).toBe(429);
+    gateway.clock.advance(minutes(29));
+    expect(await ask()).toBe(429);
+    gateway.clock.advance(minutes(2));
+    expect(await ask()).toBe(200);
+    const names = consumed().map(
+      ({ body }) => (JSON.parse(String(body)) as Record<string, string>)['redeem_request_id'],
+    );
+    expect([names.length, new Set(names).size]).toEqual([3, 1]);
+    expect(await available()).toBe(1);
+  });
+
   it('is not followed by another within half an hour', async () => {
     await allow('anna');
     expect(await ask()).toBe(200);

@@ -52,8 +52,9 @@ export function mayRedeem({ policy, credits, blocking, latest, now }: RedeemFact
   if (!isWeeklyAlone(blocking)) return { may: false, why: 'not_weekly_alone' };
   if (!blocking.every((reading) => isFarAway(reading, { policy, now }))) return { may: false, why: 'reset_is_near' };
   if (latest !== null) {
-    if (latest.outcome === null) return { may: false, why: 'in_progress' };
-    if (now.getTime() < latest.startedAt.getTime() + redeemCoolDownMs) return { may: false, why: 'cooling_down' };
+    const isRecent = now.getTime() < latest.startedAt.getTime() + redeemCoolDownMs;
+    // Later nobody is busy with it: it is gone on with under its own name, which spends nothing twice.
+    if (isRecent) return { may: false, why: latest.outcome === null ? 'in_progress' : 'cooling_down' };
     // What was spent may have worked already: only a reading taken since can say that it did not.
     if (isUnconfirmed(latest, blocking)) return { may: false, why: 'unconfirmed' };
   }

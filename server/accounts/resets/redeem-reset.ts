@@ -52,6 +52,7 @@ export type RedeemReset = (ask: RedeemAsk) => Promise<StoredRedemption>;
 export function createRedeemReset(parts: RedeemParts): RedeemReset {
   const { db, clock, random, log, bank, board, readLimits } = parts;
   return async ({ accountId, attemptId, cause }) => {
+    const askedAt = clock.now();
     const known = attemptId === undefined ? undefined : await selectRedemption(db, attemptId);
     if (known && known.accountId !== accountId) throw new GatewayError('conflict', { param: 'attemptId' });
     if (known?.outcome) return known;
@@ -61,8 +62,8 @@ export function createRedeemReset(parts: RedeemParts): RedeemReset {
     const first = credits.find((credit) => isUsable(credit, clock.now()));
     const open = (await bank.redemptions(accountId)).some(({ outcome }) => outcome === null);
     if (!first && !open) throw new GatewayError('no_saved_reset');
-    const ask = { id: attemptId ?? random.id(), accountId, creditId: first?.id ?? '', cause, now: clock.now() };
-    const claimed = await claimRedemption(db, ask);
+    const ask = { id: attemptId ?? random.id(), accountId, creditId: first?.id ?? '', cause, askedAt };
+    const claimed = await claimRedemption(db, { ...ask, now: clock.now() });
     if (!claimed) throw new GatewayError('reset_in_progress');
     const outcome = claimed.creditId === '' ? 'no_credit' : await spend(account, { parts, claimed, credits });
     await finishRedemption(db, { id: claimed.id, outcome, now: clock.now() });

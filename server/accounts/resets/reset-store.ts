@@ -6,7 +6,7 @@ import { type Kysely, sql } from 'kysely';
 import { defaultResetPolicy, type ResetPolicy } from '../../contract/resets.ts';
 import type { ResetCause, ResetOutcome } from '../../contract/vocabulary.ts';
 import type { DB } from '../../database/tables.generated.ts';
-import type { Credit } from './may-redeem.ts';
+import { redeemCoolDownMs, type Credit } from './may-redeem.ts';
 
 export interface StoredCredit extends Credit {
   readonly grantedAt: Date | null;
@@ -122,15 +122,24 @@ export async function selectRedemption(db: Kysely<DB>, id: string): Promise<Stor
   return row && redemptionOf(row);
 }
 
+/** A wish to spend a saved reset. */
+export interface RedemptionClaim {
+  readonly id: string;
+  readonly accountId: string;
+  readonly creditId: string;
+  readonly cause: ResetCause;
+  /** When it was wished for: a reset that was spent since was not known then. */
+  readonly askedAt: Date;
+  readonly now: Date;
+}
+
 /**
  * The try that this account shall go on with: the open one if nobody holds it, else a new one with this id. Null when
- * somebody holds it. What was sent too often or too long ago is closed: nobody will ever know how it ended.
+ * somebody holds it, or when another ended since this one was wished for; what is spent by itself keeps its distance
+ * besides. What was sent too often or too long ago is closed: nobody will ever know how it ended.
  */
-export async function claimRedemption(
-  db: Kysely<DB>,
-  ask: { id: string; accountId: string; creditId: string; cause: ResetCause; now: Date },
-): Promise<StoredRedemption | null> {
-  const { now, ...values } = ask;
+export async function claimRedemption(db: Kysely<DB>, claim: RedemptionClaim): Promise<StoredRedemption | null> {
+  const { now, askedAt, ...ask } = claim;
   await sql`
     update reset_redemptions set outcome = 'unknown', finished_at = ${now}, claimed_until = null
     where account_id = ${ask.accountId} and outcome is null
@@ -147,13 +156,19 @@ export async function claimRedemption(
     .returning(columns)
     .executeTakeFirst();
   if (open) return redemptionOf(open);
-  const begun = await db
-    .insertInto('resetRedemptions')
-    .values({ ...values, startedAt: now, claimedUntil })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning(columns)
-    .executeTakeFirst();
-  return begun ? redemptionOf(begun) : null;
+  const isAutomatic = ask.cause === 'automatic';
+  const alone = isAutomatic ? new Date(Math.min(askedAt.getTime(), now.getTime() - redeemCoolDownMs)) : askedAt;
+  // One that was just given up stands in the way of nobody who asks for it.
+  const { rows } = await sql<StoredRedemption>`
+    insert into reset_redemptions (id, account_id, credit_id, cause, started_at, claimed_until)
+    select ${ask.id}, ${ask.accountId}, ${ask.creditId}, ${ask.cause}, ${now}::timestamptz, ${claimedUntil}
+    where not exists (select from reset_redemptions ended
+      where ended.account_id = ${ask.accountId} and ended.finished_at > ${alone}
+        and (${isAutomatic} or ended.outcome <> 'unknown'))
+    on conflict do nothing
+    returning ${sql.join(columns.map((column) => sql.ref(column)))}
+  `.execute(db);
+  return rows[0] ?? null;
 }
 
 /** Counts one dispatch before it is made and holds the claim for it; false when no more may be made. */
