@@ -81,6 +81,17 @@ describe('a pulse', () => {
     expect(seen.silences).toBe(1);
   });
 
+  it('gives that answer its whole time, though a beat was due in the same moment, as after a sleep', () => {
+    const { clock, seen, pulse } = beating();
+    clock.advance(everyMs - 1);
+    pulse.check(100);
+    clock.advance(1);
+    expect(seen.silences).toBe(0);
+    pulse.answered(seen.pings.at(-1)!);
+    clock.advance(everyMs);
+    expect(seen.silences).toBe(0);
+  });
+
   it('says nothing after it was stopped', () => {
     const { seen, pulse, beat } = beating();
     pulse.check(10);

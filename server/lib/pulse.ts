@@ -34,6 +34,7 @@ export function createPulse({ everyMs, maxMissed = 1, timer, ping, isExcused, on
   let awaited: string | null = null;
   let missed = 0;
   let urgent: { stop(): void } | null = null;
+  let isStopped = false;
 
   const beat = timer(everyMs, () => {
     if (isExcused()) heard();
@@ -60,6 +61,7 @@ export function createPulse({ everyMs, maxMissed = 1, timer, ping, isExcused, on
   }
 
   function stop(): void {
+    isStopped = true;
     beat.stop();
     urgent?.stop();
   }
@@ -75,7 +77,10 @@ export function createPulse({ everyMs, maxMissed = 1, timer, ping, isExcused, on
     },
     heard,
     check(withinMs) {
+      if (isStopped) return;
       send();
+      // Else a beat that is due in this moment, as after a sleep, would take this ping for one that was missed.
+      beat.restart();
       urgent?.stop();
       urgent = timer(withinMs, () => {
         if (awaited !== null && !isExcused()) end();

@@ -129,6 +129,15 @@ describe('late frames of a turn that is over', () => {
     await expect(turn.answer).rejects.toMatchObject({ systemCode: 'websocket_closed_1006' });
   });
 
+  it('are dropped after further turns as well', async () => {
+    const { wire, socket } = await opened();
+    await answerOf(socket, wire, [created('r1'), completed('r1')]);
+    await answerOf(socket, wire, [created('r2'), completed('r2')]);
+    const text = await answerOf(socket, wire, [completed('r1'), created('r3'), delta('own'), completed('r3')]);
+    expect(text).not.toContain('r1');
+    expect(text).toContain('own');
+  });
+
   it('cannot be told apart where answers are not named at their beginning, and nothing is lost then', async () => {
     const { wire, socket } = await opened();
     await answerOf(socket, wire, [delta('one'), completed('r1')]);

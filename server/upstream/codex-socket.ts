@@ -69,7 +69,8 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
   const known = new Set<string>();
   let wire: Websocket | null = null;
   let turn: SocketTurn | null = null;
-  let before: { readonly responseId: string } | null = null;
+  /** Whether late frames of the turns before can be told from those of the next. */
+  let isTold = false;
   let isFirst = true;
   let isClosed = false;
   let retiring: string | null = null;
@@ -102,7 +103,7 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
       clock,
       signal,
       headers: isFirst ? socket.headers : new Map(),
-      before,
+      earlier: isTold ? known : null,
       pause: () => {
         isPaused = true;
         socket.pause();
@@ -130,7 +131,7 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
     if (how !== 'answered') return end(how);
     resume();
     if (responseId !== null) remember(responseId);
-    before = responseId !== null && isNamedAtOpening ? { responseId } : null;
+    isTold = responseId !== null && isNamedAtOpening;
     if (retiring !== null) end(retiring, { code: 1000 });
     else events.onIdle();
   }

@@ -118,6 +118,18 @@ describe('a turn that is given up', () => {
   });
 });
 
+describe('a turn whose client left before it was asked', () => {
+  it('is not asked, on a new socket or one that is kept', async () => {
+    for (const isKept of [false, true]) {
+      const before = bench.kinds().length;
+      const late = { ...bench.ask(), signal: AbortSignal.abort(new Error('left')) };
+      await expect(bench.sockets.call(late)).rejects.toMatchObject({ kind: 'aborted' });
+      expect(bench.kinds()).toHaveLength(before);
+      if (!isKept) await bench.answered(bench.ask());
+    }
+  });
+});
+
 describe('sockets', () => {
   it('are kept per conversation and account', async () => {
     const ben = bench.sandbox.account('ben');
@@ -192,6 +204,13 @@ describe('sockets', () => {
     bench.sockets.release('anna');
     expect(bench.sockets.counts()).toMatchObject({ open: 1, idle: 0 });
     running.cancel();
+    expect(bench.sockets.counts().open).toBe(0);
+  });
+
+  it('of an account that is released while one is being opened end with the turn that opens it', async () => {
+    const answering = bench.answered(bench.ask());
+    bench.sockets.release('anna');
+    expect((await answering).types.at(-1)).toBe('response.completed');
     expect(bench.sockets.counts().open).toBe(0);
   });
 

@@ -88,9 +88,13 @@ export function createCodexSockets({ network, clock, log, idleMs }: CodexSockets
   const all = new Set<Kept>();
   /** Those without a turn, the one unused longest first. */
   const idle = new Map<Kept, { stop(): void }>();
+  /** Handshakes under way. */
+  const births = new Set<{ readonly accountId: string; isReleased: boolean }>();
   const refusing = createExpiringMap<string, true>({ maxEntries: 1000 });
 
   async function call(ask: SocketAsk): Promise<HttpAnswer | null> {
+    // Whoever asks hears of an abort only once; what was aborted before would go on at the provider.
+    if (ask.signal.aborted) throw new NetworkFault('aborted', { systemCode: 'ABORTED', cause: ask.signal.reason });
     const frame = renderFrame(ask.body, ask);
     const previous = previousResponseIn(ask.body);
     const found = idleSocketOf(ask);
@@ -107,9 +111,12 @@ export function createCodexSockets({ network, clock, log, idleMs }: CodexSockets
         if (isTooLong(error)) return null;
       }
     }
-    const opened = await open(ask);
+    const birth = { accountId: ask.account.id, isReleased: false };
+    births.add(birth);
+    const opened = await open(ask).finally(() => births.delete(birth));
     if (!opened || !('socket' in opened)) return opened;
     const turn = askOn(opened, { frame, ask });
+    if (birth.isReleased) opened.socket.retire('released');
     return turn.answer.catch((error: unknown) => {
       if (diedUnseen(turn, ask, error) && isTooLong(error)) return null;
       throw error;
@@ -206,6 +213,7 @@ export function createCodexSockets({ network, clock, log, idleMs }: CodexSockets
       [...(slots.get(owner)?.values() ?? [])].some(({ socket }) => socket.state === 'idle' && socket.holds(responseId)),
     release(accountId) {
       for (const kept of all) if (kept.accountId === accountId) kept.socket.retire('released');
+      for (const birth of births) birth.isReleased ||= birth.accountId === accountId;
     },
     revalidate: () => all.forEach(({ socket }) => socket.check(wakeMs)),
     counts() {

@@ -34,8 +34,11 @@ export interface SocketTurnOptions {
   readonly signal: AbortSignal;
   /** Of the handshake when this is the socket's first turn: later they would be old news. */
   readonly headers: ReadonlyMap<string, string>;
-  /** The turn before: its late frames are nobody's. */
-  readonly before: { readonly responseId: string } | null;
+  /**
+   * Answers that this socket gave before: their late frames are nobody's. null when the last of them was not named when
+   * it began, so that nothing can be told apart, or when there is none.
+   */
+  readonly earlier: ReadonlySet<string> | null;
   readonly pause: () => void;
   readonly resume: () => void;
   readonly onOver: (end: TurnEnd) => void;
@@ -49,7 +52,7 @@ const preambleMs = 2_000;
 const maxPreambleFrames = 16;
 
 export function createSocketTurn(options: SocketTurnOptions): SocketTurn {
-  const { clock, signal, before } = options;
+  const { clock, signal, earlier } = options;
   const body = createTurnBody({ onFull: options.pause, onRoom: options.resume });
   const headers = new Map([...options.headers, ['content-type', 'text/event-stream']]);
   const opening = Promise.withResolvers<HttpAnswer>();
@@ -57,7 +60,7 @@ export function createSocketTurn(options: SocketTurnOptions): SocketTurn {
   let hasBegun = false;
   let isOpen = false;
   let isOver = false;
-  let isOwn = before === null;
+  let isOwn = earlier === null;
   let preambleFrames = 0;
   let responseId: string | null = null;
   let isNamedAtOpening = false;
@@ -90,10 +93,10 @@ export function createSocketTurn(options: SocketTurnOptions): SocketTurn {
 
   /** Events of an answer carry no id, so on a used socket they count only after one that names a new answer. */
   function isLate(frame: Frame): boolean {
-    if (before === null || isPreamble(frame) || frame.type === 'error') return false;
-    const names = isOpening(frame) || isEnding(frame);
-    if (names) isOwn ||= frame.responseId !== before.responseId;
-    return !isOwn || (names && frame.responseId === before.responseId);
+    if (earlier === null || isPreamble(frame) || frame.type === 'error') return false;
+    const isOfEarlier = frame.responseId !== null && earlier.has(frame.responseId);
+    if (isOpening(frame) || isEnding(frame)) isOwn ||= !isOfEarlier;
+    return !isOwn || isOfEarlier;
   }
 
   function receive(frame: Frame): void {
