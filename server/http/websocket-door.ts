@@ -53,18 +53,21 @@ export function createWebsocketDoor(): WebsocketDoor {
 
   return {
     open(handshake) {
-      const { request, connection, head, headers, open } = handshake;
+      const { request, connection, head, headers } = handshake;
       answers.set(request, headers);
-      serverFor(handshake).handleUpgrade(request, connection, head, (socket) => connect(socket, open));
+      serverFor(handshake).handleUpgrade(request, connection, head, (socket) => connect(socket, handshake));
     },
   };
 }
 
-function connect(socket: WebSocket, open: Handshake['open']): void {
+function connect(socket: WebSocket, { request, open }: Pick<Handshake, 'request' | 'open'>): void {
   const session = open({
     send: (frame) => new Promise((resolve) => socket.send(frame, { binary: false }, () => resolve())),
     get bufferedBytes() {
       return socket.bufferedAmount;
+    },
+    get receivedBytes() {
+      return request.socket.bytesRead;
     },
     ping(payload) {
       // On a socket that is being closed it would only count as unsent.

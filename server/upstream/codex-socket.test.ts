@@ -54,6 +54,34 @@ describe('a socket that is pinged', () => {
     expect(socket.state).toBe('closed');
   });
 
+  it('is not blamed while what it was sent is still on its way, because pings wait behind it', async () => {
+    const { clock, wire, socket } = await opened();
+    void socket.ask(Buffer.from('{}'), new AbortController().signal).answer.catch(() => undefined);
+    wire.unsentBytes = 1;
+    for (let beat = 0; beat < 4; beat += 1) clock.advance(pingMs);
+    expect(socket.state).toBe('busy');
+    wire.unsentBytes = 0;
+    clock.advance(pingMs);
+    clock.advance(pingMs);
+    expect(socket.state).toBe('closed');
+  });
+
+  it('is not blamed while a long message arrives, because pongs wait behind it; whole ones are no excuse', async () => {
+    const { clock, wire, socket } = await opened();
+    void socket.ask(Buffer.from('{}'), new AbortController().signal).answer.catch(() => undefined);
+    for (let beat = 0; beat < 4; beat += 1) {
+      wire.receivedBytes += 1_000_000;
+      clock.advance(pingMs);
+    }
+    expect(socket.state).toBe('busy');
+    for (let beat = 0; beat < 2; beat += 1) {
+      wire.receivedBytes += 100;
+      wire.say(delta('a'));
+      clock.advance(pingMs);
+    }
+    expect(socket.state).toBe('closed');
+  });
+
   it('is checked at once after a sleep', async () => {
     const { clock, wire, socket } = await opened();
     socket.check(5_000);
@@ -230,6 +258,8 @@ async function opened() {
 function scriptedWire(listener: WebsocketListener) {
   const wire = {
     pings: [] as string[],
+    unsentBytes: 0,
+    receivedBytes: 0,
     isPaused: false,
     isDestroyed: false,
     closedWith: null as number | null,
@@ -239,6 +269,12 @@ function scriptedWire(listener: WebsocketListener) {
   };
   const socket: Websocket = {
     headers: new Map(),
+    get unsentBytes() {
+      return wire.unsentBytes;
+    },
+    get receivedBytes() {
+      return wire.receivedBytes;
+    },
     send: () => undefined,
     ping: (payload) => void wire.pings.push(String(payload)),
     pause: () => void (wire.isPaused = true),

@@ -1,5 +1,6 @@
 /** One websocket to the provider: one turn at a time, watched while it lives, and gone before the provider ends it. */
 import type { ErrorCode } from '../contract/error-codes.ts';
+import { createMessageWatch, type MessageWatch } from '../lib/message-watch.ts';
 import { createPulse, type Pulse } from '../lib/pulse.ts';
 import {
   NetworkFault,
@@ -77,6 +78,7 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
   let isPaused = false;
   let openedMs = 0;
   let pulse: Pulse | null = null;
+  let messages: MessageWatch | null = null;
   let age: Timer | null = null;
 
   /** @param options.code - Of a goodbye; without one the connection just ends. */
@@ -143,11 +145,15 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
 
   const listener: WebsocketListener = {
     text(message) {
+      messages?.arrived();
       const frame = turn && readFrame(message);
       if (frame) turn?.receive(frame);
     },
     binary: () => end('websocket_binary_frame', { code: 1003 }),
-    pong: (payload) => pulse?.answered(payload),
+    pong(payload) {
+      messages?.arrived();
+      pulse?.answered(payload);
+    },
     closed: (code) => end(`websocket_closed_${code}`),
   };
 
@@ -165,11 +171,14 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
     if (isClosed) return;
     wire = opened;
     openedMs = clock.monotonicMs();
+    const watch = createMessageWatch({ receivedBytes: () => opened.receivedBytes });
+    messages = watch;
     pulse = createPulse({
       everyMs: pingMs,
       timer: (ms, fire) => clock.timer(ms, fire),
       ping: (payload) => opened.ping(payload),
-      isExcused: () => isPaused,
+      // A ping waits behind what was sent before it, and a pong behind a message that is not all there.
+      isExcused: () => isPaused || opened.unsentBytes > 0 || watch.isUnderWay(),
       onSilent: () => end(pongDeadline),
     });
     age = clock.timer(lifeMs, () => retire('rotated'));

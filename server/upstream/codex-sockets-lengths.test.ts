@@ -68,5 +68,15 @@ function answerOrClose(listener: WebsocketListener, message: Buffer): void {
 
 function deafWire(send: (message: Buffer) => void): Websocket {
   const nothing = () => undefined;
-  return { headers: new Map(), send, ping: nothing, pause: nothing, resume: nothing, close: nothing, destroy: nothing };
+  const counts = { unsentBytes: 0, receivedBytes: 0 };
+  return {
+    headers: new Map(),
+    ...counts,
+    send,
+    ping: nothing,
+    pause: nothing,
+    resume: nothing,
+    close: nothing,
+    destroy: nothing,
+  };
 }

@@ -27,11 +27,11 @@ export function createWebsockets(): Websockets {
         followRedirects: false,
       });
       sockets.add(socket);
-      let answerHeaders: ReadonlyMap<string, string> = new Map();
+      let handshake: IncomingMessage | null = null;
       const abort = () => socket.terminate();
       signal.addEventListener('abort', abort, { once: true });
       const settle = () => signal.removeEventListener('abort', abort);
-      socket.on('upgrade', (message) => (answerHeaders = headerMap(message.headers)));
+      socket.on('upgrade', (message) => (handshake = message));
       socket.on('unexpected-response', (_request, message: IncomingMessage) => {
         settle();
         sockets.delete(socket);
@@ -46,7 +46,7 @@ export function createWebsockets(): Websockets {
       });
       socket.on('open', () => {
         settle();
-        resolve({ kind: 'open', socket: websocketOf(socket, answerHeaders) });
+        resolve({ kind: 'open', socket: websocketOf(socket, handshake) });
       });
       socket.on('close', (code) => {
         sockets.delete(socket);
@@ -67,10 +67,16 @@ function tell(socket: WebSocket, listener: WebsocketListener): void {
   socket.on('pong', (payload) => listener.pong(payload));
 }
 
-function websocketOf(socket: WebSocket, headers: ReadonlyMap<string, string>): Websocket {
+function websocketOf(socket: WebSocket, handshake: IncomingMessage | null): Websocket {
   const isOpen = () => socket.readyState === WebSocket.OPEN;
   return {
-    headers,
+    headers: headerMap(handshake?.headers ?? {}),
+    get unsentBytes() {
+      return socket.bufferedAmount;
+    },
+    get receivedBytes() {
+      return handshake?.socket.bytesRead ?? 0;
+    },
     // What cannot be sent any more is told by the close.
     send: (message) => socket.send(message, { binary: false }, () => undefined),
     ping(payload) {

@@ -100,6 +100,10 @@ export interface WebsocketListener {
 export interface Websocket {
   /** Headers of the answer to the handshake, names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
+  /** Bytes that were sent and not handed to the system yet. */
+  readonly unsentBytes: number;
+  /** Bytes that came over the connection, those of half a message too. */
+  readonly receivedBytes: number;
   /** Sends one text message. */
   send(message: Buffer): void;
   ping(payload: Buffer): void;

@@ -2,7 +2,9 @@
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { maxMissedPongs, pingMs } from '../../server/gateway/sockets/client-sessions.ts';
+import { codexBody } from '../support/codex-request.ts';
 import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { bytesOfFrame, openRawWebsocket } from '../support/raw-websocket.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { SocketClient } from '../support/socket-client.ts';
 
@@ -50,6 +52,26 @@ describe('a client that says nothing', () => {
     }
     client.turn(warmUp);
     expect((await client.answer()).at(-1)).toMatchObject({ type: 'response.completed' });
+  });
+});
+
+describe('a client whose message is long and whose line is slow', () => {
+  it('is waited for, though its pongs come only after it', async () => {
+    const { gateway } = bench;
+    const socket = await openRawWebsocket(gateway, (await bench.key()).secret);
+    const payload = `{"type":"response.create",${codexBody({ text: 'x'.repeat(100_000) }).slice(1)}`;
+    const bytes = bytesOfFrame({ opcode: 1, payload });
+    const pieces = 3 * maxMissedPongs;
+    const size = Math.ceil(bytes.length / pieces);
+    for (let piece = 0; piece < pieces; piece += 1) {
+      socket.write(bytes.subarray(piece * size, (piece + 1) * size));
+      // An answer on another connection shows that the server has seen what was written on this one before.
+      await (await fetch(`${gateway.url}/healthz`)).text();
+      gateway.clock.advance(pingMs);
+    }
+    const { payload: told } = await socket.next({ passing: [9] });
+    expect(told.toString('utf8')).toContain('"type"');
+    socket.leave();
   });
 });
 

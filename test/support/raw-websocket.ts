@@ -18,6 +18,8 @@ export interface RawFrame {
 
 export interface RawWebsocket {
   send(...frames: RawFrame[]): void;
+  /** Sends bytes as they are, such as a piece of what `bytesOfFrame` gives. */
+  write(bytes: Buffer): void;
   /** The next frame from the other side that is none of `passing`. Rejects when the connection ends first. */
   next(options?: { passing?: readonly number[] }): Promise<{ opcode: number; payload: Buffer }>;
   /** The code of the other side's close; 1005 when it names none, 1006 when there was no close. */
@@ -70,7 +72,8 @@ function follow(socket: Socket, head: Buffer): RawWebsocket {
   read();
 
   return {
-    send: (...frames) => void socket.write(Buffer.concat(frames.map(bytesOf))),
+    send: (...frames) => void socket.write(Buffer.concat(frames.map(bytesOfFrame))),
+    write: (bytes) => void socket.write(bytes),
     async next({ passing = [] } = {}) {
       for (;;) {
         const frame = received.shift();
@@ -86,7 +89,7 @@ function follow(socket: Socket, head: Buffer): RawWebsocket {
   };
 }
 
-function bytesOf({ opcode, payload = '', isLast = true, reserved = 0, isMasked = true }: RawFrame): Buffer {
+export function bytesOfFrame({ opcode, payload = '', isLast = true, reserved = 0, isMasked = true }: RawFrame): Buffer {
   const content = Buffer.from(payload);
   const { length } = content;
   const size = length < 126 ? Buffer.from([length]) : Buffer.alloc(length < 65_536 ? 3 : 9);

@@ -17,6 +17,7 @@ export function slowSocket() {
     get bufferedBytes() {
       return waiting.reduce((sum, { bytes }) => sum + bytes, 0);
     },
+    receivedBytes: 0,
     ping: () => undefined,
     close: () => undefined,
     terminate() {

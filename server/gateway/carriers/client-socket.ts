@@ -8,6 +8,8 @@ export interface ClientSocket {
   send(frame: Buffer): Promise<void>;
   /** Bytes that were sent and not handed over yet. */
   readonly bufferedBytes: number;
+  /** Bytes that came over the connection, those of half a message too. */
+  readonly receivedBytes: number;
   ping(payload: Buffer): void;
   close(closing: Closing): void;
   /** Ends the connection without another word. */

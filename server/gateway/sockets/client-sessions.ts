@@ -1,6 +1,7 @@
 /** The websockets of clients: each is driven by its session (`carriers/websocket-session.ts`) until it is gone. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Client } from '../../api-keys/key-book.ts';
+import { createMessageWatch } from '../../lib/message-watch.ts';
 import { createPulse } from '../../lib/pulse.ts';
 import { closings } from '../carriers/close-codes.ts';
 import { createAnswerMemory, type AnswerMemory } from './answer-memory.ts';
@@ -199,13 +200,15 @@ function openSession(
     else idle.restart();
   });
 
+  const messages = createMessageWatch({ receivedBytes: () => socket.receivedBytes });
   const pulse = createPulse({
     everyMs: pingMs,
     maxMissed: maxMissedPongs,
     timer: (ms, fire) => clock.timer(ms, fire),
     ping: (payload) => socket.ping(payload),
-    // What is not handed over yet has a limit of its own, and a ping would only wait behind it.
-    isExcused: () => socket.bufferedBytes > 0,
+    // What is not handed over yet has a limit of its own, and a ping would only wait behind it. A pong waits behind a
+    // message that is not all there.
+    isExcused: () => socket.bufferedBytes > 0 || messages.isUnderWay(),
     onSilent: () => step({ kind: 'silent' }),
   });
 
@@ -213,10 +216,14 @@ function openSession(
     frame(bytes: Buffer, { isBinary }: { isBinary: boolean }): void {
       idle.restart();
       pulse.heard();
+      messages.arrived();
       const event: SessionEvent | null = isBinary ? { kind: 'binary' } : surface.readFrame(bytes);
       if (event) step(event);
     },
-    pong: (payload: Buffer) => pulse.answered(payload),
+    pong(payload: Buffer): void {
+      messages.arrived();
+      pulse.answered(payload);
+    },
     closed(code: number): void {
       idle.stop();
       pulse.stop();
