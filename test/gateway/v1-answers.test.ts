@@ -175,6 +175,7 @@ describe('an error on the OpenAI surface', () => {
       status,
       { error: { type: 'invalid_request_error', code, param } },
     ]);
+    expect(json(answer)['error']?.['message']).toContain(param ?? 'JSON');
     expect(answer.headers.get('x-should-retry')).toBe('false');
     expect(answer.headers.get('x-request-id')).not.toBeNull();
   });

@@ -1,6 +1,5 @@
 /** Reads the form of `POST /v1/files` (v1 spec 1.3, 2.9). Pure. */
-import { GatewayError } from '../../contract/gateway-error.ts';
-import { badValue, unsupported } from '../dialects/openai/bad-request.ts';
+import { badValue, missing, unsupported } from '../dialects/openai/bad-request.ts';
 import type { Form, FormFile, FormLimits } from '../media/form.ts';
 
 export interface FileRequest {
@@ -28,10 +27,10 @@ export function readFileForm({ fields, files }: Form): FileRequest {
     throw unsupported('expires_after', 'Every file is kept for a day.');
   if (fields.some(([name]) => name !== 'purpose')) throw unsupported('(unnamed)');
   const purpose = fields.findLast(([name]) => name === 'purpose')?.[1];
-  if (purpose === undefined) throw new GatewayError('missing_required_parameter', { param: 'purpose' });
+  if (purpose === undefined) throw missing('purpose');
   if (!filePurposes.includes(purpose)) throw badValue('purpose', `must be one of ${filePurposes.join(', ')}`);
   const [file] = files;
-  if (!file) throw new GatewayError('missing_required_parameter', { param: 'file' });
+  if (!file) throw missing('file');
   if (file.bytes.length === 0) throw badValue('file', 'must not be empty');
   return { file, purpose };
 }

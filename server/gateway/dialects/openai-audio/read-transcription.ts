@@ -1,7 +1,6 @@
 /** Reads a request of `/v1/audio/transcriptions` (v1 spec 2.9). Pure. */
-import { GatewayError } from '../../../contract/gateway-error.ts';
 import type { Form, FormFile, FormLimits } from '../../media/form.ts';
-import { badValue, unsupported } from '../openai/bad-request.ts';
+import { badValue, missing, unsupported } from '../openai/bad-request.ts';
 
 export interface TranscriptionRequest {
   /** As the client named it; one model hears for all of them. */
@@ -40,10 +39,10 @@ export function readTranscription({ fields, files }: Form): TranscriptionRequest
   if (first !== undefined) throw unsupported(/^[\w.[\]-]{1,64}$/.test(first) ? first : '(unnamed)');
   const value = (name: string) => fields.findLast(([each]) => each === name)?.[1];
   const model = value('model')?.trim();
-  if (!model) throw new GatewayError('missing_required_parameter', { param: 'model' });
+  if (!model) throw missing('model');
   if (!transcriptionModels.includes(model)) throw badValue('model', `must be one of ${transcriptionModels.join(', ')}`);
   const [file] = files;
-  if (!file) throw new GatewayError('missing_required_parameter', { param: 'file' });
+  if (!file) throw missing('file');
   if (file.bytes.length === 0) throw badValue('file', 'must not be empty');
   const format = value('response_format') ?? 'json';
   if (format !== 'json' && format !== 'text') throw badValue('response_format', 'must be json or text');

@@ -2,7 +2,7 @@
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { Form, FormFile, FormLimits } from '../../media/form.ts';
-import { badValue, unsupported } from '../openai/bad-request.ts';
+import { badValue, missing, unsupported } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isText, isWord } from '../openai/checks.ts';
 import { reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
 import { imageType } from './image-type.ts';
@@ -84,7 +84,7 @@ export function readEdit({ fields, files }: Form): ImageRequest {
     throw unsupported('input_fidelity', `Only ${[...faithful].join(' and ')} take it.`);
   const images = files.filter(({ param }) => param === 'image');
   const mask = files.find(({ param }) => param === 'mask');
-  if (images.length === 0) throw new GatewayError('missing_required_parameter', { param: 'image' });
+  if (images.length === 0) throw missing('image');
   return {
     ...read,
     kind: 'edit',
@@ -100,7 +100,7 @@ const maskSentence =
 function readCommon(request: JsonRecord, table: FieldTable): Omit<ImageRequest, 'kind' | 'images'> {
   const { given } = readFields({ ...request, model: request['model'] ?? usualModel }, table);
   const prompt = textOf(given['prompt']);
-  if (prompt === '') throw new GatewayError('missing_required_parameter', { param: 'prompt' });
+  if (prompt === '') throw missing('prompt');
   const model = textOf(given['model']).trim();
   if (!imageModels.includes(model)) throw new GatewayError('invalid_image_model', { param: 'model' });
   const options = Object.fromEntries(

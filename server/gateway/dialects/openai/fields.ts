@@ -2,9 +2,8 @@
  * Tables of request fields: what each may hold and what becomes of it. A public request is read by going down its
  * table, so what is supported can be read there (v1 spec 2.1, 3.1).
  */
-import { GatewayError } from '../../../contract/gateway-error.ts';
 import type { JsonRecord } from '../../../lib/json-values.ts';
-import { badValue, unsupported } from './bad-request.ts';
+import { badValue, missing, unsupported } from './bad-request.ts';
 import type { Check } from './checks.ts';
 
 /**
@@ -46,8 +45,7 @@ export function readFields(request: JsonRecord, table: FieldTable): { given: Jso
     .toSorted();
   if (unknown !== undefined) throw unsupported(plainName(unknown));
   const { model = '' } = given;
-  if (typeof model === 'string' && model.trim() === '')
-    throw new GatewayError('missing_required_parameter', { param: 'model' });
+  if (typeof model === 'string' && model.trim() === '') throw missing('model');
   const forwarded: JsonRecord = {};
   for (const [name, rule] of rules) {
     if (rule.as === 'reject') continue;
