@@ -49,9 +49,9 @@ export const publicDialects = {
     effortField: 'reasoning_effort',
     read(body, request) {
       const read = readChat(body, request);
-      const { includesUsage, names } = read;
+      const { includesUsage } = read;
       const render = (options: PublicResponseOptions) =>
-        renderChat(options, { model: options.frame.model, includesUsage, toolNameOf: names.restore });
+        renderChat(options, { model: options.frame.model, includesUsage });
       return { request: read, render };
     },
   },

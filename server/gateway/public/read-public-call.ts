@@ -58,7 +58,7 @@ export function readPublicCall<Told extends string | readonly unknown[]>(
   const { clock, random } = parts;
   const nowSeconds = () => Math.floor(clock.now().getTime() / 1000);
   const told = render({
-    frame: { model: choices.model, createdAt: nowSeconds(), echo: request.echo },
+    frame: { model: choices.model, createdAt: nowSeconds(), echo: request.echo, toolNameOf: request.names.restore },
     showsEncrypted: request.showsEncrypted,
     makeId: (prefix) => `${prefix}_${random.id().replaceAll('-', '')}`,
     nowSeconds,

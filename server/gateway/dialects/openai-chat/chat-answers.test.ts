@@ -7,21 +7,28 @@ import type { ChatFrame } from './chat-parts.ts';
 import { collectChat } from './collect-chat.ts';
 import { renderChat } from './render-chat.ts';
 
-const frame: ChatFrame = { model: 'gpt-5.5', includesUsage: true, toolNameOf: (name) => name };
+const frame: ChatFrame = { model: 'gpt-5.5', includesUsage: true };
 
 /** An answer of the provider, told through both forms. */
 function answer(events: readonly JsonRecord[], options: Partial<ChatFrame> = {}) {
   let made = 0;
   const own = { ...frame, ...options };
   const stage = createPublicResponse({
-    frame: { model: own.model, createdAt: 1_000, echo: {} },
+    frame: { model: own.model, createdAt: 1_000, echo: {}, toolNameOf: (name) => name },
     showsEncrypted: false,
     makeId: (prefix) => `${prefix}_made${(made += 1)}`,
     nowSeconds: () => 1_001,
-    failureOf: (error) => ({ status: 503, code: textOf(error['code']), message: 'it failed', type: 'server_error' }),
+    failureOf: (error) => ({
+      status: 503,
+      code: textOf(error['code']),
+      message: 'it failed',
+      type: textOf(error['type']),
+    }),
   });
   const chunks = createChatChunks(own);
-  const streamed = events.flatMap((event) => stage.push(event)).flatMap((event) => chunks.push(event));
+  const streamed = events
+    .flatMap((event) => stage.push(event))
+    .flatMap((event) => chunks.push(event, stage.ending?.failure ?? null));
   const { ending } = stage;
   return { streamed, whole: ending && ending.kind !== 'failed' ? collectChat(ending.response, own) : null };
 }
@@ -165,6 +172,35 @@ describe('a chat completion', () => {
     expect([finish(streamed), recordOf(listOf(whole?.['choices'])[0])['finish_reason']]).toEqual([expected, expected]);
   });
 
+  it.each([0, 1])('cut in the midst of a call, after %i whole ones, ends with length, streamed and whole', (index) => {
+    const before = index === 0 ? [] : [{ type: 'response.output_item.done', output_index: 0, item: call(0, '{}') }];
+    const { streamed, whole } = answer([
+      created,
+      ...before,
+      { type: 'response.output_item.added', output_index: index, item: { ...call(index), status: 'in_progress' } },
+      { type: 'response.function_call_arguments.delta', output_index: index, delta: '{"a":' },
+      { type: 'response.incomplete', response: { id: 'resp_abc', incomplete_details: { reason: 'something_else' } } },
+    ]);
+    expect([finish(streamed), recordOf(listOf(whole?.['choices'])[0])['finish_reason']]).toEqual(['length', 'length']);
+  });
+
+  it('streams the reasoning and the citations that the provider tells only when an item is complete', () => {
+    const citation = { type: 'url_citation', start_index: 0, end_index: 2, url: 'https://a.example', title: 'A' };
+    const summary = ['one', 'two'].map((text) => ({ type: 'summary_text', text }));
+    const content = [{ type: 'output_text', text: 'hi', annotations: [citation] }];
+    const { streamed, whole } = answer([
+      created,
+      { type: 'response.output_item.done', output_index: 0, item: { type: 'reasoning', id: 'rs_0', summary } },
+      { type: 'response.output_item.done', output_index: 1, item: { type: 'message', id: 'msg_1', content } },
+      completed(),
+    ]);
+    const message = recordOf(recordOf(listOf(whole?.['choices'])[0])['message']);
+    expect(message['reasoning_content']).toBe('one\n\ntwo');
+    expect(assembled(streamed)).toMatchObject({ content: 'hi', reasoning: 'one\n\ntwo' });
+    const deltas = streamed.map((data) => recordOf(recordOf(listOf(recordOf(data)['choices'])[0])['delta']));
+    expect(deltas.flatMap(({ annotations }) => listOf(annotations))).toEqual(message['annotations']);
+  });
+
   it('tells its usage in one chunk of its own, and only to whom asks', () => {
     const usage = {
       input_tokens: 9,
@@ -195,10 +231,9 @@ describe('a chat completion', () => {
   });
 
   it('that fails ends in an error without the word that ends a good one', () => {
-    const { streamed } = answer([created, { type: 'response.failed', response: { error: { code: 'server_error' } } }]);
-    expect(streamed.at(-1)).toEqual({
-      error: { message: 'it failed', type: 'server_error', param: null, code: 'server_error' },
-    });
+    const error = { code: 'context_length_exceeded', type: 'invalid_request_error' };
+    const { streamed } = answer([created, { type: 'response.failed', response: { error } }]);
+    expect(streamed.at(-1)).toEqual({ error: { ...error, message: 'it failed', param: null } });
   });
 
   it('keeps refusals, citations and several messages apart', () => {
@@ -229,7 +264,7 @@ describe('a chat that fails before it says anything', () => {
   const rendering = () =>
     renderChat(
       {
-        frame: { model: 'gpt-5.5', createdAt: 1_000, echo: {} },
+        frame: { model: 'gpt-5.5', createdAt: 1_000, echo: {}, toolNameOf: (name) => name },
         showsEncrypted: false,
         makeId: (prefix) => `${prefix}_made`,
         nowSeconds: () => 1_001,

@@ -3,9 +3,19 @@
  * (`openai/public-response.ts`): every call is announced once and every argument arrives as deltas, so each event here
  * means at most one chunk. Pure.
  */
-import { isRecord, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import type { SaidFailure } from '../dialect.ts';
 import type { PublicEvent } from '../openai/public-response.ts';
-import { chatAnnotation, chatIdOf, isCall, toolCallOf, type ChatFrame } from './chat-parts.ts';
+import {
+  annotationsOf,
+  chatAnnotation,
+  chatIdOf,
+  isCall,
+  paragraph,
+  reasoningOf,
+  toolCallOf,
+  type ChatFrame,
+} from './chat-parts.ts';
 import { chatUsage } from './chat-usage.ts';
 import { finishReasonOf } from './finish-reason.ts';
 
@@ -13,11 +23,9 @@ import { finishReasonOf } from './finish-reason.ts';
 export type ChatData = JsonRecord | '[DONE]';
 
 export interface ChatChunks {
-  push(event: PublicEvent): ChatData[];
+  /** @param failure - Why the answer failed, for the event that says so. */
+  push(event: PublicEvent, failure: SaidFailure | null): ChatData[];
 }
-
-/** Between two messages, or two parts of a reasoning summary, of one answer. */
-const paragraph = '\n\n';
 
 export function createChatChunks(frame: ChatFrame): ChatChunks {
   const { model, includesUsage } = frame;
@@ -25,7 +33,9 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
   let serviceTier: unknown;
   /** The dense index of each call, by the index of its item: reasoning in front must leave no hole. */
   const calls = new Map<unknown, number>();
-  const endedCalls = new Set<unknown>();
+  const wholeCalls = new Set<unknown>();
+  /** Items whose reasoning or citations were told piece by piece. */
+  const told = new Set<unknown>();
   let messageWithText: unknown = null;
   let reasoningPart: string | null = null;
 
@@ -57,6 +67,7 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
     const part = [event['output_index'], event['summary_index'] ?? event['content_index']].join('/');
     const isNext = reasoningPart !== null && reasoningPart !== part;
     reasoningPart = part;
+    told.add(event['output_index']);
     return [chunk({ reasoning_content: isNext ? paragraph + delta : delta })];
   }
 
@@ -65,7 +76,7 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
     if (!isCall(item)) return [];
     const index = calls.size;
     calls.set(event['output_index'], index);
-    return [chunk({ tool_calls: [{ index, ...toolCallOf(item, frame) }] })];
+    return [chunk({ tool_calls: [{ index, ...toolCallOf(item) }] })];
   }
 
   function input(event: PublicEvent, field: JsonRecord): ChatData[] {
@@ -75,19 +86,31 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
 
   function annotation(event: PublicEvent): ChatData[] {
     const known = chatAnnotation(event['annotation']);
+    if (known) told.add(event['output_index']);
     return known ? [chunk({ annotations: [known] })] : [];
+  }
+
+  /** What was not told piece by piece is told now. */
+  function close(event: PublicEvent): ChatData[] {
+    const item = recordOf(event['item']);
+    const index = event['output_index'];
+    if (item['status'] !== 'incomplete') wholeCalls.add(index);
+    if (told.has(index)) return [];
+    const citations = listOf(item['content']).flatMap((part) => annotationsOf(recordOf(part)));
+    const thought = reasoning({ ...event, delta: reasoningOf(item), summary_index: 0 });
+    return [...thought, ...(citations.length > 0 ? [chunk({ annotations: citations })] : [])];
   }
 
   function end(response: JsonRecord): ChatData[] {
     serviceTier = response['service_tier'];
-    const areCallsWhole = [...calls.keys()].every((index) => endedCalls.has(index));
+    const areCallsWhole = [...calls.keys()].every((index) => wholeCalls.has(index));
     const last = chunk({}, finishReasonOf(response, { hasCalls: calls.size > 0, areCallsWhole }));
     const usage = chatUsage(response['usage']);
-    const told = includesUsage && usage ? [{ ...head, choices: [], usage }] : [];
-    return [last, ...told, '[DONE]'];
+    const spent = includesUsage && usage ? [{ ...head, choices: [], usage }] : [];
+    return [last, ...spent, '[DONE]'];
   }
 
-  function push(event: PublicEvent): ChatData[] {
+  function push(event: PublicEvent, failure: SaidFailure | null): ChatData[] {
     const response = recordOf(event['response']);
     switch (event.type) {
       case 'response.created':
@@ -102,8 +125,7 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
       case 'response.output_item.added':
         return announce(event);
       case 'response.output_item.done':
-        endedCalls.add(event['output_index']);
-        return [];
+        return close(event);
       case 'response.function_call_arguments.delta':
         return input(event, { function: { arguments: event['delta'] } });
       case 'response.custom_tool_call_input.delta':
@@ -114,9 +136,8 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
       case 'response.incomplete':
         return end(response);
       case 'response.failed':
-        return [chatError(recordOf(response['error']))];
       case 'error':
-        return [chatError(isRecord(event['error']) ? event['error'] : event)];
+        return failure ? [chatError(failure)] : [];
       default:
         return [];
     }
@@ -126,6 +147,6 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
 }
 
 /** A failed stream ends with this and without `[DONE]`. */
-function chatError({ code, message, type }: JsonRecord): JsonRecord {
-  return { error: { message, type: textOf(type) || 'server_error', param: null, code } };
+function chatError({ code, message, type }: SaidFailure): JsonRecord {
+  return { error: { message, type, param: null, code } };
 }

@@ -6,8 +6,6 @@ export interface ChatFrame {
   readonly model: string;
   /** Whether a last chunk shall tell the usage. */
   readonly includesUsage: boolean;
-  /** The client's own name of a tool whose name was too long for the provider. */
-  readonly toolNameOf: (name: string) => string;
 }
 
 /** `chatcmpl-` and the provider's own id. */
@@ -16,9 +14,9 @@ export function chatIdOf(response: JsonRecord): string {
 }
 
 /** A whole call; its public id is the call's, never the item's. Without `index`, as a message holds it. */
-export function toolCallOf(item: JsonRecord, { toolNameOf }: ChatFrame): JsonRecord {
+export function toolCallOf(item: JsonRecord): JsonRecord {
   const id = item['call_id'];
-  const name = toolNameOf(textOf(item['name']));
+  const name = textOf(item['name']);
   if (item['type'] === 'custom_tool_call')
     return { id, type: 'custom', custom: { name, input: textOf(item['input']) } };
   return { id, type: 'function', function: { name, arguments: textOf(item['arguments']) } };
@@ -26,6 +24,16 @@ export function toolCallOf(item: JsonRecord, { toolNameOf }: ChatFrame): JsonRec
 
 export function isCall(item: JsonRecord): boolean {
   return item['type'] === 'function_call' || item['type'] === 'custom_tool_call';
+}
+
+/** Between two messages, or two parts of a reasoning summary, of one answer. */
+export const paragraph = '\n\n';
+
+/** Summaries, and reasoning text where the provider shows it, one paragraph each; empty for items of another kind. */
+export function reasoningOf({ type, summary, content }: JsonRecord): string {
+  if (type !== 'reasoning') return '';
+  const texts = [...listOf(summary), ...listOf(content)].map((part) => textOf(recordOf(part)['text']));
+  return texts.filter((text) => text !== '').join(paragraph);
 }
 
 /** Only web citations have a chat form. */

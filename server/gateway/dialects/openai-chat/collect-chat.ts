@@ -1,11 +1,11 @@
 /** A whole response as one chat completion (v1 spec 3.4). Pure. */
 import { listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
-import { annotationsOf, chatIdOf, isCall, toolCallOf, type ChatFrame } from './chat-parts.ts';
+import { annotationsOf, chatIdOf, isCall, paragraph, reasoningOf, toolCallOf, type ChatFrame } from './chat-parts.ts';
 import { chatUsage } from './chat-usage.ts';
 import { finishReasonOf } from './finish-reason.ts';
 
 /** @param response - The response object of a completed or incomplete answer, as `createPublicResponse` gives it. */
-export function collectChat(response: JsonRecord, frame: ChatFrame): JsonRecord {
+export function collectChat(response: JsonRecord, { model }: Pick<ChatFrame, 'model'>): JsonRecord {
   const items = listOf(response['output']).map(recordOf);
   const calls = items.filter(isCall);
   const areCallsWhole = calls.every((call) => call['status'] !== 'incomplete');
@@ -14,11 +14,11 @@ export function collectChat(response: JsonRecord, frame: ChatFrame): JsonRecord 
     id: chatIdOf(response),
     object: 'chat.completion',
     created: response['created_at'],
-    model: frame.model,
+    model,
     choices: [
       {
         index: 0,
-        message: messageOf(items, frame),
+        message: messageOf(items),
         logprobs: null,
         finish_reason: finishReasonOf(response, { hasCalls: calls.length > 0, areCallsWhole }),
       },
@@ -29,30 +29,23 @@ export function collectChat(response: JsonRecord, frame: ChatFrame): JsonRecord 
   };
 }
 
-function messageOf(items: readonly JsonRecord[], frame: ChatFrame): JsonRecord {
+function messageOf(items: readonly JsonRecord[]): JsonRecord {
   const parts = items.filter(({ type }) => type === 'message').map(({ content }) => listOf(content).map(recordOf));
   const texts = parts.map((each) => each.map(({ text }) => textOf(text)).join('')).filter((text) => text !== '');
   const refusal = parts.flatMap((each) => each.map((part) => textOf(part['refusal']))).join('');
-  const calls = items.filter(isCall).map((item) => toolCallOf(item, frame));
+  const calls = items.filter(isCall).map(toolCallOf);
   const annotations = parts.flat().flatMap(annotationsOf);
-  const reasoning = reasoningOf(items);
+  const reasoning = items
+    .map(reasoningOf)
+    .filter((text) => text !== '')
+    .join(paragraph);
   const isSilent = texts.length === 0 && (calls.length > 0 || refusal !== '');
   return {
     role: 'assistant',
-    content: isSilent ? null : texts.join('\n\n'),
+    content: isSilent ? null : texts.join(paragraph),
     refusal: refusal === '' ? null : refusal,
     ...(calls.length > 0 ? { tool_calls: calls } : {}),
     ...(annotations.length > 0 ? { annotations } : {}),
     ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
   };
-}
-
-/** Summaries, and reasoning text where the provider shows it, one paragraph each. */
-function reasoningOf(items: readonly JsonRecord[]): string {
-  return items
-    .filter(({ type }) => type === 'reasoning')
-    .flatMap(({ summary, content }) => [...listOf(summary), ...listOf(content)])
-    .map((part) => textOf(recordOf(part)['text']))
-    .filter((text) => text !== '')
-    .join('\n\n');
 }

@@ -69,10 +69,17 @@ describe('fields of a chat request', () => {
       parallel_tool_calls: false,
       moderation: { model: 'm' },
     });
+    expect(sent('chat', chat({ textVerbosity: 'high', reasoningSummary: 'auto' }))).toMatchObject({
+      text: { verbosity: 'high' },
+      reasoning: { summary: 'auto' },
+    });
+    expect(sent('chat', chat({ reasoning_summary: 'concise' }))).toMatchObject({ reasoning: { summary: 'concise' } });
   });
 
   it.each<[JsonRecord, string]>([
     [{ logprobs: true, aaa: 1 }, 'unsupported_parameter logprobs'],
+    [{ text: { verbosity: 'loud' } }, 'invalid_request text.verbosity'],
+    [{ text: { tone: 'loud' } }, 'unsupported_parameter text.tone'],
     [{ zzz: 1, bbb: 1, model: '' }, 'unsupported_parameter bbb'],
     [{ model: ' ', temperature: 9 }, 'missing_required_parameter model'],
     [{ model: null }, 'missing_required_parameter model'],
@@ -135,6 +142,10 @@ describe('fields of a chat request', () => {
     const options = { search_context_size: 'low', user_location: null };
     expect(sent('chat', chat({ web_search_options: options }))['tools']).toEqual([
       { type: 'web_search', search_context_size: 'low' },
+    ]);
+    const place = { type: 'approximate', approximate: { city: 'Berlin', region: null } };
+    expect(sent('chat', chat({ web_search_options: { user_location: place } }))['tools']).toEqual([
+      { type: 'web_search', user_location: { type: 'approximate', city: 'Berlin' } },
     ]);
     const both = chat({ web_search_options: {}, tools: [{ type: 'web_search_preview' }] });
     expect(sent('chat', both)['tools']).toEqual([{ type: 'web_search' }]);
@@ -214,10 +225,11 @@ describe('messages of a chat', () => {
       said('assistant', output('let me see')),
       { type: 'function_call', call_id: 'call_1', name: 'look', arguments: '{"a":1}' },
     ]);
-    expect(afterFirst({ role: 'assistant', content: null, tool_calls: [call('call_1', 'look')] })).toMatchObject([
-      { type: 'function_call' },
-    ]);
-    expect(afterFirst({ role: 'assistant', content: null })).toEqual([]);
+    for (const content of [null, '', [], [{ type: 'text', text: '' }]]) {
+      const silent = afterFirst({ role: 'assistant', content, tool_calls: [call('call_1', 'look')] });
+      expect(silent).toMatchObject([{ type: 'function_call' }]);
+      expect(afterFirst({ role: 'assistant', content })).toEqual([]);
+    }
     expect(afterFirst({ role: 'assistant', content: 'a', tool_calls: [] })).toHaveLength(1);
   });
 

@@ -1,13 +1,13 @@
 /** Reads a request of `/v1/chat/completions` (v1 spec 3.1). What is supported stands in one table. Pure. */
-import { isRecord, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { isRecord, recordOf, textOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isNumber, isObject, isText, isTextMap, isWord } from '../openai/checks.ts';
 import { forward, reader, readFields, refuse, reject, strip, type FieldTable } from '../openai/fields.ts';
 import { liftInstructions, type PublicRequest } from '../openai/public-request.ts';
 import { readInput } from '../openai/read-input.ts';
 import { checkCacheOptions, isModeration, readStreamOptions } from '../openai/read-options.ts';
-import { effortOfAliases, readReasoning } from '../openai/read-reasoning.ts';
-import { readResponseFormat, readTextFormat } from '../openai/read-text-format.ts';
+import { readReasoning } from '../openai/read-reasoning.ts';
+import { readText } from '../openai/read-text-format.ts';
 import { readTier } from '../openai/read-tier.ts';
 import { readToolChoice } from '../openai/read-tool-choice.ts';
 import { readTools, type ToolSet } from '../openai/read-tools.ts';
@@ -49,7 +49,10 @@ const fields: FieldTable = {
   reasoningEffort: reader(isAnything),
   thinking: reader(isAnything),
   enable_thinking: reader(isBoolean),
+  reasoning_summary: reader(isText()),
+  reasoningSummary: reader(isText()),
   verbosity: reader(isWord('low', 'medium', 'high')),
+  textVerbosity: reader(isText()),
   max_completion_tokens: strip(isInteger({ min: 1 })),
   max_tokens: strip(isInteger({ min: 1 })),
   temperature: strip(isNumber({ min: 0, max: 2 })),
@@ -92,18 +95,17 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
     isInputShaped(request) ? { ...fields, ...fieldsBesideInput } : fields,
   );
   const tools = withSearch(readTools(body, { tools: given['tools'], surface: 'chat' }), given['web_search_options']);
-  const format = formatOf(given);
+  const text = readText(given);
   const items = readConversation(given, tools.names);
   const tier = readTier(given['service_tier']);
   if (tier === 'ultrafast') throw badValue('service_tier', 'must not be ultrafast on this surface');
-  const verbosity = given['verbosity'] ?? recordOf(given['text'])['verbosity'];
   const cap = given['max_completion_tokens'] ?? given['max_tokens'] ?? given['max_output_tokens'];
-  const keepsLeading = format?.['type'] === 'json_object';
-  const { effort, rest: reasoning } = readReasoning(given['reasoning']);
+  const keepsLeading = recordOf(text['format'])['type'] === 'json_object';
+  const { effort, rest: reasoning } = readReasoning(given);
   checkCacheOptions(given['prompt_cache_options']);
   return {
     model: textOf(given['model']).trim(),
-    effort: effort ?? effortOfAliases(given),
+    effort,
     tier,
     wantsStream: given['stream'] === true,
     includesUsage: readStreamOptions(given['stream_options'], streamOptions).has('include_usage'),
@@ -115,7 +117,7 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
     parallelToolCalls: given['parallel_tool_calls'] as boolean | undefined,
     // A summary is asked for only by those who read it: to ask for none costs nothing.
     reasoning,
-    text: { ...(verbosity ? { verbosity } : {}), ...(format ? { format } : {}) },
+    text,
     include: [],
     promptCacheKey: (given['prompt_cache_key'] ?? given['promptCacheKey']) as string | undefined,
     forwarded,
@@ -136,21 +138,14 @@ function isInputShaped({ messages, input }: JsonRecord): boolean {
   return isEmpty && input !== undefined && input !== null;
 }
 
-function formatOf(given: JsonRecord): JsonRecord | undefined {
-  const own = readTextFormat(recordOf(given['text'])['format']);
-  const format = readResponseFormat(given['response_format']);
-  if (own && format) throw badValue('response_format', 'must not be given beside text.format');
-  return format ?? own;
-}
-
 /** Options of a search ask for the tool, once. */
 function withSearch(tools: ToolSet, options: unknown): ToolSet {
   if (!isRecord(options) || tools.declared.has('web_search')) return tools;
-  const { search_context_size, user_location } = options;
-  const given = Object.entries({ search_context_size, user_location }).filter(
-    ([, value]) => value !== null && value !== undefined,
-  );
-  const search = { type: 'web_search', ...Object.fromEntries(given) };
+  const { search_context_size, user_location: place } = options;
+  // Chat nests what the tool takes flat.
+  const approximate = isRecord(place) ? place['approximate'] : null;
+  const user_location = isRecord(approximate) ? { type: 'approximate', ...withoutNull(approximate) } : place;
+  const search = { type: 'web_search', ...withoutNull({ search_context_size, user_location }) };
   const and = (keys: ReadonlySet<string>) => new Set([...keys, 'web_search']);
   return { ...tools, tools: [...(tools.tools ?? []), search], declared: and(tools.declared), atTop: and(tools.atTop) };
 }

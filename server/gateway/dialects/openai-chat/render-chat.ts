@@ -9,7 +9,12 @@ import { collectChat } from './collect-chat.ts';
 export function renderChat(options: PublicResponseOptions, frame: ChatFrame): AnswerRendering {
   const stage = createPublicResponse(options);
   const chunks = createChatChunks(frame);
-  const told = (events: readonly PublicEvent[]) => withoutEmptyStart(events).flatMap(chunks.push).map(lineOf).join('');
+  function told(events: readonly PublicEvent[]): string {
+    const failure = stage.ending?.failure ?? null;
+    const data = withoutEmptyStart(events).flatMap((event) => chunks.push(event, failure));
+    return data.map(lineOf).join('');
+  }
+
   return {
     push: (event) => told(stage.push(event)),
     breakOff: (failure) => told(stage.end(failure)),

@@ -27,6 +27,9 @@ describe('fields of a Responses request', () => {
     };
     expect(bodyOf(dropped)).toEqual(bodyOf({}));
     expect(bodyOf({ text: {}, tool_choice: null, conversation: null, reasoning: {} })).toEqual(bodyOf({}));
+    expect(bodyOf({ text: { format: null, tone: null }, reasoning: { effort: null, depth: null } })).toEqual(
+      bodyOf({}),
+    );
   });
 
   it('go on as they are, or under one name', () => {
@@ -98,6 +101,8 @@ describe('fields of a Responses request', () => {
     [{ input: 5 }, 'invalid_request input'],
     [{ input: [{ type: 'reasoning', summary: [] }] }, 'invalid_request input'],
     [{ max_output_tokens: 0 }, 'invalid_request max_output_tokens'],
+    [{ reasoning_summary: 'loud' }, 'invalid_request reasoning.summary'],
+    [{ textVerbosity: 'loud' }, 'invalid_request text.verbosity'],
     [{ max_tool_calls: 3 }, 'unsupported_parameter max_tool_calls'],
     [{ top_p: 1.5 }, 'invalid_request top_p'],
     [{ truncation: 'never' }, 'invalid_request truncation'],
@@ -135,6 +140,7 @@ describe('items of a Responses request', () => {
 
   it.each<[string, JsonRecord, JsonRecord[]]>([
     ['a message without a type', { role: 'user', content: 'x' }, [text('user', 'x')]],
+    ['an assistant that said nothing', { role: 'assistant', content: [{ type: 'output_text', text: '' }] }, []],
     ['a system message', { role: 'system', content: 'x' }, [text('developer', 'x')]],
     [
       'an assistant message of an earlier answer',
@@ -176,6 +182,11 @@ describe('items of a Responses request', () => {
       'an output of any JSON',
       { type: 'function_call_output', call_id: 'call_1', output: { a: 1 } },
       [{ type: 'function_call_output', call_id: 'call_1', output: '{"a":1}' }],
+    ],
+    [
+      'an output that is a list of JSON whose members have a type of their own',
+      { type: 'function_call_output', call_id: 'call_1', output: [{ type: 'Feature' }, { type: 'text', text: 'x' }] },
+      [{ type: 'function_call_output', call_id: 'call_1', output: '[{"type":"Feature"},{"type":"text","text":"x"}]' }],
     ],
     [
       'an output called result',
@@ -292,6 +303,8 @@ describe('items of a Responses request', () => {
     [image('data:image/svg+xml;base64,AAAA'), imageRefusal],
     [image('data:image/png;base64,AAA'), imageRefusal],
     [image(''), imageRefusal],
+    [{ role: 'user', content: [{ type: 'input_image', file_id: ' ' }] }, imageRefusal],
+    [{ role: 'developer', content: [{ type: 'input_image', file_id: 'file-1' }] }, 'invalid_request input[1].content'],
     [file({ file_data: 'AAAA' }), 'unsupported_input_file_format input'],
     [file({ file_url: 'http://a.b' }), 'unsupported_input_file_format input'],
     [audio('flac', 'AAAA'), 'invalid_request input'],

@@ -1,14 +1,14 @@
 /** Reads a request of `/v1/responses` (v1 spec 2.1). What is supported stands in one table. Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
-import { badValue, unsupported } from '../openai/bad-request.ts';
+import { badValue } from '../openai/bad-request.ts';
 import { isAnything, isBoolean, isInteger, isNumber, isObject, isText, isTextMap, isWord } from '../openai/checks.ts';
-import { forward, plainName, reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
+import { forward, reader, readFields, reject, strip, type FieldTable } from '../openai/fields.ts';
 import { encryptedReasoning, liftInstructions, type PublicRequest } from '../openai/public-request.ts';
 import { readInput } from '../openai/read-input.ts';
 import { checkCacheOptions, isModeration, readStreamOptions } from '../openai/read-options.ts';
-import { effortOfAliases, readReasoning } from '../openai/read-reasoning.ts';
-import { readTextFormat } from '../openai/read-text-format.ts';
+import { readReasoning } from '../openai/read-reasoning.ts';
+import { readText } from '../openai/read-text-format.ts';
 import { readTier } from '../openai/read-tier.ts';
 import { readToolChoice } from '../openai/read-tool-choice.ts';
 import { readTools } from '../openai/read-tools.ts';
@@ -80,8 +80,7 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
   const { given, forwarded } = readFields(request, fields);
   if (given['previous_response_id'] !== undefined && textOf(given['previous_response_id']) !== '')
     throw new GatewayError('previous_response_not_found', { param: 'previous_response_id' });
-  const { effort, rest: reasoning } = readReasoning(given['reasoning']);
-  const summary = given['reasoning_summary'] ?? given['reasoningSummary'];
+  const { effort, rest: reasoning } = readReasoning(given);
   const text = readText(given);
   const tools = readTools(body, { tools: given['tools'], surface: 'responses' });
   const items = readInput(given['input'], { names: tools.names });
@@ -91,7 +90,7 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
   checkCacheOptions(given['prompt_cache_options']);
   return {
     model: textOf(given['model']).trim(),
-    effort: effort ?? effortOfAliases(given),
+    effort,
     tier: readTier(given['service_tier']),
     wantsStream: given['stream'] === true,
     outputCap: (given['max_output_tokens'] as number | undefined) ?? null,
@@ -100,7 +99,7 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
     toolTypes: tools.declared,
     toolChoice: readToolChoice(given['tool_choice'], { tools, surface: 'responses' }),
     parallelToolCalls: given['parallel_tool_calls'] as boolean | undefined,
-    reasoning: { ...(summary === undefined ? {} : { summary }), ...reasoning },
+    reasoning,
     text,
     include,
     promptCacheKey: (given['prompt_cache_key'] ?? given['promptCacheKey']) as string | undefined,
@@ -110,19 +109,6 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
     showsEncrypted: include.includes(encryptedReasoning) || given['store'] === false,
     echo: echoOf(given, text),
   };
-}
-
-function readText(given: JsonRecord): JsonRecord {
-  const { format, verbosity, ...unknown } = recordOf(given['text']);
-  const [extra] = Object.keys(unknown);
-  if (extra !== undefined) throw unsupported(`text.${plainName(extra)}`);
-  const wanted = verbosity ?? given['verbosity'] ?? given['textVerbosity'];
-  if (wanted !== undefined && wanted !== null) {
-    const wrong = isWord('low', 'medium', 'high')(wanted);
-    if (wrong) throw badValue('text.verbosity', wrong);
-  }
-  const read = readTextFormat(format);
-  return { ...(wanted ? { verbosity: wanted } : {}), ...(read ? { format: read } : {}) };
 }
 
 function readInclude(include: unknown): string[] {

@@ -1,5 +1,5 @@
 /** The response object around an answer as strict clients require it (v1 spec 3.7). Never overwrites what is there. Pure. */
-import { isRecord, listOf, recordOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { isRecord, listOf, recordOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
 
 /** What of the request the response object repeats, as the client sent it; absent where it sent nothing. */
 export interface RequestEcho {
@@ -24,14 +24,23 @@ export interface ResponseFrame {
   /** Unix seconds at which the request arrived, for answers that name no time. */
   readonly createdAt: number;
   readonly echo: RequestEcho;
+  /** The client's own name of a tool whose name was too long for the provider. */
+  readonly toolNameOf: (name: string) => string;
 }
 
 export interface ResponseState {
   readonly id: string;
   readonly status: 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'queued';
   readonly output: readonly unknown[];
+  /** Unix seconds, the same for as long as the answer lasts. */
+  readonly createdAt: number;
   /** Unix seconds, for completed answers that name no time. */
   readonly completedAt: number | null;
+}
+
+/** When an answer began, in Unix seconds, by the provider's first word of it. */
+export function createdAtOf(response: JsonRecord, { createdAt }: ResponseFrame): number {
+  return wholeSeconds(response['created_at']) ?? createdAt;
 }
 
 /** @param response - The provider's own object; may be empty. */
@@ -40,13 +49,12 @@ export function completeResponse(
   { frame, state }: { frame: ResponseFrame; state: ResponseState },
 ): JsonRecord {
   const { echo } = frame;
-  const createdAt = wholeSeconds(response['created_at']) ?? frame.createdAt;
   const isCompleted = state.status === 'completed';
   return {
     ...response,
     id: state.id,
     object: 'response',
-    created_at: createdAt,
+    created_at: state.createdAt,
     status: state.status,
     completed_at: isCompleted ? (wholeSeconds(response['completed_at']) ?? state.completedAt) : null,
     background: false,
@@ -69,7 +77,7 @@ export function completeResponse(
     store: false,
     temperature: echo.temperature ?? numberOr(response['temperature'], 1),
     text: { format: { type: 'text' }, ...echo.text, ...withoutNull(recordOf(response['text'])) },
-    tool_choice: response['tool_choice'] ?? echo.toolChoice ?? 'auto',
+    tool_choice: choiceOf(response['tool_choice'], frame) ?? echo.toolChoice ?? 'auto',
     tools: toolsOf(response, echo),
     top_logprobs: response['top_logprobs'] ?? 0,
     top_p: echo.topP ?? numberOr(response['top_p'], 1),
@@ -85,6 +93,17 @@ function toolsOf(response: JsonRecord, echo: RequestEcho): readonly unknown[] {
     if (!isRecord(tool) || tool['type'] !== 'function') return tool;
     return { description: null, parameters: null, ...tool, strict: tool['strict'] ?? false };
   });
+}
+
+/** Whom a choice names, in the client's words. */
+function choiceOf(choice: unknown, { toolNameOf }: Pick<ResponseFrame, 'toolNameOf'>): unknown {
+  if (!isRecord(choice)) return choice;
+  const { name, tools } = choice;
+  return {
+    ...choice,
+    ...(typeof name === 'string' ? { name: toolNameOf(name) } : {}),
+    ...(Array.isArray(tools) ? { tools: tools.map((each) => choiceOf(each, { toolNameOf })) } : {}),
+  };
 }
 
 function completeUsage(usage: unknown): JsonRecord | null {
@@ -111,8 +130,4 @@ function textOrNull(value: unknown): string | null {
 
 function numberOr(value: unknown, otherwise: number): number {
   return typeof value === 'number' ? value : otherwise;
-}
-
-function withoutNull(record: JsonRecord): JsonRecord {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null && value !== undefined));
 }

@@ -11,7 +11,7 @@ const message = { type: 'message', id: 'msg_1', role: 'assistant', content: [{ t
 function rendering() {
   return expectCompaction(
     renderResponses({
-      frame: { model: 'gpt-5.5', createdAt: 1, echo: {} },
+      frame: { model: 'gpt-5.5', createdAt: 1, echo: {}, toolNameOf: (name) => name },
       showsEncrypted: false,
       makeId: (prefix) => `${prefix}_1`,
       nowSeconds: () => 1,

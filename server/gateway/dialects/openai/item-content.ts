@@ -51,8 +51,8 @@ export function endContent(item: Item): DraftEvent[] {
 
 /** An item is announced empty, however much of it the provider knows already: its content follows as events. */
 export function emptied(type: string): JsonRecord {
-  if (type === 'message') return { content: [] };
-  return isCall(type) ? { [inputOf[type].field]: '' } : {};
+  if (type === 'message') return { content: [], status: 'in_progress' };
+  return isCall(type) ? { [inputOf[type].field]: '', status: 'in_progress' } : {};
 }
 
 /** An event of the item's content, completed by what was missing before it. */

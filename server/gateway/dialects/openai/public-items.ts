@@ -3,13 +3,15 @@
  * keeps one index and one identity, and every text and every argument arrives as the whole series of events that client
  * libraries build their snapshots from (v1 spec 4.5). Pure: events go in, events come out.
  */
-import { isRecord, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { isRecord, recordOf, textOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
 import { completeItem, idPrefixOf } from './complete-item.ts';
 import { emptied, endContent, isCall, passContent, type DraftEvent, type Item } from './item-content.ts';
 
 export interface PublicItemsOptions {
   readonly makeId: (prefix: string) => string;
   readonly showsEncrypted: boolean;
+  /** The client's own name of a tool whose name was too long for the provider. */
+  readonly toolNameOf: (name: string) => string;
 }
 
 export interface PublicItems {
@@ -36,7 +38,7 @@ const typeOfEvent: readonly (readonly [prefix: string, type: string])[] = [
   ['response.reasoning', 'reasoning'],
 ];
 
-export function createPublicItems({ makeId, showsEncrypted }: PublicItemsOptions): PublicItems {
+export function createPublicItems({ makeId, showsEncrypted, toolNameOf }: PublicItemsOptions): PublicItems {
   const items = new Map<number, Item>();
   /** The provider's own names of an item: its id and its call id. */
   const aliases = new Map<string, Item>();
@@ -45,11 +47,18 @@ export function createPublicItems({ makeId, showsEncrypted }: PublicItemsOptions
   const shown = (item: Item, status: string) =>
     completeItem(item.snapshot, { identity: item.identity, status, showsEncrypted });
 
+  /** The item as the client knows its tools. */
+  function named(snapshot: JsonRecord): JsonRecord {
+    const { name } = snapshot;
+    return typeof name === 'string' ? { ...snapshot, name: toolNameOf(name) } : snapshot;
+  }
+
   function nextIndex(): number {
     return items.size === 0 ? 0 : Math.max(...items.keys()) + 1;
   }
 
-  function announce(snapshot: JsonRecord, index: number): { item: Item; events: DraftEvent[] } {
+  function announce(given: JsonRecord, index: number): { item: Item; events: DraftEvent[] } {
+    const snapshot = named(given);
     const type = textOf(snapshot['type']) || 'message';
     const ownId = textOf(snapshot['id']);
     const callId = isCall(type) ? textOf(snapshot['call_id']) || makeId('call') : null;
@@ -98,7 +107,9 @@ export function createPublicItems({ makeId, showsEncrypted }: PublicItemsOptions
   /** What the item still lacks, then its end. */
   function close(item: Item, { snapshot, status }: { snapshot: JsonRecord; status: string }): DraftEvent[] {
     if (item.isDone) return [];
-    item.snapshot = { ...item.snapshot, ...withoutNull(snapshot) };
+    item.snapshot = { ...item.snapshot, ...withoutNull(named(snapshot)) };
+    // It was announced so; nothing that ended may still say it.
+    if (item.snapshot['status'] === 'in_progress') item.snapshot['status'] = status;
     const events = endContent(item);
     item.isDone = true;
     const final = { ...shown(item, status) };
@@ -127,8 +138,4 @@ export function createPublicItems({ makeId, showsEncrypted }: PublicItemsOptions
   }
 
   return { push, finish };
-}
-
-function withoutNull(snapshot: JsonRecord): JsonRecord {
-  return Object.fromEntries(Object.entries(snapshot).filter(([, value]) => value !== null && value !== undefined));
 }

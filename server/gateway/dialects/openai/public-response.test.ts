@@ -49,7 +49,8 @@ function eventsOf(answer: readonly Told[]): JsonRecord[] {
   for (const [index, each] of answer.entries()) {
     const item = itemOf(each, index);
     const at = { output_index: index, item_id: item['id'] };
-    const opened = each.type === 'reasoning' ? item : { ...item, ...(each.type === 'message' ? { content: [] } : {}) };
+    const begun = { ...item, status: 'in_progress', ...(each.type === 'message' ? { content: [] } : {}) };
+    const opened = each.type === 'reasoning' ? item : begun;
     events.push({ type: 'response.output_item.added', output_index: index, item: opened });
     if (each.type === 'message') {
       const part = { ...at, content_index: 0 };
@@ -73,13 +74,13 @@ function eventsOf(answer: readonly Told[]): JsonRecord[] {
 
 function terminalOf(answer: readonly Told[], hasOutput: boolean): JsonRecord {
   const output = hasOutput ? answer.map(itemOf) : [];
-  return { type: 'response.completed', response: { id: 'resp_1', created_at: 7.9, output, error: null } };
+  return { type: 'response.completed', response: { id: 'resp_1', output, error: null } };
 }
 
-function createStage(showsEncrypted = true) {
+function createStage({ showsEncrypted = true, toolNameOf = (name: string) => name } = {}) {
   let made = 0;
   return createPublicResponse({
-    frame: { model: 'gpt-5.5', createdAt: 1_000, echo: {} },
+    frame: { model: 'gpt-5.5', createdAt: 1_000, echo: {}, toolNameOf },
     showsEncrypted,
     makeId: (prefix) => `${prefix}_made${(made += 1)}`,
     nowSeconds: () => 1_001,
@@ -129,6 +130,10 @@ function expectWhole(events: readonly PublicEvent[]): void {
   }
   const last = recordOf(events.at(-1)?.['response']);
   const done = events.filter(({ type }) => type === 'response.output_item.done');
+  const ended = [...done.map(({ item }) => item), ...(last['output'] as unknown[])].map(recordOf);
+  expect(ended.filter(({ status }) => status === 'in_progress')).toEqual([]);
+  const times = events.flatMap(({ response }) => (response === undefined ? [] : [recordOf(response)['created_at']]));
+  expect(new Set(times).size).toBe(1);
   if (last['status'] === 'completed') expect(done).toHaveLength(open.size);
 }
 
@@ -217,6 +222,22 @@ describe('the public events of a response', () => {
     expectWhole(events);
   });
 
+  it("call a tool by the client's own name wherever they name it", () => {
+    const toolNameOf = (name: string) => (name === 'short' ? 'the_long_name' : name);
+    const stage = createStage({ toolNameOf });
+    const item = { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'short', arguments: '{}' };
+    const choice = { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'function', name: 'short' }] };
+    const told = [
+      { type: 'response.created', response: { id: 'resp_1', tool_choice: { type: 'function', name: 'short' } } },
+      { type: 'response.output_item.added', output_index: 0, item: { ...item, arguments: '' } },
+      { type: 'response.function_call_arguments.done', output_index: 0, item_id: 'fc_1', arguments: '{}' },
+      { type: 'response.output_item.done', output_index: 0, item },
+      { type: 'response.completed', response: { id: 'resp_1', output: [item], tool_choice: choice } },
+    ].flatMap((event) => stage.push(event));
+    expect(JSON.stringify(told)).not.toContain('"short"');
+    expect(JSON.stringify(stage.ending?.replay())).toContain('"the_long_name"');
+  });
+
   it('announce a failure that comes first, and say nothing more', () => {
     const events = run([
       { type: 'response.failed', response: { id: 'resp_3', error: { code: 'server_is_overloaded' } } },
@@ -273,7 +294,7 @@ describe('the public events of a response', () => {
   it('show encrypted reasoning only to whom it was promised, and never as null', () => {
     const item = { type: 'reasoning', id: 'rs_1', encrypted_content: 'gAAAA' };
     const shown = (showsEncrypted: boolean, encrypted: unknown) => {
-      const stage = createStage(showsEncrypted);
+      const stage = createStage({ showsEncrypted });
       stage.push({ type: 'response.created', response: { id: 'r' } });
       const done = {
         type: 'response.output_item.done',

@@ -6,7 +6,7 @@
  */
 import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { SaidFailure } from '../dialect.ts';
-import { completeResponse, type ResponseFrame, type ResponseState } from './complete-response.ts';
+import { completeResponse, createdAtOf, type ResponseFrame, type ResponseState } from './complete-response.ts';
 import type { DraftEvent } from './item-content.ts';
 import { createPublicItems } from './public-items.ts';
 
@@ -40,6 +40,8 @@ interface Ending {
   readonly kind: PublicEnding;
   /** The whole response object. */
   readonly response: JsonRecord;
+  /** Why it failed; null for one that did not. */
+  readonly failure: SaidFailure | null;
   /** The answer's items as its client would send them to go on, encrypted reasoning and all. */
   readonly replay: () => JsonRecord[];
 }
@@ -51,8 +53,9 @@ const failureReason = /context|quota|usage_limit|rate_limit|auth|previous_respon
 
 export function createPublicResponse(options: PublicResponseOptions): PublicResponse {
   const { frame, showsEncrypted, makeId, nowSeconds, failureOf } = options;
-  const items = createPublicItems({ makeId, showsEncrypted });
+  const items = createPublicItems({ makeId, showsEncrypted, toolNameOf: frame.toolNameOf });
   let id = '';
+  let { createdAt } = frame;
   let lastNumber = -1;
   let isCreated = false;
   let ending: PublicResponse['ending'] = null;
@@ -65,8 +68,8 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
     });
   }
 
-  function envelope(response: JsonRecord, state: Omit<ResponseState, 'id' | 'completedAt'>): JsonRecord {
-    return completeResponse(response, { frame, state: { ...state, id, completedAt: nowSeconds() } });
+  function envelope(response: JsonRecord, state: Omit<ResponseState, 'id' | 'createdAt' | 'completedAt'>): JsonRecord {
+    return completeResponse(response, { frame, state: { ...state, id, createdAt, completedAt: nowSeconds() } });
   }
 
   /** `response.created`, made up when the provider begins with something else. */
@@ -74,6 +77,7 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
     if (isCreated) return [];
     isCreated = true;
     id = textOf(response['id']) || makeId('resp');
+    createdAt = createdAtOf(response, frame);
     const opening = { ...response, usage: null, error: null, incomplete_details: null };
     return [{ type: 'response.created', response: envelope(opening, { status: 'in_progress', output: [] }) }];
   }
@@ -106,7 +110,7 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
   function ended(kind: 'completed' | 'incomplete', response: JsonRecord): DraftEvent[] {
     const { events, output, replay } = items.finish(listOf(response['output']), kind);
     const whole = envelope(response, { status: kind, output });
-    ending = { kind, response: whole, replay };
+    ending = { kind, response: whole, failure: null, replay };
     return [...events, { type: `response.${kind}`, response: whole }];
   }
 
@@ -120,10 +124,11 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
 
   function failed(response: JsonRecord, error: JsonRecord): DraftEvent[] {
     const opening = creation(response);
-    const { code, message } = failureOf(error);
+    const failure = failureOf(error);
+    const { code, message } = failure;
     const { output, replay } = items.finish(listOf(response['output']), 'incomplete');
     const whole = envelope({ ...response, error: { code, message } }, { status: 'failed', output });
-    ending = { kind: 'failed', response: whole, replay };
+    ending = { kind: 'failed', response: whole, failure, replay };
     return [...opening, { type: 'response.failed', response: whole }];
   }
 
@@ -133,7 +138,7 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
       if (ending) return [];
       const { code, message, type } = failure;
       const whole = envelope({ error: { code, message } }, { status: 'failed', output: [] });
-      ending = { kind: 'failed', response: whole, replay: () => [] };
+      ending = { kind: 'failed', response: whole, failure, replay: () => [] };
       // Flat and nested: client libraries read one or the other (v1 spec 4.4).
       return numbered([{ type: 'error', code, message, param: null, error: { type, code, message, param: null } }]);
     },

@@ -30,20 +30,23 @@ const details = new Set(['low', 'high', 'auto', 'original']);
  */
 export function readContent(content: unknown, { at, role }: { at: string; role: string }): JsonRecord[] {
   if (content === null || content === undefined) return [];
-  if (typeof content === 'string') return [textPart(content, role)];
+  if (typeof content === 'string') return textParts(content, role);
   if (!Array.isArray(content)) throw badValue(at, 'must be a string or a list of parts');
   return content.flatMap((part: unknown, index) => readPart(part, { at: `${at}[${index}]`, role }));
 }
 
 /** @param options.at - The part's own place. @returns nothing for what an earlier answer only thought. */
 export function readPart(part: unknown, { at, role }: { at: string; role: string }): JsonRecord[] {
-  if (typeof part === 'string') return [textPart(part, role)];
+  if (typeof part === 'string') return textParts(part, role);
   if (!isRecord(part)) throw badValue(at, 'must be an object');
   switch (part['type']) {
     case 'text':
     case 'input_text':
     case 'output_text':
-      return [{ ...textPart(expectText(part['text'], `${at}.text`), role), ...annotationsOf(part, role) }];
+      return textParts(expectText(part['text'], `${at}.text`), role).map((text) => ({
+        ...text,
+        ...annotationsOf(part, role),
+      }));
     case 'refusal':
       return [{ type: 'refusal', refusal: expectText(part['refusal'], `${at}.refusal`) }];
     case 'image_url':
@@ -63,8 +66,10 @@ export function readPart(part: unknown, { at, role }: { at: string; role: string
   }
 }
 
-function textPart(text: string, role: string): JsonRecord {
-  return { type: role === 'assistant' ? 'output_text' : 'input_text', text };
+/** An assistant that said nothing has no part: clients send an empty text beside its calls. */
+function textParts(text: string, role: string): JsonRecord[] {
+  if (role !== 'assistant') return [{ type: 'input_text', text }];
+  return text === '' ? [] : [{ type: 'output_text', text }];
 }
 
 /** Only citations are kept of what an earlier answer carried. */
@@ -79,7 +84,7 @@ function readImage(part: JsonRecord): JsonRecord {
   const nested = isRecord(given) ? given : {};
   const detail = part['detail'] ?? nested['detail'];
   const url = textOf(given) || textOf(nested['url']);
-  const fileId = textOf(part['file_id']);
+  const fileId = textOf(part['file_id']).trim();
   if (detail !== undefined && detail !== null && !details.has(textOf(detail)))
     throw badValue('input', 'must name the detail of an image as low, high, auto or original');
   const kept = details.has(textOf(detail)) ? { detail } : {};

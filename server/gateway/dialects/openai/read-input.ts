@@ -1,5 +1,5 @@
 /** Input items of the Responses surface as the provider takes them (v1 spec 2.2). Pure. */
-import { isRecord, listOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { isRecord, listOf, textOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from './bad-request.ts';
 import { createGrowingItems, type EarlierItems } from './earlier-items.ts';
 import { readContent } from './read-content.ts';
@@ -90,6 +90,9 @@ function readMessage(item: JsonRecord, place: Place): JsonRecord[] {
   if (!['user', 'assistant', 'system', 'developer'].includes(role))
     throw badValue(`${place.at}.role`, 'must be user, assistant, system, developer or tool');
   const content = readContent(item['content'], { at: `${place.at}.content`, role });
+  const isOfOperator = role === 'system' || role === 'developer';
+  if (isOfOperator && content.some(({ type }) => type !== 'input_text'))
+    throw badValue(`${place.at}.content`, 'must be text');
   const calls = listOf(item['tool_calls']).map((call, index) =>
     readToolCall(call, { at: `${place.at}.tool_calls[${index}]`, names: place.names }),
   );
@@ -119,7 +122,7 @@ function readCall(item: JsonRecord, { at, names }: Place): JsonRecord {
     call_id: callId,
     name: names.shorten(name),
     arguments: argumentsOf(item['arguments']),
-    ...present({ namespace, caller, encrypted_function_args }),
+    ...withoutNull({ namespace, caller, encrypted_function_args }),
   };
 }
 
@@ -133,7 +136,7 @@ function readCustomCall(item: JsonRecord, { at, names }: Place): JsonRecord {
     call_id: callId,
     name: names.shorten(textOf(name)),
     input: textOf(input),
-    ...present({ namespace }),
+    ...withoutNull({ namespace }),
   };
 }
 
@@ -179,9 +182,22 @@ function callBefore({ last }: EarlierItems): string | null {
   return last?.['type'] === 'function_call' ? textOf(last['call_id']) : null;
 }
 
+/** A list of anything else is what a tool gave: JSON like any other. */
+const partTypes = new Set<unknown>([
+  'text',
+  'input_text',
+  'output_text',
+  'image_url',
+  'input_image',
+  'file',
+  'input_file',
+  'input_audio',
+  'input_video',
+]);
+
 function outputOf(output: unknown, at: string): unknown {
   if (typeof output === 'string') return output;
-  const isParts = Array.isArray(output) && output.every((part) => isRecord(part) && typeof part['type'] === 'string');
+  const isParts = Array.isArray(output) && output.every((part) => isRecord(part) && partTypes.has(part['type']));
   if (!isParts) return JSON.stringify(output);
   const parts = readContent(output, { at, role: 'user' });
   const [only] = parts;
@@ -193,7 +209,13 @@ function readReasoningItem(item: JsonRecord): JsonRecord[] {
   if (textOf(item['encrypted_content']).trim() === '') return [];
   const { encrypted_content, content } = item;
   return [
-    { type: 'reasoning', ...idOf(item), summary: listOf(item['summary']), ...present({ content }), encrypted_content },
+    {
+      type: 'reasoning',
+      ...idOf(item),
+      summary: listOf(item['summary']),
+      ...withoutNull({ content }),
+      encrypted_content,
+    },
   ];
 }
 
@@ -212,8 +234,4 @@ function idOf(item: JsonRecord): JsonRecord {
 function withOwnId(item: JsonRecord): JsonRecord {
   const { id: _id, ...rest } = item;
   return { ...rest, ...idOf(item) };
-}
-
-function present(fields: JsonRecord): JsonRecord {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
 }

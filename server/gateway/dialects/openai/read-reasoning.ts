@@ -1,5 +1,5 @@
 /** Reasoning of a public request (v1 spec 2.5): the many spellings of an effort become one. Pure. */
-import { isRecord, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { isRecord, recordOf, textOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
 import { rowOf } from '../../../lib/row-of.ts';
 import { badValue, unsupported } from './bad-request.ts';
 import { plainName } from './fields.ts';
@@ -23,18 +23,22 @@ export function upstreamEffort(effort: string): string {
   return rowOf(rewritten, effort) ?? effort;
 }
 
-/** The `reasoning` object of the Responses surface, its effort apart. */
-export function readReasoning(reasoning: unknown): { effort: string | null; rest: JsonRecord } {
-  if (reasoning === undefined) return { effort: null, rest: {} };
-  if (!isRecord(reasoning)) throw badValue('reasoning', 'must be an object');
-  const { effort, summary, generate_summary: generated, context, ...unknown } = reasoning;
+/** The `reasoning` object of a request, its effort apart, with what other spellings add to it (v1 spec 2). */
+export function readReasoning(request: JsonRecord): { effort: string | null; rest: JsonRecord } {
+  const {
+    effort,
+    summary,
+    generate_summary: generated,
+    context,
+    ...unknown
+  } = withoutNull(recordOf(request['reasoning']));
   const [extra] = Object.keys(unknown);
   if (extra !== undefined) throw unsupported(`reasoning.${plainName(extra)}`);
-  const told = summary ?? generated;
+  const told = summary ?? generated ?? request['reasoning_summary'] ?? request['reasoningSummary'];
   expectWord(told, { at: 'reasoning.summary', words: summaries });
   expectWord(context, { at: 'reasoning.context', words: contexts });
-  const rest = Object.entries({ summary: told, context }).filter(([, value]) => value !== null && value !== undefined);
-  return { effort: readEffort(effort, 'reasoning.effort'), rest: Object.fromEntries(rest) };
+  const asked = readEffort(effort, 'reasoning.effort') ?? effortOfAliases(request);
+  return { effort: asked, rest: withoutNull({ summary: told, context }) };
 }
 
 function expectWord(value: unknown, { at, words }: { at: string; words: readonly string[] }): void {
@@ -46,7 +50,7 @@ function expectWord(value: unknown, { at, words }: { at: string; words: readonly
  * Effort by the names other tools give it: `reasoningEffort`, `thinking`, `enable_thinking` (v1 spec 2). The disabled
  * spellings say nothing: they cannot switch reasoning off.
  */
-export function effortOfAliases(request: JsonRecord): string | null {
+function effortOfAliases(request: JsonRecord): string | null {
   return (
     readEffort(request['reasoning_effort'], 'reasoning_effort') ??
     readEffort(request['reasoningEffort'], 'reasoningEffort') ??

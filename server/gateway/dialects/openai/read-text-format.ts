@@ -1,20 +1,40 @@
 /** Structured output (v1 spec 2.6): chat's and the Responses surface's spelling become `text.format`. Pure. */
 import { GatewayError } from '../../../contract/gateway-error.ts';
-import { isRecord, textOf, type JsonRecord } from '../../../lib/json-values.ts';
-import { badValue } from './bad-request.ts';
+import { isRecord, recordOf, textOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
+import { badValue, unsupported } from './bad-request.ts';
+import { isWord } from './checks.ts';
+import { plainName } from './fields.ts';
 import { strictSchemaProblem } from './strict-schema.ts';
 
 const schemaName = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** `text.format` of the Responses surface. */
-export function readTextFormat(format: unknown): JsonRecord | undefined {
-  if (format === undefined || format === null) return undefined;
+/** `text` of a request, with what chat and other spellings say of it (v1 spec 2, 2.6). */
+export function readText(request: JsonRecord): JsonRecord {
+  const { format: own, verbosity, ...unknown } = withoutNull(recordOf(request['text']));
+  const [extra] = Object.keys(unknown);
+  if (extra !== undefined) throw unsupported(`text.${plainName(extra)}`);
+  const { response_format: ofChat } = request;
+  if (own !== undefined && ofChat !== undefined)
+    throw badValue('response_format', 'must not be given beside text.format');
+  const format = ofChat === undefined ? readTextFormat(own) : readResponseFormat(ofChat);
+  return withoutNull({
+    verbosity: readVerbosity(verbosity ?? request['verbosity'] ?? request['textVerbosity']),
+    format,
+  });
+}
+
+function readVerbosity(verbosity: unknown): unknown {
+  const wrong = verbosity === undefined ? null : isWord('low', 'medium', 'high')(verbosity);
+  if (wrong) throw badValue('text.verbosity', wrong);
+  return verbosity;
+}
+
+function readTextFormat(format: unknown): JsonRecord | undefined {
+  if (format === undefined) return undefined;
   return readFormat(format, { at: 'text.format', schemaAt: 'text.format.schema', isNested: false });
 }
 
-/** `response_format` of chat. */
-export function readResponseFormat(format: unknown): JsonRecord | undefined {
-  if (format === undefined || format === null) return undefined;
+function readResponseFormat(format: unknown): JsonRecord {
   return readFormat(format, {
     at: 'response_format',
     schemaAt: 'response_format.json_schema.schema',
@@ -41,7 +61,7 @@ function readFormat(format: unknown, { at, schemaAt, isNested }: Place): JsonRec
     throw badValue(`${holderAt}.name`, 'must be a name of up to 64 letters, digits, underscores and hyphens');
   if (!isRecord(schema)) throw badValue(schemaAt, 'must be an object');
   if (strict === true) checkStrict(schema, schemaAt);
-  return { type, name, ...present({ description, strict }), schema };
+  return { type, name, ...withoutNull({ description, strict }), schema };
 }
 
 function checkStrict(schema: JsonRecord, at: string): void {
@@ -49,8 +69,4 @@ function checkStrict(schema: JsonRecord, at: string): void {
   if (!problem) return;
   const param = `${at}${problem.path}`;
   throw new GatewayError('invalid_json_schema', { param, detail: `'${param}' ${problem.what}.` });
-}
-
-function present(fields: JsonRecord): JsonRecord {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
 }

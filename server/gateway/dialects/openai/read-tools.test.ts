@@ -59,6 +59,17 @@ describe('a function tool', () => {
     expect(textSent('chat', chat)).toContain(`"parameters":${schema}`);
   });
 
+  it('takes nothing when it names no parameters, strict or not', () => {
+    const open = { type: 'object', properties: {} };
+    for (const parameters of [undefined, null]) {
+      expect(toolsOf('responses', named('look', { parameters }))[0]!['parameters']).toEqual(open);
+      const fields = { parameters, strict: true };
+      const closed = { strict: true, parameters: { ...open, required: [], additionalProperties: false } };
+      expect(toolsOf('responses', named('look', fields))).toMatchObject([closed]);
+      expect(toolsOf('chat', nested('look', fields))).toMatchObject([closed]);
+    }
+  });
+
   it('has a name that the provider takes, and gets its own back', () => {
     const long = `mcp__server__${'x'.repeat(60)}__tool`;
     const other = `mcp__other__${'y'.repeat(60)}__tool`;
@@ -153,6 +164,7 @@ describe('another tool', () => {
     expect(refusedTool('chat', nested('a'), nested('a'))).toBe('invalid_request tools');
     const space = { type: 'namespace', name: 'n', tools: [named('a')] };
     expect(refusedTool('responses', named('a'), space)).toBe('invalid_request tools');
+    expect(refusedTool('responses', named('a'), { type: 'custom', name: 'a' })).toBe('invalid_request tools');
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { GatewayError } from '../../../contract/gateway-error.ts';
 import { scanArray, scanObject } from '../../../lib/json-spans.ts';
-import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
+import { isRecord, listOf, recordOf, textOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
 import { badValue } from './bad-request.ts';
 import { plainName } from './fields.ts';
 import { lowerSchema } from './lower-schema.ts';
@@ -60,12 +60,16 @@ export function readTools(body: Buffer, { tools, surface }: { tools: unknown; su
   if (!Array.isArray(tools)) throw badValue('tools', 'must be a list');
   const raws = rawElements(body, 'tools');
   const declared = new Set<string>();
+  const called = new Set<string>();
   const read = tools.map((tool: unknown, index) => {
     const place = { surface, at: `tools[${index}]`, raw: raws[index] ?? Buffer.alloc(0), names };
     if (!isRecord(tool)) throw badValue(place.at, 'must be an object');
     for (const key of keysOf(tool)) {
-      if (declared.has(key) && key.includes(':')) throw badValue('tools', 'must not declare one name twice');
       declared.add(key);
+      const [, name] = key.split(':');
+      if (name === undefined) continue;
+      if (called.has(name)) throw badValue('tools', 'must not declare one name twice');
+      called.add(name);
     }
     return readTool(tool, place);
   });
@@ -93,6 +97,8 @@ function readFunction(tool: JsonRecord, place: ToolPlace): unknown {
   const at = isNested ? `${place.at}.function` : place.at;
   const name = nameOf(inner, at);
   const shortened = place.names.shorten(name);
+  if (inner['strict'] === true && (inner['parameters'] ?? null) === null)
+    return flat(inner, { name: shortened, parameters: strictlyNothing });
   if (inner['strict'] === true) {
     checkStrict(inner['parameters'], `${at}.parameters`);
     const raw = isNested ? memberBytes(place.raw, 'function') : place.raw;
@@ -103,6 +109,9 @@ function readFunction(tool: JsonRecord, place: ToolPlace): unknown {
   }
   return flat(inner, { name: shortened, parameters: lowerSchema(inner['parameters']) });
 }
+
+/** A function that names no parameters has none; so a strict schema says it. */
+const strictlyNothing = { type: 'object', properties: {}, required: [], additionalProperties: false };
 
 /** The fields of a function tool that the provider knows, in the client's order, the empty ones left out. */
 function flat(inner: JsonRecord, read: { name: string; parameters: unknown }): JsonRecord {
@@ -116,7 +125,7 @@ function readCustom(tool: JsonRecord, place: ToolPlace): unknown {
   const inner = isNested ? (tool['custom'] as JsonRecord) : tool;
   const name = nameOf(inner, isNested ? `${place.at}.custom` : place.at);
   const { description, format } = inner;
-  return { type: 'custom', name: place.names.shorten(name), ...present({ description, format: formatOf(format) }) };
+  return { type: 'custom', name: place.names.shorten(name), ...withoutNull({ description, format: formatOf(format) }) };
 }
 
 /** Chat nests a grammar once more than the Responses surface does. */
@@ -136,7 +145,7 @@ function readNamespace(tool: JsonRecord, place: ToolPlace): unknown {
     return readTool(each, { ...place, at, raw: raws[index] ?? Buffer.alloc(0) });
   });
   const { description } = tool;
-  return { type: 'namespace', name: nameOf(tool, place.at), ...present({ description }), tools: inner };
+  return { type: 'namespace', name: nameOf(tool, place.at), ...withoutNull({ description }), tools: inner };
 }
 
 function readWebSearch(tool: JsonRecord, at: string): unknown {
@@ -146,7 +155,10 @@ function readWebSearch(tool: JsonRecord, at: string): unknown {
     if (!isList || !domains.every((each) => /^[^\s:/]+$/.test(textOf(each))))
       throw badValue(`${at}.filters.${plainName(name)}`, `must list 1 to ${maxDomains} hosts without their scheme`);
   }
-  return { type: 'web_search', ...present(Object.fromEntries(webSearchFields.map((field) => [field, tool[field]]))) };
+  return {
+    type: 'web_search',
+    ...withoutNull(Object.fromEntries(webSearchFields.map((field) => [field, tool[field]]))),
+  };
 }
 
 /** @throws {GatewayError} `invalid_function_parameters` naming the place in the client's own words. */
@@ -177,10 +189,6 @@ function keysOf(tool: JsonRecord): string[] {
   const [name] = namesOf(tool);
   if (type === 'function' || type === 'custom') return [`${type}:${name ?? ''}`];
   return [webSearchTypes.has(type) ? 'web_search' : type];
-}
-
-function present(fields: JsonRecord): JsonRecord {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
 }
 
 /** The bytes of each element of a list in an object. */

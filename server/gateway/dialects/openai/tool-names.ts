@@ -15,14 +15,19 @@ export function createToolNames(declared: readonly string[]): ToolNames {
   const taken = new Set(declared.filter((name) => name.length <= longestToolName));
   const short = new Map<string, string>();
   const long = new Map<string, string>();
-  for (const name of declared) {
-    if (name.length <= longestToolName || short.has(name)) continue;
+  function shorten(name: string): string {
+    const known = name.length <= longestToolName ? name : short.get(name);
+    if (known !== undefined) return known;
     const shortened = unique(cut(name, longestToolName), taken);
     taken.add(shortened);
     short.set(name, shortened);
     long.set(shortened, name);
+    return shortened;
   }
-  return { shorten: (name) => short.get(name) ?? name, restore: (name) => long.get(name) ?? name };
+
+  // A conversation may also hold calls of tools that its request declares no more: they come after these.
+  for (const name of declared) shorten(name);
+  return { shorten, restore: (name) => long.get(name) ?? name };
 }
 
 /** `mcp__server__tool` keeps its first and last part, which tell most. */
