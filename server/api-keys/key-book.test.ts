@@ -9,7 +9,6 @@ import { openKeyPolicy } from '../contract/key-policy.ts';
 import { deleteApiKey, insertApiKey, updateApiKey, type ApiKeyChanges, type NewApiKeyRow } from './api-key-store.ts';
 import { bearerOf, createKeyBook, type KeyBook } from './key-book.ts';
 import { makeKey } from './key-format.ts';
-import { statusOf } from './key-status.ts';
 
 const clock = createMovableClock(systemClock);
 let database: TestDatabase;
@@ -253,18 +252,6 @@ describe('the book', () => {
     await updateApiKey(database.db, { id, changes: { revokedAt: clock.now() } });
     await Promise.all([running, book.reload()]);
     expect(refusalOf(`Bearer ${secret}`).code).toBe('api_key_revoked');
-  });
-});
-
-describe('the state of a key', () => {
-  const now = new Date('2026-11-23T12:00:00Z');
-  const none = { revokedAt: null, expiresAt: null, pausedAt: null };
-  it('is the most final of its dates', () => {
-    expect(statusOf(none, now)).toBe('active');
-    expect(statusOf({ ...none, pausedAt: now }, now)).toBe('paused');
-    expect(statusOf({ ...none, pausedAt: now, expiresAt: now }, now)).toBe('expired');
-    expect(statusOf({ revokedAt: now, expiresAt: now, pausedAt: now }, now)).toBe('revoked');
-    expect(statusOf({ ...none, expiresAt: new Date(now.getTime() + 1) }, now)).toBe('active');
   });
 });
 

@@ -3,12 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { beginning } from '../../test/support/exchange.ts';
 import { makeHousehold, makeReservation, type Household } from '../../test/support/ledger-rows.ts';
+import { storedRows } from '../../test/support/stored-rows.ts';
 import type { Rejection, Reservation } from './ledger-rows.ts';
 import { rejectRequests } from './ledger-store.ts';
 import { reserveRequests } from './reservation-store.ts';
 
 let database: TestDatabase;
 let house: Household;
+const { requestOf, attemptsOf, entriesOf, hoursOf } = storedRows(() => database);
 
 beforeAll(async () => {
   database = await testDatabase();
@@ -191,25 +193,4 @@ function requestPart({
   ...row
 }: Reservation): Omit<Rejection, 'errorCode' | 'responseStatus'> {
   return row;
-}
-
-function requestOf({ requestId }: { requestId: string }) {
-  return database.db.selectFrom('requests').selectAll().where('id', '=', requestId).executeTakeFirst();
-}
-
-function attemptsOf({ requestId }: { requestId: string }) {
-  return database.db.selectFrom('attempts').selectAll().where('requestId', '=', requestId).orderBy('number').execute();
-}
-
-function entriesOf({ requestId }: { requestId: string }) {
-  return database.db
-    .selectFrom('ledgerEntries')
-    .selectAll()
-    .where('requestId', '=', requestId)
-    .orderBy('event')
-    .execute();
-}
-
-function hoursOf({ poolId }: Household) {
-  return database.db.selectFrom('usageHours').selectAll().where('poolId', '=', poolId).orderBy('hour').execute();
 }

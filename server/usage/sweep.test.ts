@@ -9,6 +9,7 @@ import {
   type Household,
 } from '../../test/support/ledger-rows.ts';
 import { keepingLog, quietLog } from '../../test/support/quiet-log.ts';
+import { storedRows } from '../../test/support/stored-rows.ts';
 import { createChangeFeed, type ChangeFeed } from '../database/change-feed.ts';
 import { createMovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock } from '../world/real-world.ts';
@@ -24,6 +25,7 @@ const living = 3;
 
 let database: TestDatabase;
 let house: Household;
+const { requestOf, attemptsOf, entriesOf } = storedRows(() => database);
 const feeds: ChangeFeed[] = [];
 
 beforeAll(async () => {
@@ -152,19 +154,6 @@ async function reserved(processNumber: number): Promise<Reservation> {
   const reservation = makeReservation(house, { processNumber });
   await reserveRequests(database.pool, [reservation]);
   return reservation;
-}
-
-function requestOf({ requestId }: { requestId: string }) {
-  return database.db.selectFrom('requests').selectAll().where('id', '=', requestId).executeTakeFirst();
-}
-
-function attemptsOf({ requestId }: { requestId: string }) {
-  return database.db.selectFrom('attempts').selectAll().where('requestId', '=', requestId).orderBy('number').execute();
-}
-
-function entriesOf({ requestId }: { requestId: string }) {
-  const entries = database.db.selectFrom('ledgerEntries').selectAll();
-  return entries.where('requestId', '=', requestId).orderBy('event').execute();
 }
 
 function hours() {

@@ -1,0 +1,33 @@
+/** An admission with few seats on a clock that is moved by hand, for tests of who comes in. */
+import type { LaneName } from '../../server/contract/lanes.ts';
+import { defaultSettings, type Settings } from '../../server/contract/settings.ts';
+import { createAdmission, type Entrant } from '../../server/gateway/admission/admission.ts';
+import { createMovableClock } from '../../server/sandbox/movable-clock.ts';
+import { systemClock } from '../../server/world/real-world.ts';
+
+/** Two may run, three may wait, for ten seconds. */
+export const small: Settings = {
+  ...defaultSettings,
+  'admission.proxy_stream.seats': 2,
+  'admission.proxy_stream.queue': 3,
+  'admission.proxy_stream.wait_ms': 10_000,
+};
+
+export function admitting(usual: Settings = small) {
+  const clock = createMovableClock(systemClock);
+  let settings = usual;
+  const admission = createAdmission({ clock, settings: () => settings });
+  const enter = ({ lane = 'proxy_stream', ...entrant }: Partial<Entrant> & { lane?: LaneName } = {}) => {
+    const entering = admission.enter(lane, {
+      owner: 'anna',
+      atOnce: [],
+      signal: new AbortController().signal,
+      ...entrant,
+    });
+    // Those still waiting when a test is over are nobody's concern.
+    entering.catch(() => undefined);
+    return entering;
+  };
+  const change = (changes: Partial<Settings>) => void (settings = { ...settings, ...changes });
+  return { admission, clock, enter, change };
+}
