@@ -17,7 +17,7 @@ import { readEnvironment, renderEnvironmentProblems } from '../server/environmen
 import { createLog } from '../server/observe/log.ts';
 import { createSandbox, type Sandbox } from '../server/sandbox/sandbox.ts';
 import { createNetwork } from '../server/world/network.ts';
-import { systemClock as clock, systemRandom as random } from '../server/world/real-world.ts';
+import { systemClock as clock, systemMemoryBytes, systemRandom as random } from '../server/world/real-world.ts';
 import { demoAccounts } from './demo/demo-accounts.ts';
 import { accountsText, banner, whatToTry } from './demo/demo-text.ts';
 import { createTraffic, renderTurn } from './demo/demo-traffic.ts';
@@ -69,7 +69,11 @@ async function demonstrate({ folder, sandbox, once, signal }: Stage): Promise<nu
   say(banner());
   const network = createNetwork();
   const log = createLog({ level: 'error', format: 'text' });
-  const app = await createApp({ config, secrets, world: { clock, random, log, network } });
+  const app = await createApp({
+    config,
+    secrets,
+    world: { clock, random, log, network, memoryBytes: systemMemoryBytes() },
+  });
   try {
     const { url } = await app.serve();
     const key = await fill(callHere(app.dispatch), sandbox);

@@ -88,7 +88,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
       health,
       (router) => mountGateway(router, engine),
       (router) => mountPublic(router, engine),
-      (router) => mountAdminApi(router, { admission: engine.admission, dispatch, adminToken, clock }),
+      (router) => mountAdminApi(router, { ...engine, dispatch, adminToken }),
     ];
   }
 

@@ -6,7 +6,7 @@ import { createLog, errorFacts } from './observe/log.ts';
 import { takeTurn } from './take-turn.ts';
 import { version } from './version.ts';
 import { createNetwork } from './world/network.ts';
-import { systemClock, systemRandom } from './world/real-world.ts';
+import { systemClock, systemMemoryBytes, systemRandom } from './world/real-world.ts';
 
 /** A command of the command line, or a server that stops, may hold the data folder for a moment. */
 const folderLimitMs = 10_000;
@@ -39,7 +39,8 @@ export async function runServer(reading: EnvironmentReading): Promise<number> {
   }
   const network = createNetwork();
   const told = listenForStop();
-  const open = () => createApp({ config, secrets, world: { clock: systemClock, random: systemRandom, log, network } });
+  const world = { clock: systemClock, random: systemRandom, log, network, memoryBytes: systemMemoryBytes() };
+  const open = () => createApp({ config, secrets, world });
   try {
     const turn = await takeTurn(config.dataFolder, {
       clock: systemClock,

@@ -2,6 +2,7 @@
 import { markAccountClosed } from '../accounts/close-account.ts';
 import { limitsInUse } from '../api-keys/limit-store.ts';
 import { createAdmission } from '../gateway/admission/admission.ts';
+import { createBodyRooms } from '../gateway/admission/body-room.ts';
 import { createCompressor } from '../gateway/compression/compressor.ts';
 import { loadTokenCounter } from '../gateway/compression/token-counter.ts';
 import { createContinuity } from '../gateway/continuity/continuity.ts';
@@ -55,6 +56,7 @@ export function createEngine(
     }),
     running: createRunningExchanges({ clock }),
     admission: createAdmission({ clock, settings: () => settings.current() }),
+    bodyRooms: createBodyRooms({ settings: () => settings.current(), memoryBytes: world.memoryBytes }),
     compressor: createCompressor({ clock, log, loadTokenCounter }),
     continuity: createContinuity({ pool, clock, log }),
     settings: () => settings.current(),
@@ -82,11 +84,12 @@ export function createEngine(
       clock,
       providerOrigin: provider.origin,
     },
-    readForm: (request, limits) =>
-      readForm(request, { limits, clock, pauseMs: settings.current()['gateway.body_timeout_ms'] }),
-    readBody: (request, { settings: current, maxBytes }) =>
+    readForm: (request, reading) =>
+      readForm(request, { ...reading, clock, pauseMs: settings.current()['gateway.body_timeout_ms'] }),
+    readBody: (request, { settings: current, maxBytes, room }) =>
       readBody(request, {
         clock,
+        room,
         limits: {
           maxCompressedBytes: current['gateway.max_compressed_body_bytes'],
           maxBytes,

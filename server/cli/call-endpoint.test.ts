@@ -37,7 +37,7 @@ describe('a command that finds a running server', () => {
   ])('at %s sends the admin token to %s and nowhere else', async (url, origin) => {
     claim.publish({ url });
     const { network, calls } = listening();
-    const world = { clock: systemClock, random: systemRandom, log: quietLog, network };
+    const world = { clock: systemClock, random: systemRandom, log: quietLog, network, memoryBytes: 2 ** 30 };
     const endpoints = await openEndpoints({ config: { dataFolder } as Config, secrets: {} as Secrets, world });
     expect(endpoints.server?.url).toBe(url);
     await endpoints.call(settingsEndpoints.list, {});

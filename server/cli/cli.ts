@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Config, EnvironmentReading, Secrets } from '../environment.ts';
 import { createLog } from '../observe/log.ts';
 import { createNetwork } from '../world/network.ts';
+import { systemMemoryBytes } from '../world/real-world.ts';
 import type { World } from '../world/world.ts';
 import { openEndpoints, type OpenEndpoints } from './call-endpoint.ts';
 import { CommandProblem, exitCodes } from './command-problem.ts';
@@ -81,7 +82,9 @@ export function createCli(surroundings: Surroundings, options: CliOptions): Cli 
     interrupted.promise.catch(() => undefined);
     const forget = terminal.onInterrupt(() => interrupted.reject(interruption()));
     try {
-      return await work({ clock, random, log, network }, (each) => Promise.race([each, interrupted.promise]));
+      return await work({ clock, random, log, network, memoryBytes: systemMemoryBytes() }, (each) =>
+        Promise.race([each, interrupted.promise]),
+      );
     } finally {
       forget();
       await network.stop();

@@ -16,6 +16,13 @@ const bytes = z
   .int()
   .min(1024)
   .max(2 ** 31 - 1);
+/** With less hardly a request would find room. */
+const bodyMemory = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 45)
+  .refine((value) => value === 0 || value >= 2 ** 20, { error: 'must be 0 or at least 1048576' });
 const milliseconds = z.number().int().min(0).max(86_400_000);
 /** Nobody on the way may change what comes from there. */
 function isSafeAddress(text: string): boolean {
@@ -71,6 +78,11 @@ export const settings = {
     default: 128 * 2 ** 20,
     label: 'Largest conversation',
     help: 'Bytes of a request for a response or a compaction after decoding, and of a message on a websocket. Conversations with images reach tens of megabytes.',
+  }),
+  'gateway.body_memory_bytes': setting(bodyMemory, {
+    default: 0,
+    label: 'Memory for requests',
+    help: "Bytes that what clients send may take, over all connections, until it is answered; more is refused with 503, the largest first, and no key takes all of it. One request may take nine sixteenths. 0: a quarter of this machine's memory.",
   }),
   'gateway.max_decompression_ratio': setting(z.number().int().min(2).max(10_000), {
     default: 200,

@@ -6,7 +6,9 @@ import type { LimitBook } from '../api-keys/limit-book.ts';
 import type { UnionCatalog } from '../catalog/union-catalog.ts';
 import type { Settings } from '../contract/settings.ts';
 import type { CodexSockets } from '../upstream/codex-sockets.ts';
+import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Admission } from './admission/admission.ts';
+import type { BodyRoom } from './admission/body-room.ts';
 import type { FileStore } from './files/file-store.ts';
 import type { UploadParts } from './files/upload-bytes.ts';
 import type { ReadForm } from './media/form.ts';
@@ -18,6 +20,8 @@ export interface GatewayParts extends ServingParts {
   /** Which answers can be gone on from. */
   readonly sockets: Pick<CodexSockets, 'holds'>;
   readonly admission: Admission;
+  /** The memory that what clients send may take. */
+  readonly bodyRooms: ByteBudget;
   readonly keys: KeyBook;
   /** The model list of a Pool. */
   readonly catalogOf: (poolId: string) => UnionCatalog;
@@ -32,7 +36,10 @@ export interface GatewayParts extends ServingParts {
   readonly uploads: UploadParts;
   readonly readForm: ReadForm;
   /** Its largest size differs between routes; all else is as the settings say. */
-  readonly readBody: (request: IncomingMessage, limits: { settings: Settings; maxBytes: number }) => Promise<Buffer>;
+  readonly readBody: (
+    request: IncomingMessage,
+    reading: { settings: Settings; maxBytes: number; room: BodyRoom },
+  ) => Promise<Buffer>;
 }
 
 /** A call of one client, before anything of it is known. */

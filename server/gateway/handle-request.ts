@@ -16,10 +16,10 @@ export async function handleRequest(call: IncomingCall<GatewayRoute>, parts: Gat
   await serveCall(call, {
     client,
     earlySeat: null,
-    async read(settings) {
+    async read(settings, room) {
       checkIsJson(request.headers);
       const { upstreamPath, isCompaction, bodyLimit } = route;
-      const body = await parts.readBody(request, { settings, maxBytes: settings[bodyLimit] });
+      const body = await parts.readBody(request, { settings, maxBytes: settings[bodyLimit], room });
       const asked = readCodexAsk({ body, headers: headerPairs(request.rawHeaders), upstreamPath, isCompaction });
       const { policy, poolId } = client;
       return {

@@ -1,6 +1,6 @@
 /**
  * How every call begins and ends, whatever it asks: it runs from its client's request to its last byte, its body may
- * wait for a seat, its key's policy may refuse it, and whatever it took is given back. What differs between calls is
+ * wait for a seat and takes room, its key's policy may refuse it, and whatever it took is given back. What differs between calls is
  * how they are read and told; that is passed in.
  */
 import type { Client } from '../api-keys/key-book.ts';
@@ -12,6 +12,7 @@ import type { Carrier } from './carriers/carrier.ts';
 import type { Ask, Exchange } from './exchange.ts';
 import type { GatewayParts, IncomingCall } from './gateway-parts.ts';
 import { openExchange, type ExchangeStart } from './open-exchange.ts';
+import { holdAtLeast, type BodyRoom } from './admission/body-room.ts';
 import { takeSeatEarly, type EarlySeat } from './admission/seat-before-body.ts';
 import { refuse, serveExchange } from './serve-exchange.ts';
 
@@ -28,7 +29,7 @@ export interface CallStory {
   /** Where a seat is taken before the body is read; null where bodies are small. */
   readonly earlySeat: { readonly lane: RouteClass; readonly model: string } | null;
   /** @throws {GatewayError} for what cannot be read; it costs nothing and leaves no row. */
-  readonly read: (settings: Settings) => Promise<ReadCall>;
+  readonly read: (settings: Settings, room: BodyRoom) => Promise<ReadCall>;
   readonly parts: GatewayParts;
 }
 
@@ -41,14 +42,18 @@ export interface CallStory {
 export async function serveCall(call: IncomingCall, { client, earlySeat, read, parts }: CallStory): Promise<void> {
   const run = beginForResponse(call.response, parts.running);
   const { signal } = run;
+  const room = parts.bodyRooms.open(client.keyId);
   let seat: EarlySeat | null = null;
   try {
     const settings = parts.settings();
     if (earlySeat) seat = await takeSeatEarly({ client, ...earlySeat, signal }, parts);
-    const { ask, refusal, carrierOf } = await read(settings);
+    const { ask, refusal, carrierOf } = await read(settings, room);
+    // What is made of a body may be larger than the body, and stays as long.
+    holdAtLeast(room, ask.body.length);
     const start = { ...call, client, ask, settings, signal };
     await serveAsked(start, { refusal, carrierOf, parts: seat?.parts ?? parts });
   } finally {
+    room.leave();
     seat?.leave();
     run.done();
   }

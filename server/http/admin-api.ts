@@ -5,6 +5,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { isAdminToken } from '../data-folder/admin-token.ts';
 import type { Admission } from '../gateway/admission/admission.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
+import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../world/world.ts';
 import type { AdminDispatch } from './admin-dispatch.ts';
 import type { CallState } from './middleware.ts';
@@ -12,6 +13,7 @@ import { readBody } from './read-body.ts';
 
 export interface AdminApiParts {
   readonly admission: Admission;
+  readonly bodyRooms: ByteBudget;
   readonly dispatch: AdminDispatch;
   /** The token in the data folder: whoever can read that file administers this instance. */
   readonly adminToken: string;
@@ -26,14 +28,16 @@ const limits = { maxCompressedBytes: 256 * 1024, maxBytes: 256 * 1024, maxRatio:
 
 export function mountAdminApi(
   router: Router<CallState>,
-  { admission, dispatch, adminToken, clock }: AdminApiParts,
+  { admission, bodyRooms, dispatch, adminToken, clock }: AdminApiParts,
 ): void {
   router.post('/admin/api/:name', async (ctx) => {
     const name = ctx.params['name'] ?? '';
     ctx.state.route = '/admin/api/:name';
     const offered = bearerOf(ctx.req.headers.authorization);
     if (offered === '' || !isAdminToken(offered, adminToken)) throw new GatewayError('admin_token_missing');
-    const input = parseJson(await readBody(ctx.req, { limits, clock }));
+    const room = bodyRooms.open(actor);
+    ctx.res.once('close', () => room.leave());
+    const input = parseJson(await readBody(ctx.req, { limits, clock, room }));
     const left = new AbortController();
     ctx.res.once('close', () => left.abort(new ClientLeft()));
     const leaveSeat = await admission.enter('admin_browser', { owner: actor, atOnce: [], signal: left.signal });

@@ -5,6 +5,8 @@ import { json } from 'node:stream/consumers';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError } from '../contract/gateway-error.ts';
+import type { BodyRoom } from '../gateway/admission/body-room.ts';
+import { createByteBudget } from '../lib/byte-budget.ts';
 import { createMovableClock, type MovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock } from '../world/real-world.ts';
 import { readBody, type BodyLimits } from './read-body.ts';
@@ -20,6 +22,9 @@ const roomy: BodyLimits = { maxCompressedBytes: 100_000, maxBytes: 1_000_000, ma
 
 let clock: MovableClock;
 let limits: BodyLimits;
+let room: BodyRoom;
+/** Bytes of all bodies together. */
+let maxHeld: number;
 let server: ReturnType<typeof createServer>;
 let arrived: Promise<Arrival>;
 
@@ -32,10 +37,12 @@ interface Arrival {
 beforeEach(async () => {
   clock = createMovableClock(systemClock);
   limits = roomy;
+  maxHeld = 2 ** 31;
+  room = createByteBudget({ maxBytes: () => maxHeld }).open('key');
   const arrival = Promise.withResolvers<Arrival>();
   arrived = arrival.promise;
   server = createServer((request, response) => {
-    const outcome = readBody(request, { limits, clock }).catch((error: unknown) => {
+    const outcome = readBody(request, { limits, clock, room }).catch((error: unknown) => {
       if (error instanceof GatewayError) return error;
       throw error;
     });
@@ -142,10 +149,65 @@ describe('the limits of a compressed body', () => {
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(16 * 2 ** 20);
   });
 
+  it('take no zstd that makes its decoder hold more than 8 MiB', async () => {
+    limits = { ...roomy, maxBytes: 2 ** 30 };
+    // A frame of one plain block (RFC 8878 §3.1.1), which names its window.
+    const withWindow = (windowLog: number) => {
+      const block = Buffer.alloc(3);
+      block.writeUIntLE((text.length << 3) | 1, 0, 3);
+      return Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3]), block, text]);
+    };
+    expect(await send(withWindow(23), { encoding: 'zstd' })).toMatchObject({ body: { bytes: text.length } });
+    expect(await send(withWindow(24), { encoding: 'zstd' })).toMatchObject({ body: { code: 'invalid_request' } });
+  });
+
   it('let a small body expand as it likes', async () => {
     const zeros = Buffer.alloc(2 ** 20, 0x20);
     limits = { ...roomy, maxBytes: 2 ** 20, maxRatio: 2 };
     expect(await send(gzipSync(zeros), { encoding: 'gzip' })).toMatchObject({ body: { bytes: 2 ** 20 } });
+  });
+});
+
+describe('the room for all bodies', () => {
+  it.each([undefined, 'gzip', 'deflate', 'zstd'])('counts what is kept of a body (%s)', async (encoding) => {
+    const body = encoding ? encoded(encoding, text) : text;
+    for (const chunked of [true, false]) {
+      await send(body, { encoding, chunked });
+      expect(room.bytes).toBe(text.length);
+      room.hold(0);
+    }
+  });
+
+  it.each([undefined, 'gzip'])('that is used up refuses what is left of a body as overload (%s)', async (encoding) => {
+    const noise = Buffer.from(Array.from({ length: 20_000 }, (_each, index) => (index * index * 31) % 251));
+    maxHeld = 64_000;
+    const budget = createByteBudget({ maxBytes: () => maxHeld });
+    budget.open('other').hold(30_000);
+    room = budget.open('key');
+    const answered = await send(encoding ? gzipSync(noise) : noise, { encoding, chunked: true });
+    expect(answered).toMatchObject({ status: 503, body: { code: 'server_is_overloaded' } });
+    expect(room.bytes).toBeLessThanOrEqual(20_000);
+    room.leave();
+    expect(budget.heldBytes).toBe(30_000);
+  });
+
+  it('refuses a body whose announced length finds no room before a byte of it is read', async () => {
+    const budget = createByteBudget({ maxBytes: () => 64_000 });
+    budget.open('other').hold(30_000);
+    room = budget.open('key');
+    const socket = await dial();
+    socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n\r\n`);
+    expect(String((await once(socket, 'data'))[0])).toContain('server_is_overloaded');
+    socket.destroy();
+  });
+
+  it('bounds what one body may ever be: asking again would not help a larger one', async () => {
+    maxHeld = 16_000;
+    expect(await send(Buffer.alloc(9_000))).toMatchObject({ status: 200 });
+    expect(await send(Buffer.alloc(9_001))).toMatchObject({
+      status: 413,
+      body: { code: 'payload_too_large', detail: 'The limit is 9000 bytes.' },
+    });
   });
 });
 

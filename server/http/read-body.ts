@@ -4,8 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { noRoom, type BodyRoom } from '../gateway/admission/body-room.ts';
 import { createByteGathering } from '../lib/gather-bytes.ts';
 import type { Clock } from '../world/world.ts';
 
@@ -21,33 +22,39 @@ export interface BodyLimits {
 /** Below this much output a high ratio harms nobody; small repetitive JSON compresses well (demand spec 3.2). */
 const ratioFreeBytes = 2 ** 20;
 
+/** What looks further back than 8 MiB is no content coding (RFC 9659), and its decoder would take memory for that. */
+const zstdWindowLog = 23;
+
 type Decoder = Readable & NodeJS.WritableStream;
 
 const decoders: ReadonlyMap<string, () => Decoder> = new Map<string, () => Decoder>([
   ['gzip', createGunzip],
   ['x-gzip', createGunzip],
   ['deflate', createInflate],
-  ['zstd', createZstdDecompress],
+  ['zstd', () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLog } })],
 ]);
 
 /**
  * The request itself is never destroyed: that would end the connection before the client could read why. What is left
- * of a refused body is read and thrown away.
+ * of a refused body is read and thrown away. What is kept counts in `room`, whatever comes of it.
  *
- * @throws {GatewayError} `unsupported_content_encoding`, `compressed_request_too_large`,
+ * @throws {GatewayError} `server_is_overloaded`, `unsupported_content_encoding`, `compressed_request_too_large`,
  *   `decompressed_request_too_large`, `payload_too_large`, `decompression_ratio_exceeded`, `request_body_timeout`, `client_disconnected`, or
  *   `invalid_request` for a body that does not decode.
  */
 export async function readBody(
   request: IncomingMessage,
-  { limits, clock }: { limits: BodyLimits; clock: Clock },
+  { limits, clock, room }: { limits: BodyLimits; clock: Clock; room: BodyRoom },
 ): Promise<Buffer> {
   const layers = decodersFor(request);
   const decoder = layers.at(-1) ?? null;
+  const maxBytes = Math.min(limits.maxBytes, room.largestBytes);
   const wire = decoder
     ? { limit: limits.maxCompressedBytes, code: 'compressed_request_too_large' as const }
-    : { limit: limits.maxBytes, code: 'payload_too_large' as const };
-  if (Number(request.headers['content-length'] ?? 0) > wire.limit) throw tooLarge(wire.code, wire.limit);
+    : { limit: maxBytes, code: 'payload_too_large' as const };
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > wire.limit) throw tooLarge(wire.code, wire.limit);
+  if (!room.mayHold(announced)) throw noRoom();
 
   const read = Promise.withResolvers<Buffer>();
   const source: Readable = decoder ?? request;
@@ -60,11 +67,12 @@ export async function readBody(
     pause.restart();
   };
   const keep = (piece: Buffer) => {
-    gathering.add(piece);
-    const { bytes } = gathering;
-    if (decoder && bytes > limits.maxBytes) read.reject(tooLarge('decompressed_request_too_large', limits.maxBytes));
+    const bytes = gathering.bytes + piece.length;
+    if (decoder && bytes > maxBytes) read.reject(tooLarge('decompressed_request_too_large', maxBytes));
     else if (decoder && bytes > ratioFreeBytes && bytes > wireBytes * limits.maxRatio)
       read.reject(new GatewayError('decompression_ratio_exceeded'));
+    else if (room.hold(room.bytes + piece.length)) gathering.add(piece);
+    else read.reject(noRoom());
   };
   const leave = () => {
     if (!request.complete) read.reject(new GatewayError('client_disconnected'));

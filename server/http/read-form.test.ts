@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayError } from '../contract/gateway-error.ts';
 import type { Form, FormLimits } from '../gateway/media/form.ts';
+import type { BodyRoom } from '../gateway/admission/body-room.ts';
+import { createByteBudget } from '../lib/byte-budget.ts';
 import { createMovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock } from '../world/real-world.ts';
 import { readForm } from './read-form.ts';
@@ -22,13 +24,15 @@ const limits: FormLimits = {
 };
 
 let server: Server;
+let room: BodyRoom;
 const clock = createMovableClock(systemClock);
 /** How the newest reading ended. */
 let ended: Promise<Form | GatewayError>;
 
 beforeEach(async () => {
+  room = createByteBudget({ maxBytes: () => 2 ** 30 }).open('key');
   server = createServer((request, response) => {
-    ended = readForm(request, { limits, clock, pauseMs: 5_000 }).catch((error: unknown) => error as GatewayError);
+    ended = readForm(request, { limits, clock, pauseMs: 5_000, room }).catch((error: unknown) => error as GatewayError);
     void ended.then((end) => response.end(end instanceof GatewayError ? end.code : 'read'));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -126,5 +130,30 @@ describe('a form', () => {
       expect(codeOf(await ended)).toEqual([code, undefined]);
       sent.destroy();
     }
+  });
+});
+
+describe('the room for all bodies', () => {
+  it('counts a form as it comes', async () => {
+    const parts = [file('file', 900), last];
+    await send(parts);
+    expect(room.bytes).toBe(Buffer.concat(parts).length);
+  });
+
+  it('refuses one that finds no room, and one that never can', async () => {
+    const budget = createByteBudget({ maxBytes: () => 8_000 });
+    budget.open('other').hold(4_000);
+    room = budget.open('key');
+    expect(await send([file('image', 950), file('image', 540), field('prompt', 'a'), last])).toMatchObject({
+      files: [{}, {}],
+    });
+    room.hold(0);
+    room = budget.open('key');
+    budget.open('third').hold(2_000);
+    expect(await send([file('image', 950), file('image', 540), field('prompt', 'a'), last])).toMatchObject({
+      code: 'server_is_overloaded',
+    });
+    room = createByteBudget({ maxBytes: () => 1_800 }).open('key');
+    expect(await send([file('image', 950), last])).toMatchObject({ code: 'payload_too_large' });
   });
 });

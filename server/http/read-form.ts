@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Busboy, type BusboyFileStream } from '@fastify/busboy';
 import { GatewayError } from '../contract/gateway-error.ts';
+import { noRoom, type BodyRoom } from '../gateway/admission/body-room.ts';
 import type { Form, FormFile, FormLimits } from '../gateway/media/form.ts';
 import { createByteGathering } from '../lib/gather-bytes.ts';
 import type { Clock } from '../world/world.ts';
@@ -17,18 +18,23 @@ export interface FormReading {
   /** Longest pause between two pieces. */
   readonly pauseMs: number;
   readonly clock: Clock;
+  /** What is kept counts here, whatever comes of it. */
+  readonly room: BodyRoom;
 }
 
 /**
  * The request itself is never destroyed, so that its client can read why it was refused; the rest of a refused body is
  * read and thrown away.
  *
- * @throws {GatewayError} `payload_too_large`, `request_body_timeout`, `client_disconnected`, or `invalid_request` for
- *   what is no form.
+ * @throws {GatewayError} `server_is_overloaded`, `payload_too_large`, `request_body_timeout`, `client_disconnected`, or
+ *   `invalid_request` for what is no form.
  */
-export async function readForm(request: IncomingMessage, { limits, pauseMs, clock }: FormReading): Promise<Form> {
+export async function readForm(request: IncomingMessage, { limits, pauseMs, clock, room }: FormReading): Promise<Form> {
   const parser = createParser(request, limits);
-  if (Number(request.headers['content-length'] ?? 0) > limits.maxBytes) throw tooLarge(null, limits.maxBytes);
+  const maxBytes = Math.min(limits.maxBytes, room.largestBytes);
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > maxBytes) throw tooLarge(null, maxBytes);
+  if (!room.mayHold(announced)) throw noRoom();
   const read = Promise.withResolvers<Form>();
   const fields: [string, string][] = [];
   const files: FormFile[] = [];
@@ -41,7 +47,8 @@ export async function readForm(request: IncomingMessage, { limits, pauseMs, cloc
   const pause = clock.timer(pauseMs, () => refuse(new GatewayError('request_body_timeout')));
   const countWire = (piece: Buffer) => {
     wireBytes += piece.length;
-    if (wireBytes > limits.maxBytes) refuse(tooLarge(null, limits.maxBytes));
+    if (wireBytes > maxBytes) refuse(tooLarge(null, maxBytes));
+    else if (!room.hold(room.bytes + piece.length)) refuse(noRoom());
     pause.restart();
   };
   const leave = () => {

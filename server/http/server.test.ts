@@ -8,6 +8,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { RefusedByProvider } from '../gateway/answer-exchange.ts';
 import { judgeRefusal } from '../gateway/attempt/judge-response.ts';
 import { ClientLeft } from '../gateway/running-exchanges.ts';
+import { createByteBudget } from '../lib/byte-budget.ts';
 import { createMovableClock, type MovableClock } from '../sandbox/movable-clock.ts';
 import { systemClock, systemRandom } from '../world/real-world.ts';
 import { createIngress } from './ingress.ts';
@@ -17,6 +18,7 @@ import { readBody } from './read-body.ts';
 import { createHttpServer } from './server.ts';
 
 const native = '/backend-api/codex/responses';
+const room = createByteBudget({ maxBytes: () => 2 ** 30 }).open('key');
 const limits = { maxCompressedBytes: 10_000, maxBytes: 10_000, maxRatio: 200, pauseMs: 60_000 };
 
 let server: Server;
@@ -48,7 +50,7 @@ beforeEach(async () => {
           router.post(path, async (ctx) => {
             ctx.state.route = path;
             if (ctx.get('authorization') !== 'Bearer good') throw new GatewayError('api_key_missing');
-            const body = await readBody(ctx.req, { limits, clock: systemClock });
+            const body = await readBody(ctx.req, { limits, clock: systemClock, room });
             if (failure !== undefined) throw failure;
             ctx.body = { bytes: body.length };
           });

@@ -94,8 +94,8 @@ function openClient(
     head,
     headers: { 'x-request-id': requestId, ...route.surface.greet(handshake, { client, parts: engine }) },
     packsFrames: route.surface.packsFrames,
-    maxMessageBytes: settings['gateway.max_responses_body_bytes'],
-    open: (socket) => sessions.open({ ...handshake, socket, route }),
+    maxMessageBytes: Math.min(settings['gateway.max_responses_body_bytes'], engine.bodyRooms.largestBytes),
+    open: (socket) => sessions.open({ ...handshake, socket, route, owner: client.keyId }),
   });
 }
 

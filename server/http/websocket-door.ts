@@ -60,7 +60,10 @@ export function createWebsocketDoor(): WebsocketDoor {
   };
 }
 
-function connect(socket: WebSocket, { request, open }: Pick<Handshake, 'request' | 'open'>): void {
+/** Of a ping or pong on the wire, beside what it holds: two bytes and the mask. */
+const controlHeadBytes = 6;
+
+function connect(socket: WebSocket, { request, connection, open }: Handshake): void {
   const session = open({
     send: (frame) => new Promise((resolve) => socket.send(frame, { binary: false }, () => resolve())),
     get bufferedBytes() {
@@ -79,8 +82,22 @@ function connect(socket: WebSocket, { request, open }: Pick<Handshake, 'request'
   // After a protocol error the library closes the socket by itself with the fitting code, and `close` follows.
   socket.on('error', () => undefined);
   socket.on('message', (content, isBinary) => session.frame(bytesOf(content), { isBinary }));
-  socket.on('pong', (payload) => session.pong(payload));
+  socket.on('ping', (payload) => session.passed(payload.length + controlHeadBytes));
+  socket.on('pong', (payload) => {
+    session.passed(payload.length + controlHeadBytes);
+    session.pong(payload);
+  });
+  // Before the library keeps it: a message may be large, and is told only when it is whole.
+  connection.prependListener('data', (piece: Buffer) => {
+    if (!session.arrived(piece.length)) throwAway(connection);
+  });
   socket.once('close', (code) => session.closed(code));
+}
+
+/** The rest is read and forgotten, so that its client can read what it was told before the end. */
+function throwAway(connection: Duplex): void {
+  connection.removeAllListeners('data');
+  connection.resume();
 }
 
 function bytesOf(content: Buffer | ArrayBuffer | Buffer[]): Buffer {

@@ -1,5 +1,6 @@
-/** The real outside: system clock, system randomness. Log and network are made elsewhere and joined in `app.ts`. */
+/** The real outside: system clock, system randomness, the machine's memory. Log and network are made elsewhere and joined in `app.ts`. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { totalmem } from 'node:os';
 import { setImmediate as nextTurnOfLoop, setTimeout as sleepFor } from 'node:timers/promises';
 import type { Clock, Random } from './world.ts';
 
@@ -24,3 +25,8 @@ export const systemRandom: Random = {
   id: () => randomUUID(),
   fraction: () => randomBytes(4).readUInt32BE() / 2 ** 32,
 };
+
+/** The machine's memory, or the container's where that is less. Where no limit is known the system says 0. */
+export function systemMemoryBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Infinity);
+}

@@ -9,6 +9,8 @@ export interface World {
   readonly random: Random;
   readonly log: Log;
   readonly network: Network;
+  /** How much memory this machine has for us and everything else, a container's limit counting as the machine's. */
+  readonly memoryBytes: number;
 }
 
 export interface Clock {

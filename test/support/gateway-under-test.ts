@@ -13,7 +13,7 @@ import { createMovableClock, type MovableClock } from '../../server/sandbox/mova
 import { createSandbox, type Sandbox } from '../../server/sandbox/sandbox.ts';
 import type { AccountSeed, SandboxAccount } from '../../server/sandbox/account.ts';
 import { createNetwork } from '../../server/world/network.ts';
-import { systemClock, systemRandom } from '../../server/world/real-world.ts';
+import { systemClock, systemMemoryBytes, systemRandom } from '../../server/world/real-world.ts';
 import type { Log, LogFacts } from '../../server/world/world.ts';
 import { testDatabase, type TestDatabase } from './database.ts';
 
@@ -87,7 +87,8 @@ export async function gatewayUnderTest(options: GatewayOptions = {}): Promise<Ga
   });
   if (!reading.ok) throw new Error(`test environment: ${JSON.stringify(reading.problems)}`);
   const { config, secrets } = reading;
-  const app = await createApp({ config, secrets, world: { clock, random: systemRandom, log: log.log, network } });
+  const world = { clock, random: systemRandom, log: log.log, network, memoryBytes: systemMemoryBytes() };
+  const app = await createApp({ config, secrets, world });
   const { url } = await app.serve();
 
   const call: GatewayUnderTest['call'] = async (endpoint, input) => {

@@ -6,7 +6,7 @@
 import type { ErrorCode } from '../../contract/error-codes.ts';
 
 export interface Closing {
-  readonly code: 1000 | 1003 | 1008 | 1012;
+  readonly code: 1000 | 1003 | 1008 | 1012 | 1013;
   /** A word of ours. */
   readonly reason: string;
 }
@@ -16,6 +16,8 @@ export const closings = {
   idle: { code: 1000, reason: 'idle' },
   /** Frames are text, all of them. */
   binary: { code: 1003, reason: 'binary_frame' },
+  /** There is no room for the rest of a message. */
+  overloaded: { code: 1013, reason: 'overloaded' },
   stopping: { code: 1012, reason: 'gateway_stopping' },
 } as const satisfies Record<string, Closing>;
 

@@ -20,6 +20,7 @@ interface Refusal {
   readonly code: ErrorCode;
   readonly param?: string | undefined;
   readonly detail?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
   readonly streamId: string | null;
 }
 
@@ -52,6 +53,8 @@ export type SessionEvent =
   | FrameEvent
   | { readonly kind: 'binary' }
   | { readonly kind: 'turn_ended'; readonly number: number }
+  /** There is no room for what arrives; nothing more of it is read. */
+  | ({ readonly kind: 'overloaded' } & Refusal)
   /** The key may not be used any longer, or not from there. */
   | { readonly kind: 'key_ended'; readonly code: ErrorCode }
   | { readonly kind: 'draining' }
@@ -107,6 +110,13 @@ export function stepSession(
       return join(state, event);
     case 'binary':
       return closeNow(state, closings.binary);
+    case 'overloaded': {
+      const { kind: _kind, ...refusal } = event;
+      return closed(state, [
+        { do: 'refuse', ...refusal },
+        { do: 'close', closing: closings.overloaded },
+      ]);
+    }
     case 'turn_ended':
       // What ended before counts no more.
       return event.number === state.running ? goOn({ ...state, running: null }, []) : stay(state);

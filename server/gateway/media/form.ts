@@ -1,5 +1,6 @@
 /** A form as client libraries send files: small fields, and files held in memory for as long as the call lasts. */
 import type { IncomingMessage } from 'node:http';
+import type { BodyRoom } from '../admission/body-room.ts';
 
 /** Everything is counted while it arrives. */
 export interface FormLimits {
@@ -28,4 +29,4 @@ export interface Form {
 }
 
 /** @throws {GatewayError} for what is no form, breaks a limit, or stops arriving. */
-export type ReadForm = (request: IncomingMessage, limits: FormLimits) => Promise<Form>;
+export type ReadForm = (request: IncomingMessage, reading: { limits: FormLimits; room: BodyRoom }) => Promise<Form>;

@@ -22,8 +22,8 @@ export async function handleFileUpload(call: IncomingCall, parts: GatewayParts):
   await serveCall(call, {
     client,
     earlySeat: { lane: fileCreation.routeClass, model: '' },
-    async read(settings) {
-      const asked = readFileForm(await parts.readForm(request, fileForm));
+    async read(settings, room) {
+      const asked = readFileForm(await parts.readForm(request, { limits: fileForm, room }));
       const { file } = asked;
       const announcement = { file_name: file.name || 'file', file_size: file.bytes.length, use_case: 'codex' };
       const ask = {

@@ -2,6 +2,7 @@
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Settings } from '../../contract/settings.ts';
 import { authenticatePublic } from '../public/authenticate-public.ts';
+import type { BodyRoom } from '../admission/body-room.ts';
 import { FailedAtStart } from '../carriers/follow-answer.ts';
 import { createPublicCarrier } from '../carriers/public-carrier.ts';
 import { chooseImageHost } from './choose-image-host.ts';
@@ -22,10 +23,10 @@ import { serveCall } from '../serve-call.ts';
 export function handleGeneration(call: IncomingCall, parts: GatewayParts): Promise<void> {
   return handleImageRequest(call, {
     parts,
-    async read(settings) {
+    async read(settings, room) {
       checkIsJson(call.request.headers);
       const maxBytes = settings['gateway.max_body_bytes'];
-      return readGeneration(parseRequest(await parts.readBody(call.request, { settings, maxBytes })));
+      return readGeneration(parseRequest(await parts.readBody(call.request, { settings, maxBytes, room })));
     },
   });
 }
@@ -34,13 +35,13 @@ export function handleGeneration(call: IncomingCall, parts: GatewayParts): Promi
 export function handleEdit(call: IncomingCall, parts: GatewayParts): Promise<void> {
   return handleImageRequest(call, {
     parts,
-    read: async () => readEdit(await parts.readForm(call.request, editForm)),
+    read: async (_settings, room) => readEdit(await parts.readForm(call.request, { limits: editForm, room })),
   });
 }
 
 interface ImageStory {
   readonly parts: GatewayParts;
-  readonly read: (settings: Settings) => Promise<ImageRequest>;
+  readonly read: (settings: Settings, room: BodyRoom) => Promise<ImageRequest>;
 }
 
 /** The Pool's switch counts before a byte of the body is read. */
@@ -52,8 +53,8 @@ async function handleImageRequest(call: IncomingCall, { parts, read }: ImageStor
   await serveCall(call, {
     client,
     earlySeat: { lane: 'proxy_stream', model: '' },
-    async read(settings) {
-      const request = await read(settings);
+    async read(settings, room) {
+      const request = await read(settings, room);
       const servingModeOf = (model: string) => pools.servingModeOf(poolId, model);
       const host = chooseImageHost(parts.catalogOf(poolId).entries, servingModeOf);
       if (!host) throw new GatewayError('invalid_model', { param: 'model' });

@@ -22,8 +22,8 @@ export async function handleTranscription(call: IncomingCall, parts: GatewayPart
   await serveCall(call, {
     client,
     earlySeat: { lane: transcription.routeClass, model: transcriptionModel },
-    async read(settings) {
-      const asked = readTranscription(await parts.readForm(request, transcriptionForm));
+    async read(settings, room) {
+      const asked = readTranscription(await parts.readForm(request, { limits: transcriptionForm, room }));
       const boundary = `codex-pooler-${parts.random.id()}`;
       const file = { field: 'file', name: fileName, bytes: asked.file.bytes };
       const ask = {

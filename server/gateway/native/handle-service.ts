@@ -28,9 +28,9 @@ export async function handleService(call: ServiceCall, parts: GatewayParts): Pro
   await serveCall(call, {
     client,
     earlySeat: route.readsInSeat ? { lane: route.routeClass, model } : null,
-    async read(settings) {
+    async read(settings, room) {
       const maxBytes = Math.min(settings['gateway.max_body_bytes'], route.maxBodyBytes);
-      const body = await parts.readBody(request, { settings, maxBytes });
+      const body = await parts.readBody(request, { settings, maxBytes, room });
       const asked = readServiceAsk({ body, headers: headerPairs(request.rawHeaders), service: route, fileId });
       return {
         ...applyServicePolicy(asked, { policy, entries: parts.catalogOf(poolId).entries, service: route }),

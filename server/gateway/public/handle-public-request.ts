@@ -19,9 +19,9 @@ export async function handlePublicRequest(call: IncomingCall<PublicRoute>, parts
   await serveCall(call, {
     client,
     earlySeat: null,
-    async read(settings) {
+    async read(settings, room) {
       checkIsJson(request.headers);
-      const body = await parts.readBody(request, { settings, maxBytes: settings[route.bodyLimit] });
+      const body = await parts.readBody(request, { settings, maxBytes: settings[route.bodyLimit], room });
       const read = readPublicCall({ body, document: parseRequest(body) }, { client, dialect, settings, parts });
       const { ask, refusal, wantsStream, rendering } = read;
       const carrierOf = (exchange: Exchange) =>

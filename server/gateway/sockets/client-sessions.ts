@@ -4,6 +4,7 @@ import type { Client } from '../../api-keys/key-book.ts';
 import { createMessageWatch } from '../../lib/message-watch.ts';
 import { createPulse } from '../../lib/pulse.ts';
 import { closings } from '../carriers/close-codes.ts';
+import { createSocketRoom, refusalForRoom } from './socket-room.ts';
 import { createAnswerMemory, type AnswerMemory } from './answer-memory.ts';
 import { readClientName } from '../client-name.ts';
 import type { GatewayParts } from '../gateway-parts.ts';
@@ -21,6 +22,10 @@ import {
 
 /** What the socket tells its session. */
 export interface ClientSession {
+  /** So many bytes more of a message have arrived. False: nothing more is to be read. */
+  arrived(bytes: number): boolean;
+  /** So many of those that arrived were of no message. */
+  passed(bytes: number): void;
   frame(bytes: Buffer, options: { isBinary: boolean }): void;
   pong(payload: Buffer): void;
   /** The connection is gone; `code` is that of the close, 1006 for none. */
@@ -39,7 +44,10 @@ export interface ClientSessions {
 }
 
 /** A socket whose handshake was just answered. */
-type NewSocket = Omit<SocketFacts, 'connection' | 'memory'>;
+type NewSocket = Omit<SocketFacts, 'connection' | 'memory'> & {
+  /** Whose it is: the key. */
+  readonly owner: string;
+};
 
 /** How long a client may take to answer a close. */
 const closeLimitMs = 1_000;
@@ -107,6 +115,7 @@ function openSession(
   const { clock, log, keys } = parts;
   const connection = parts.random.id();
   const memory = answers.open();
+  const room = createSocketRoom(parts.bodyRooms.open(facts.owner));
   const openedMs = clock.monotonicMs();
   const clientName = readClientName(request.headers['user-agent']);
   let state: SessionState = newSession;
@@ -118,12 +127,14 @@ function openSession(
     const limits = { maxLineBytes: parts.settings()['gateway.max_responses_body_bytes'] };
     const next = stepSession(state, { event, limits });
     state = next.state;
+    room.waits(state.lineBytes);
     for (const command of next.commands) obey(command);
   }
 
   function obey(command: Command): void {
     switch (command.do) {
       case 'serve':
+        room.serves(command.turn.frame.length);
         void serve(command.turn);
         return;
       case 'answer_warm_up':
@@ -136,6 +147,8 @@ function openSession(
         if (command.closing === closings.stopping && surface.tellsOfStop && !isStopTold)
           tellError(new GatewayError('gateway_stopping', { retryAfterMs: 2_000 }), null);
         socket.close(command.closing);
+        // It would not be heard any more that its client answers.
+        if (command.closing === closings.overloaded) clock.timer(closeLimitMs, () => socket.terminate());
         return;
       case 'cut':
         socket.terminate();
@@ -178,7 +191,9 @@ function openSession(
       const client = recognise();
       run = parts.running.begin();
       const { signal } = run;
-      errorCode = await surface.serve({ ...facts, ...turn, connection, memory, requestId, client, signal }, parts);
+      const { hold } = room;
+      const start = { ...facts, ...turn, connection, memory, requestId, client, signal, hold };
+      errorCode = await surface.serve(start, parts);
     } catch (error) {
       const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
       errorCode = known.code;
@@ -187,6 +202,7 @@ function openSession(
     isStopTold = errorCode === 'gateway_stopping' || run?.signal.reason instanceof GatewayError;
     run?.done();
     run = null;
+    room.serves(0);
     const durationMs = Math.round(clock.monotonicMs() - startedMs);
     log.info('turn', { requestId, route: route.path, errorCode, durationMs, clientName });
     idle.restart();
@@ -212,13 +228,24 @@ function openSession(
     onSilent: () => step({ kind: 'silent' }),
   });
 
+  function read(bytes: Buffer): SessionEvent | null {
+    return room.takes(bytes.length) ? surface.readFrame(bytes) : { kind: 'refusal', ...refusalForRoom() };
+  }
+
   return {
+    arrived(bytes: number): boolean {
+      const hasRoom = room.arrived(bytes);
+      if (!hasRoom) step({ kind: 'overloaded', ...refusalForRoom() });
+      return hasRoom;
+    },
+    passed: (bytes: number) => room.passed(bytes),
     frame(bytes: Buffer, { isBinary }: { isBinary: boolean }): void {
       idle.restart();
       pulse.heard();
       messages.arrived();
-      const event: SessionEvent | null = isBinary ? { kind: 'binary' } : surface.readFrame(bytes);
+      const event: SessionEvent | null = isBinary ? { kind: 'binary' } : read(bytes);
       if (event) step(event);
+      room.waits(state.lineBytes);
     },
     pong(payload: Buffer): void {
       messages.arrived();
@@ -229,6 +256,7 @@ function openSession(
       pulse.stop();
       forgetKeys();
       memory.close();
+      room.leave();
       onGone();
       const durationMs = Math.round(clock.monotonicMs() - openedMs);
       log.info('websocket_closed', { route: route.path, status: code, count: state.turns, durationMs, clientName });

@@ -54,6 +54,8 @@ async function answer(
       memory.keep(responseId, { before, items: withoutTrigger([...items, ...answered]) }),
   });
   const { ask, refusal, rendering } = readPublicCall({ body: frame, document }, { client, dialect, settings, parts });
+  // With the conversation before it a turn may be far larger than its frame.
+  turn.hold(ask.body.length);
   if (!isWarmUp) {
     const carrierOf = (exchange: Exchange) => createPublicSocketCarrier({ socket, exchange, clock, rendering });
     await serveAsked({ ...turn, ask, settings, isTurn: true }, { refusal, carrierOf, parts });

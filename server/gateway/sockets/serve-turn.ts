@@ -34,6 +34,7 @@ export async function serveTurn(turn: TurnStart, parts: GatewayParts): Promise<s
     const asked = readCodexAsk(readTurn(turn.frame, { handshake: headerPairs(turn.request.rawHeaders) }));
     const { policy, poolId } = turn.client;
     const { ask, refusal } = applyKeyPolicy(asked, { policy, entries: parts.catalogOf(poolId).entries });
+    turn.hold(ask.body.length);
     const socketOwner = settings['gateway.upstream_websockets_enabled']
       ? socketOwnerOf({ ...ask, keyId: turn.client.keyId, connection: turn.connection })
       : null;

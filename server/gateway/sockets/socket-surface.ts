@@ -27,6 +27,12 @@ export interface TurnStart extends SocketFacts, Omit<Turn, 'number'> {
   readonly requestId: string;
   readonly client: Client;
   readonly signal: AbortSignal;
+  /**
+   * The turn takes so many bytes of memory, all in all, until it ends.
+   *
+   * @throws {GatewayError} `server_is_overloaded` where there is no room
+   */
+  readonly hold: (bytes: number) => void;
 }
 
 export interface SocketSurface {
