@@ -124,18 +124,17 @@ export function createKeyBook({ db, clock }: { db: Kysely<DB>; clock: Clock }): 
     });
   }
 
+  /** As `find-key.ts` does, but that a name which only ended keys have leads to them: why they ended is an answer. */
   function named(word: string): Client[] {
-    const isMeant = ({ id, prefix, name }: ApiKeyRow) => id === word || prefix === word || name === word;
-    return [...byId.values()]
-      .map(({ row }) => row)
-      .filter(isMeant)
-      .map(({ id, name, prefix, poolId, policy }) => ({
-        keyId: id,
-        keyName: name,
-        keyPrefix: prefix,
-        poolId,
-        policy,
-      }));
+    const rows = [...byId.values()].map(({ row }) => row);
+    const exact = rows.filter(({ id, prefix, previousPrefix }) => [id, prefix, previousPrefix].includes(word));
+    const alike = rows.filter(({ name }) => name === word);
+    const living = alike.filter(({ revokedAt }) => revokedAt === null);
+    const meant = exact.length > 0 ? exact : living.length > 0 ? living : alike;
+    return meant.map(({ id, name, prefix, previousPrefix, poolId, policy }) => {
+      const keyPrefix = word === previousPrefix ? previousPrefix : prefix;
+      return { keyId: id, keyName: name, keyPrefix, poolId, policy };
+    });
   }
 
   return {

@@ -4,6 +4,7 @@ import { decisions, usualInputTokens } from '../contract/decisions.ts';
 import type { Cli } from './cli.ts';
 import { addCommandGroup } from './command-group.ts';
 import { CommandProblem, exitCodes } from './command-problem.ts';
+import { keyText, startOf } from './key-name.ts';
 import { renderExplanation, renderRequestTable } from './decision-text.ts';
 
 const heading = 'Requests:';
@@ -52,7 +53,7 @@ export function addRouteCommands(program: Command, cli: Cli): void {
   group
     .command('simulate')
     .description('Show which account a request would get now; nothing is sent')
-    .requiredOption('--key <key>', "the key's prefix, name or id")
+    .requiredOption('--key <key>', keyText)
     .requiredOption('--model <model>', 'the model that would be asked for')
     .option('--address <ip>', 'where it would come from')
     .option('--thread <id>', 'the conversation it would belong to')
@@ -71,9 +72,10 @@ export function addRouteCommands(program: Command, cli: Cli): void {
         .argParser(readTokens),
     )
     .option('--output-tokens <number>', 'the longest answer it would ask for', readTokens)
-    .action(async ({ tier, compact, images, tools, ...options }: SimulateOptions) => {
+    .action(async ({ key, tier, compact, images, tools, ...options }: SimulateOptions) => {
       const ask = {
         ...options,
+        key: startOf(key),
         ...(tier !== undefined && { serviceTier: tier }),
         isCompaction: compact === true,
         hasImages: images === true,

@@ -56,6 +56,25 @@ it('route simulate takes a request for the first of a conversation, or for as lo
   expect((await operator.run('route simulate --key laptop --model gpt-5.5 --output-tokens few')).exitCode).toBe(64);
 });
 
+it('route simulate takes a key as the other commands do: pasted as a whole, by a former start, by a name used again', async () => {
+  const first = (await operator.run('key create --name desk --quiet')).stdout.trim();
+  await operator.done('key revoke desk --yes');
+  const second = (await operator.run('key create --name desk --quiet')).stdout.trim();
+  const simulate = async (key: string) => {
+    const outcome = await operator.run(`--json route simulate --key ${key} --model gpt-5.5`);
+    expect(outcome.stdout).not.toContain(second.slice(20));
+    const { request } = outcome.json<Explanation>();
+    return [request.keyPrefix, request.errorCode];
+  };
+  const prefixOf = (secret: string) => secret.slice(0, 19);
+  expect(await simulate('desk')).toEqual([prefixOf(second), null]);
+  expect(await simulate(second)).toEqual([prefixOf(second), null]);
+  expect(await simulate(first)).toEqual([prefixOf(first), 'api_key_revoked']);
+  const third = (await operator.run('key rotate desk --overlap 1h --quiet')).stdout.trim();
+  expect(await simulate(second)).toEqual([prefixOf(second), null]);
+  expect(await simulate('desk')).toEqual([prefixOf(third), null]);
+});
+
 it('what cannot be found is refused in words', async () => {
   const unknown = await operator.run('request explain 00000000-0000-4000-8000-000000000000');
   expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining('There is no such request')]);
