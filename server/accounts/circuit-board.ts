@@ -20,13 +20,25 @@ import {
   type CircuitTicket,
   type HealthOutcome,
 } from './circuit.ts';
+import { createTroubledCircuits } from './troubled-circuits.ts';
 
-/** What fails and recovers together. The same account goes on with other models and kinds of call (gateway spec 6). */
-export interface CircuitScope {
+/** A kind of request, as far as accounts fail at it. */
+export interface CircuitKind {
   readonly poolId: string;
-  readonly accountId: string;
   readonly model: string;
   readonly routeClass: RouteClass;
+}
+
+/** What fails and recovers together. The same account goes on with other models and kinds of call (gateway spec 6). */
+export interface CircuitScope extends CircuitKind {
+  readonly accountId: string;
+}
+
+/** True for the moment in which it was made. */
+export interface CircuitView {
+  /** Why the account's circuit takes no call, or null. */
+  blocked(accountId: string): CircuitBlock | null;
+  statusOf(accountId: string): CircuitStatus;
 }
 
 /** The right to one call, to be given back with its result. */
@@ -58,12 +70,10 @@ export interface CircuitBoard {
   answerBegan(token: CircuitToken): void;
   /** Gives the token back. Only the first completion of a token counts. */
   complete(token: CircuitToken, outcome: HealthOutcome): void;
-  /** Why the circuit takes no call at `nowMs`, or null. Changes nothing. */
-  blocked(scope: CircuitScope, nowMs: number): CircuitBlock | null;
+  /** The circuits of all accounts for one kind of request, at one moment. Looking changes nothing. */
+  look(kind: CircuitKind, nowMs: number): CircuitView;
   /** Has the account a circuit that is not closed, of whatever scope? */
   isTroubled(accountId: string): boolean;
-  /** How the circuit stands. Changes nothing. */
-  statusOf(scope: CircuitScope): CircuitStatus;
   /** Takes back failures noted at `sinceMs` or later, everywhere: nobody could be reached, or the machine slept. */
   forgiveSince(sinceMs: number): void;
   /** Drops what is known of a removed account. */
@@ -92,8 +102,6 @@ export interface CircuitBoardOptions {
 /** About 300 bytes each. A client can name any model, so what it names must not grow without end. */
 const defaultMaxCircuits = 10_000;
 
-const fewCircuits = 8;
-
 interface Entry {
   readonly key: string;
   readonly scope: CircuitScope;
@@ -110,8 +118,7 @@ export function createCircuitBoard({
 }: CircuitBoardOptions): CircuitBoard {
   /** A Map keeps insertion order, and every use inserts anew: its first entry is the one unused longest. */
   const entries = new Map<string, Entry>();
-  /** Circuits that are not closed, by account: most accounts have none, and asking about them must cost nothing. */
-  const troubled = new Map<string, Map<string, Entry>>();
+  const troubled = createTroubledCircuits<Entry>();
   const tickets = new WeakMap<CircuitToken, { readonly entry: Entry; readonly ticket: CircuitTicket }>();
 
   function use(scope: CircuitScope): Entry {
@@ -131,26 +138,13 @@ export function createCircuitBoard({
     markSound(entry);
   }
 
-  function markSound({ key, scope: { accountId } }: Entry): void {
-    const ofAccount = troubled.get(accountId);
-    if (!ofAccount?.delete(key) || ofAccount.size > 0) return;
-    troubled.delete(accountId);
-    onTrouble(accountId);
+  function markSound(entry: Entry): void {
+    if (troubled.delete(entry)) onTrouble(entry.scope.accountId);
   }
 
   function markTroubled(entry: Entry): void {
-    const { accountId } = entry.scope;
-    const ofAccount = troubled.get(accountId) ?? new Map<string, Entry>();
-    troubled.set(accountId, ofAccount.set(entry.key, entry));
-    onTrouble(accountId);
-  }
-
-  /** The circuit of this scope, unless it is closed. Making the key costs more than looking at a few. */
-  function troubledAt(scope: CircuitScope): Entry | undefined {
-    const ofAccount = troubled.get(scope.accountId);
-    if (!ofAccount || ofAccount.size > fewCircuits) return ofAccount?.get(keyOf(scope));
-    for (const entry of ofAccount.values()) if (isSame(entry.scope, scope)) return entry;
-    return undefined;
+    troubled.add(entry);
+    onTrouble(entry.scope.accountId);
   }
 
   /** The calls of a dropped circuit still end, on an entry nobody reads any more. */
@@ -192,14 +186,19 @@ export function createCircuitBoard({
       change(entry, completeCall(entry.circuit, { ticket, outcome, nowMs: clock.monotonicMs(), rules: rulesNow() }));
     },
 
-    blocked(scope, nowMs) {
-      const entry = troubledAt(scope);
-      return entry ? circuitBlock(entry.circuit, { nowMs, rules: rulesNow() }) : null;
+    look(kind, nowMs) {
+      const ofKind = troubled.of(kind);
+      const at = { nowMs, rules: rulesNow() };
+      return {
+        blocked(accountId) {
+          const entry = ofKind.get(accountId);
+          return entry ? circuitBlock(entry.circuit, at) : null;
+        },
+        statusOf: (accountId) => ofKind.get(accountId)?.circuit.status ?? 'closed',
+      };
     },
 
     isTroubled: (accountId) => troubled.has(accountId),
-
-    statusOf: (scope) => troubledAt(scope)?.circuit.status ?? 'closed',
 
     forgiveSince(sinceMs) {
       for (const entry of entries.values()) change(entry, forgiveFailures(entry.circuit, sinceMs));
@@ -229,10 +228,6 @@ function instantsOf(circuit: Circuit, at: { nowMs: number; rules: CircuitRules }
   if (circuit.status === 'open') return { openedMs: circuit.openedMs, probeAtMs: circuit.openedMs + at.rules.openMs };
   const mayProbe = circuit.status === 'half_open' && circuitBlock(circuit, at) === null;
   return { openedMs: null, probeAtMs: mayProbe ? at.nowMs : null };
-}
-
-function isSame(a: CircuitScope, b: CircuitScope): boolean {
-  return a.model === b.model && a.routeClass === b.routeClass && a.poolId === b.poolId && a.accountId === b.accountId;
 }
 
 /** The model comes last: it is the only part that a client names, and may contain anything. */

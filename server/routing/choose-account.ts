@@ -31,6 +31,7 @@ export function chooseAccount(scene: Scene): Choice {
     if (exclusion) exclusions.push(exclusion);
     else eligible.push(account);
   }
+  if (eligible.length === 0) return { kind: 'none', exclusions };
   const limit = Math.max(Math.max(scene.ringSize, smallestRing) - scene.tried.size, 0);
   // Two at least, so that it can be told what decided between them.
   const best = orderCandidates(eligible, { ...scene, limit: limit === 1 ? 2 : limit });

@@ -5,9 +5,11 @@
 import {
   createCircuitBoard,
   type CircuitBoard,
+  type CircuitKind,
   type CircuitRow,
-  type CircuitToken,
   type CircuitScope,
+  type CircuitToken,
+  type CircuitView,
 } from '../../accounts/circuit-board.ts';
 import type { AccountFacts } from '../../accounts/account.ts';
 import type { CircuitBlock, CircuitRules, CircuitStatus, HealthOutcome } from '../../accounts/circuit.ts';
@@ -52,7 +54,7 @@ export interface HealthView {
   blocked(account: Pick<AccountFacts, 'id' | 'held'>): HealthBlock | null;
   /** How its circuit stands. */
   circuit(accountId: string): CircuitStatus;
-  /** Accounts that go last; an order, never an exclusion. */
+  /** Accounts that go last; an order, never an exclusion. Gathered when it is asked for: nobody asks where all are out. */
   readonly demoted: ReadonlySet<string>;
 }
 
@@ -115,27 +117,32 @@ export function createAttemptHealth({
 
   return {
     begin(scope) {
-      const at = { now: clock.now(), nowMs: clock.monotonicMs() };
-      const block = blockOf(scope, { boards, nowMs: at.nowMs }) ?? outage.begin(scope.accountId);
-      if (block) return { kind: 'refused', ...told(block, at) };
+      const nowMs = clock.monotonicMs();
+      const aheadMs = clock.now().getTime() - nowMs;
+      const blockOf = blockerFor(scope, { boards, nowMs, ofKind: circuits.look(scope, nowMs) });
+      const block = blockOf(scope.accountId) ?? outage.begin(scope.accountId);
+      if (block) return { kind: 'refused', ...told(block, aheadMs) };
       const admission = circuits.begin(scope);
-      if (admission.kind === 'refused') return { kind: 'refused', ...told(admission, at) };
+      if (admission.kind === 'refused') return { kind: 'refused', ...told(admission, aheadMs) };
       return { kind: 'admitted', pass: createPass(boards, { scope, token: admission.token }) };
     },
 
     look(ask, now) {
-      const at = { now, nowMs: clock.monotonicMs() };
-      const { poolId, model, routeClass } = ask;
-      const moment = { boards, nowMs: at.nowMs };
-      const isDown = outage.isDown(at.nowMs);
+      const nowMs = clock.monotonicMs();
+      const aheadMs = now.getTime() - nowMs;
+      const ofKind = circuits.look(ask, nowMs);
+      const blockOf = blockerFor(ask, { boards, nowMs, ofKind });
+      const isDown = outage.isDown(nowMs);
       return {
         blocked({ id: accountId, held }) {
           if (!held.isTroubled && !isDown) return null;
-          const block = blockOf({ poolId, accountId, model, routeClass }, moment);
-          return block && told(block, at);
+          const block = blockOf(accountId);
+          return block && told(block, aheadMs);
         },
-        circuit: (accountId) => circuits.statusOf({ poolId, accountId, model, routeClass }),
-        demoted: demotions.demotedIn(ask, at.nowMs),
+        circuit: ofKind.statusOf,
+        get demoted() {
+          return demotions.demotedIn(ask, nowMs);
+        },
       };
     },
 
@@ -168,17 +175,23 @@ interface Block {
   readonly untilMs: number | null;
 }
 
-/** Lasting reasons first: they tell an operator more than a passing one. */
-function blockOf(scope: CircuitScope, { boards, nowMs }: { boards: Boards; nowMs: number }): Block | null {
-  const { circuits, outage, refusals } = boards;
-  const untilMs = refusals.refusedUntil(scope.accountId, { model: scope.model, nowMs });
-  if (untilMs !== null) return { reason: 'model_refused', untilMs };
-  return circuits.blocked(scope, nowMs) ?? outage.blocked(scope.accountId, nowMs);
+/** Tells of each account what speaks against it. Lasting reasons first: they tell an operator more than a passing one. */
+function blockerFor(
+  kind: CircuitKind,
+  { boards, nowMs, ofKind }: { boards: Boards; nowMs: number; ofKind: CircuitView },
+): (accountId: string) => Block | null {
+  const { outage, refusals } = boards;
+  const ask = { model: kind.model, nowMs };
+  return (accountId) => {
+    const untilMs = refusals.refusedUntil(accountId, ask);
+    if (untilMs !== null) return { reason: 'model_refused', untilMs };
+    return ofKind.blocked(accountId) ?? outage.blocked(accountId, nowMs);
+  };
 }
 
 /** Ends are kept on the monotonic clock and told on the other, by one reading of both. */
-function told({ reason, untilMs }: Block, { now, nowMs }: { now: Date; nowMs: number }): HealthBlock {
-  return { code: reason, until: untilMs === null ? null : new Date(now.getTime() + untilMs - nowMs) };
+function told({ reason, untilMs }: Block, aheadMs: number): HealthBlock {
+  return { code: reason, until: untilMs === null ? null : new Date(untilMs + aheadMs) };
 }
 
 function createPass(boards: Boards, { scope, token }: { scope: HealthScope; token: CircuitToken }): AttemptPass {

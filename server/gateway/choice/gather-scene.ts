@@ -39,7 +39,9 @@ export function gatherScene(question: SceneQuestion, { book, board, health, cloc
     floorPercent: routing.floorPercent,
     seed,
     prefers,
-    demoted: view.demoted,
+    get demoted() {
+      return view.demoted;
+    },
     isOnCredits: ({ held }) => limits.isOnCredits(held),
     limits: ({ held }) => limits.limits(held),
     quota: (accountId) => board.limits(accountId, model),
