@@ -1,13 +1,14 @@
-/** `settings list`, `set`, `reset`: what an operator may change while the server runs. */
+/** `settings list`, `show`, `set`, `reset`: what an operator may change while the server runs. */
 import type { Command } from 'commander';
-import { settings, settingsEndpoints, type SettingName } from '../contract/settings.ts';
+import { z } from 'zod';
+import { type SettingRow, settings, settingsEndpoints, type SettingName } from '../contract/settings.ts';
 import type { Cli } from './cli.ts';
 import { addCommandGroup } from './command-group.ts';
 import { CommandProblem } from './command-problem.ts';
 import { printable, renderTable } from './plain-text.ts';
 
 export function addSettingsCommands(program: Command, cli: Cli): void {
-  const description = 'Settings: list, set, reset';
+  const description = 'Settings: list, show, set, reset';
   const group = addCommandGroup(program, { name: 'settings', description, heading: 'Settings:' });
 
   group
@@ -22,6 +23,17 @@ export function addSettingsCommands(program: Command, cli: Cli): void {
         label,
       ]);
       cli.show({ json: listed, text: renderTable([['SETTING', 'VALUE', 'CHANGED', 'WHAT IT IS'], ...rows]) });
+    });
+
+  group
+    .command('show')
+    .argument('<name>', 'as "settings list" shows it')
+    .description('Show what a setting means and what it takes')
+    .action(async (text: string) => {
+      const name = readSettingName(text);
+      const listed = await cli.withEndpoints(({ call }) => call(settingsEndpoints.list, {}));
+      const setting = listed.settings.find((each) => each.name === name)!;
+      cli.show({ json: { setting }, text: renderSetting(setting) });
     });
 
   group
@@ -45,6 +57,17 @@ async function change(cli: Cli, input: { name: SettingName; value: string | numb
   const changed = await cli.withEndpoints(({ call }) => call(settingsEndpoints.change, input));
   const { name, value, isDefault } = changed.setting;
   cli.show({ json: changed, text: `${name} is ${printable(String(value))} now${isDefault ? ', its default' : ''}.\n` });
+}
+
+function renderSetting({ name, value, isDefault, label, help }: z.infer<typeof SettingRow>): string {
+  const usual = isDefault ? 'its default' : `default ${settings[name].default}`;
+  return `${name}: ${label}\n  value  ${printable(String(value))}, ${usual}\n  takes  ${takenBy(name)}\n${help}\n`;
+}
+
+function takenBy(name: SettingName): string {
+  const schema: z.ZodType = settings[name].schema;
+  if (schema instanceof z.ZodBoolean) return 'true or false';
+  return schema instanceof z.ZodNumber ? `a whole number from ${schema.minValue} to ${schema.maxValue}` : 'text';
 }
 
 function readSettingName(text: string): SettingName {

@@ -24,6 +24,9 @@ const bodyMemory = z
   .max(2 ** 45)
   .refine((value) => value === 0 || value >= 2 ** 20, { error: 'must be 0 or at least 1048576' });
 const milliseconds = z.number().int().min(0).max(86_400_000);
+/** A limit within which something must come. None at all would refuse everything. */
+const timeLimit = z.number().int().min(1_000).max(86_400_000);
+
 /** Nobody on the way may change what comes from there. */
 function isSafeAddress(text: string): boolean {
   const url = URL.parse(text);
@@ -89,22 +92,22 @@ export const settings = {
     label: 'Largest expansion',
     help: 'How many times larger than its compressed form a body may become, checked while decoding.',
   }),
-  'gateway.body_timeout_ms': setting(milliseconds, {
+  'gateway.body_timeout_ms': setting(timeLimit, {
     default: 10_000,
     label: 'Body time limit',
     help: 'How long a request body may pause while it arrives or is decoded.',
   }),
-  'gateway.precommit_timeout_ms': setting(milliseconds, {
+  'gateway.precommit_timeout_ms': setting(timeLimit, {
     default: 90_000,
     label: 'First answer time limit',
     help: 'How long all attempts together may take until an answer begins.',
   }),
-  'gateway.stream_idle_timeout_ms': setting(milliseconds, {
+  'gateway.stream_idle_timeout_ms': setting(timeLimit, {
     default: 300_000,
     label: 'Silence time limit',
     help: 'How long the provider may send nothing in the middle of an answer.',
   }),
-  'gateway.compact_timeout_ms': setting(milliseconds, {
+  'gateway.compact_timeout_ms': setting(timeLimit, {
     default: 300_000,
     label: 'Compaction time limit',
     help: 'How long a compaction call may take.',
