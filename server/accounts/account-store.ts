@@ -227,6 +227,23 @@ export async function addMembership(
 }
 
 /**
+ * Takes an account out until it is resumed, or puts it back. Nothing changes for one that is so already, nor for one that
+ * must be signed in again: that weighs more than what an operator wants of it.
+ */
+export async function pauseAccount(
+  db: Kysely<DB>,
+  { id, isPaused, now }: { id: string; isPaused: boolean; now: Date },
+): Promise<void> {
+  const before: AccountStatus[] = isPaused ? ['active', 'refresh_failed'] : ['paused'];
+  await db
+    .updateTable('accounts')
+    .set({ status: isPaused ? 'paused' : 'active', statusReason: null, statusChangedAt: now })
+    .where('id', '=', id)
+    .where('status', 'in', before)
+    .execute();
+}
+
+/**
  * Removes an account for good: secrets, memberships, readings and model list go, the row stays for the accounting that
  * names it. False when it was gone already.
  */

@@ -11,7 +11,13 @@ import type { Clock, Log, Random } from '../world/world.ts';
 import type { AccountBoard } from './account-board.ts';
 import type { AccountBook } from './account-book.ts';
 import type { AccountReader } from './account-reader.ts';
-import { findAccountIds, markAccountDeleted, selectAccountRows, type AccountRow } from './account-store.ts';
+import {
+  findAccountIds,
+  markAccountDeleted,
+  pauseAccount,
+  selectAccountRows,
+  type AccountRow,
+} from './account-store.ts';
 import { importAccount } from './import-account.ts';
 import { readAuthJson } from './read-auth-json.ts';
 import { freshnessOf } from './quota.ts';
@@ -79,6 +85,19 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
     };
   }
 
+  /** @throws {GatewayError} `account_signed_out`: it serves nobody, whatever is wanted of it. */
+  async function setPaused(accountId: string, isPaused: boolean) {
+    await db.transaction().execute(async (transaction) => {
+      await pauseAccount(transaction, { id: accountId, isPaused, now: clock.now() });
+      await announceChange(transaction, 'accounts');
+    });
+    await reload();
+    const shown = await show(accountId);
+    if (shown.status === 'reauth_required') throw new GatewayError('account_signed_out');
+    log.info('account_status_changed', { accountId, status: shown.status });
+    return shown;
+  }
+
   async function readAndShow(accountId: string) {
     const readings = await reader.read(accountId);
     await reload();
@@ -109,6 +128,16 @@ export function createAccountsApi(parts: AccountsApiParts): Handlers<typeof acco
       await reload();
       if (result.kind === 'signed_out') throw new GatewayError('account_signed_out');
       if (result.kind === 'failed_for_now') throw new GatewayError('account_refresh_failed');
+      return readAndShow(accountId);
+    },
+
+    async pause({ account }) {
+      return { account: await setPaused(await resolve(account), true) };
+    },
+
+    async resume({ account }) {
+      const accountId = await resolve(account);
+      await setPaused(accountId, false);
       return readAndShow(accountId);
     },
 

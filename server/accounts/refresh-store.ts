@@ -134,8 +134,8 @@ export interface FailedFacts {
 }
 
 /**
- * Ends a claim without new tokens. A paused account stays paused, and one that must be signed in again stays so when a
- * try by hand fails for now. The time of the change is that of the first failure with the same reason. False when the
+ * Ends a claim without new tokens. An account that is paused or must be signed in again stays so when a try fails for
+ * now; the end of its sign-in weighs more than a pause, or it would be tried again and again behind one. The time of the change is that of the first failure with the same reason. False when the
  * fence has moved on.
  */
 export async function finishFailed(db: Kysely<DB>, facts: FailedFacts): Promise<boolean> {
@@ -152,7 +152,7 @@ export async function finishFailed(db: Kysely<DB>, facts: FailedFacts): Promise<
     from (select id as next_id,
         case when keeps then status else ${facts.status} end as status,
         case when keeps then status_reason else ${facts.reason} end as reason
-      from (select *, status = 'paused' or (status = 'reauth_required' and ${facts.status} = 'refresh_failed') as keeps
+      from (select *, status in ('paused', 'reauth_required') and ${facts.status} = 'refresh_failed' as keeps
             from accounts where id = ${facts.accountId}) as held) as next
     where id = next.next_id and refresh_fence = ${facts.fence} and deleted_at is null
     returning id

@@ -1,4 +1,4 @@
-/** `account import`, `list`, `refresh`, `remove`: the ChatGPT accounts that answer. */
+/** `account import`, `list`, `refresh`, `pause`, `resume`, `remove`: the ChatGPT accounts that answer. */
 import type { Command } from 'commander';
 import { accounts, type Account } from '../contract/accounts.ts';
 import { addResetCommands } from './account-resets.ts';
@@ -17,7 +17,7 @@ a separate sign-in ("codex login" again), or let it use a key of the pool ("code
 `;
 
 export function addAccountCommands(program: Command, cli: Cli): void {
-  const description = 'ChatGPT accounts: import, list, refresh, remove, resets, redeem, reset-policy';
+  const description = 'ChatGPT accounts: import, list, refresh, pause, resume, remove, resets, redeem, reset-policy';
   const group = addCommandGroup(program, { name: 'account', description, heading: 'Accounts:' });
 
   addResetCommands(group, cli);
@@ -48,6 +48,27 @@ export function addAccountCommands(program: Command, cli: Cli): void {
       const refreshed = await cli.withEndpoints(({ call }) => call(accounts.refresh, { account }));
       const text = `Refreshed ${printable(refreshed.account.label)}.\n${renderAccountFacts(refreshed, cli.clock.now())}`;
       cli.show({ json: refreshed, text });
+    });
+
+  group
+    .command('pause')
+    .argument('<account>', 'its name, e-mail or id')
+    .description('Let it serve no new request until it is resumed; running ones end by themselves')
+    .action(async (account: string) => {
+      const paused = await cli.withEndpoints(({ call }) => call(accounts.pause, { account }));
+      const label = printable(paused.account.label);
+      const text = `Paused ${label}: it serves no new request. Resume it with: codex-pooler account resume ${printable(account)}\n`;
+      cli.show({ json: paused, text });
+    });
+
+  group
+    .command('resume')
+    .argument('<account>', 'its name, e-mail or id')
+    .description('Let a paused account serve again, and read its limits and models')
+    .action(async (account: string) => {
+      const resumed = await cli.withEndpoints(({ call }) => call(accounts.resume, { account }));
+      const text = `Resumed ${printable(resumed.account.label)}.\n${renderAccountFacts(resumed, cli.clock.now())}`;
+      cli.show({ json: resumed, text });
     });
 
   group

@@ -68,6 +68,18 @@ export const accounts = {
     output: z.object({ account: Account, quotaReading: Reading, modelsReading: Reading }),
     audit: ['account.id', 'account.label'],
   }),
+  /** It serves no new request until it is resumed; running ones end by themselves. */
+  pause: command('accounts.pause', {
+    input: z.object({ account: AccountName }).strict(),
+    output: z.object({ account: Account }),
+    audit: ['account.id', 'account.label'],
+  }),
+  /** Lets a paused account serve again, and reads it anew. */
+  resume: command('accounts.resume', {
+    input: z.object({ account: AccountName }).strict(),
+    output: z.object({ account: Account, quotaReading: Reading, modelsReading: Reading }),
+    audit: ['account.id', 'account.label'],
+  }),
   remove: command('accounts.remove', {
     input: z.object({ account: AccountName }).strict(),
     output: z.object({ account: Account.pick({ id: true, label: true }) }),
