@@ -21,7 +21,10 @@ import { passesOn } from './attempt/judge-response.ts';
 import type { HealthScope, AttemptHealth, AttemptPass } from './attempt/attempt-health.ts';
 import { mayRetry } from './attempt/may-retry.ts';
 import { noteFault } from './attempt/note-fault.ts';
-import { createSealedOpener, type Remedy } from './attempt/open-sealed.ts';
+import { createSealedOpener, type Remedy, type SealedOpener } from './attempt/open-sealed.ts';
+import { beginAttempt, endAttempt } from './attempt/attempt-record.ts';
+import type { Continuation } from './continuity/decide-continuation.ts';
+import { createDeadline, type Deadline } from './deadline.ts';
 import type { RecordKeeper } from './records/record-keeper.ts';
 import { rescueCandidates } from './attempt/rescue-candidates.ts';
 import { refusalOfTorn } from './refusals/refusal-of-pin.ts';
@@ -69,101 +72,150 @@ export class RefusedByProvider extends Error {
  */
 export async function answerExchange(exchange: Exchange, parts: EngineParts): Promise<Answered> {
   const deadline = createDeadline(exchange, parts);
-  const tried = new Set<string>();
-  const untilThen = { exchange, signal: deadline.signal };
   try {
-    await untilDeadline(parts.continuity.recall(exchange), untilThen);
+    await untilDeadline(parts.continuity.recall(exchange), { exchange, signal: deadline.signal });
     // From here to the claim nothing waits, so a second first request of the conversation sees it.
-    const continuation = parts.continuity.continuationOf(exchange);
-    if (exchange.ask.mustOwnFiles && !parts.continuity.ownsFiles(exchange))
-      throw new GatewayError('file_not_found', { param: 'file_id' });
-    exchange.continuation = continuation;
-    if (continuation.isTorn) throw refusalOfTorn(continuation);
-    const eligible = (pinnedTo: string) =>
-      chosenOf(decideAccount(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }).choice);
-    const opener = createSealedOpener(exchange, { ...parts, eligible });
-    let remedy: Remedy | null = null;
-    let isRescued = false;
+    const search = beginSearch(exchange, { parts, deadline });
     for (;;) {
-      const decided: Decided | null = remedy ? null : decideAccount(exchange, { parts, continuation, tried });
-      remedy ??= chosenOf(decided?.choice) ? null : opener.lastRemedy();
-      const account: AccountFacts | null = chosenOf(remedy) ?? chosenOf(decided?.choice);
-      if (!account) {
-        const exclusions = decided?.choice.exclusions ?? [];
-        const accountIds = isRescued ? [] : rescueCandidates(exclusions);
-        const { model } = exchange.ask;
-        const rescued = accountIds.length > 0 ? parts.rescue({ accountIds, model }) : null;
-        const freed = rescued && (await untilAborted(rescued, deadline.signal));
-        if (freed === null) {
-          exchange.deadEnd = decided && recordDecision(decided.scene, decided.choice);
-          throw finalRefusal(exchange, { parts, exclusions });
-        }
-        isRescued = true;
-        tried.delete(freed);
+      const next = chooseNext(search);
+      if ('nobody' in next) {
+        await rescueOne(search, next.nobody);
         continue;
       }
-      const decision =
-        remedy || !decided
-          ? recordOfRemedy(exchange, { parts, continuation, tried, account })
-          : recordDecision(decided.scene, decided.choice);
-      remedy = null;
-      const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
-      if (admission.kind === 'refused') {
-        tried.add(account.id);
-        continue;
-      }
-      const { pass } = admission;
-      parts.continuity.claimThread(exchange, account.id);
-      const leaveAccount = parts.board.enter(account.id);
-      logChoice(exchange, { parts, accountId: account.id });
-      const attempt = beginAttempt(exchange, { parts, account, decision });
-      try {
-        await untilDeadline(opener.prepare(account), untilThen);
-        await untilDeadline(parts.records.begin(exchange, attempt), untilThen);
-        const headersMs = Math.max(1, deadline.remainingMs());
-        const result = await tryAccount({ exchange, attempt, account, signal: deadline.signal, headersMs }, parts);
-        if (result.kind === 'answer') {
-          deadline.stop();
-          parts.continuity.rememberThread(exchange, account.id);
-          opener.answered(account);
-          attempt.firstByteMs = parts.clock.monotonicMs() - attempt.startedMs;
-          pass.answerBegan();
-          return { answer: result.answer, leaveAccount, pass };
-        }
-        leaveAccount();
-        tried.add(account.id);
-        pass.failed(result.fault);
-        learn(exchange, { parts, attempt, fault: result.fault });
-        remedy = await untilDeadline(opener.remedyFor(result.fault, account), untilThen);
-        const verdict = mayRetry({
-          isCommitted: exchange.isCommitted,
-          isAborted: exchange.signal.aborted,
-          isPastDeadline: deadline.signal.aborted,
-          faults: exchange.faults,
-          isCompaction: exchange.ask.isCompaction,
-          isMendable: remedy !== null,
-        });
-        endAttempt(attempt, {
-          parts,
-          status: verdict.retry ? 'retryable_failed' : 'failed',
-          errorCode: result.fault.code,
-        });
-        attempt.retryReason = verdict.retry ? (remedy?.word ?? result.fault.kind) : verdict.why;
-        if (!verdict.retry) throw finalRefusal(exchange, { parts, exclusions: [] });
-      } catch (error) {
-        leaveAccount();
-        const now = parts.clock.now();
-        pass.ended({ terminal: null, failureCode: null, error, abortReason: null, now });
-        throw error;
-      }
+      const answered = await tryNext(search, next);
+      if (answered) return answered;
     }
   } finally {
     deadline.stop();
   }
 }
 
-function chosenOf(next: Choice | Remedy | null | undefined): AccountFacts | null {
-  return next && 'account' in next ? next.account : null;
+/** What the attempts of one exchange know of each other. */
+interface Search {
+  readonly exchange: Exchange;
+  readonly parts: EngineParts;
+  readonly deadline: Deadline;
+  readonly continuation: Continuation;
+  readonly opener: SealedOpener;
+  /** Accounts that are not asked again. */
+  readonly tried: Set<string>;
+  /** What follows from the last fault, instead of a choice. */
+  remedy: Remedy | null;
+  isRescued: boolean;
+}
+
+interface Next {
+  readonly account: AccountFacts;
+  /** Why this one, for records. */
+  readonly decision: StoredDecision;
+}
+
+function beginSearch(exchange: Exchange, { parts, deadline }: Pick<Search, 'parts' | 'deadline'>): Search {
+  const continuation = parts.continuity.continuationOf(exchange);
+  if (exchange.ask.mustOwnFiles && !parts.continuity.ownsFiles(exchange))
+    throw new GatewayError('file_not_found', { param: 'file_id' });
+  exchange.continuation = continuation;
+  if (continuation.isTorn) throw refusalOfTorn(continuation);
+  const tried = new Set<string>();
+  const eligible = (pinnedTo: string) =>
+    chosenOf(decideAccount(exchange, { parts, continuation: { ...continuation, pinnedTo }, tried }).choice);
+  const opener = createSealedOpener(exchange, { ...parts, eligible });
+  return { exchange, parts, deadline, continuation, opener, tried, remedy: null, isRescued: false };
+}
+
+/** Whom to ask next; the choice that found nobody where no one can serve. */
+function chooseNext(search: Search): Next | { readonly nobody: Decided } {
+  const { exchange, parts, continuation, tried, opener, remedy } = search;
+  const remedied = ({ account }: Remedy) => ({
+    account,
+    decision: recordOfRemedy(exchange, { parts, continuation, tried, account }),
+  });
+  search.remedy = null;
+  if (remedy) return remedied(remedy);
+  const decided = decideAccount(exchange, { parts, continuation, tried });
+  const account = chosenOf(decided.choice);
+  if (account) return { account, decision: recordDecision(decided.scene, decided.choice) };
+  const last = opener.lastRemedy();
+  return last ? remedied(last) : { nobody: decided };
+}
+
+/** Frees an account by a saved reset, once, where a policy allows it; otherwise this is the end. */
+async function rescueOne(search: Search, { scene, choice }: Decided): Promise<void> {
+  const { exchange, parts, deadline, tried } = search;
+  const accountIds = search.isRescued ? [] : rescueCandidates(choice.exclusions);
+  const rescued = accountIds.length > 0 ? parts.rescue({ accountIds, model: exchange.ask.model }) : null;
+  const freed = rescued && (await untilAborted(rescued, deadline.signal));
+  if (freed === null) {
+    exchange.deadEnd = recordDecision(scene, choice);
+    throw finalRefusal(exchange, { parts, exclusions: choice.exclusions });
+  }
+  search.isRescued = true;
+  tried.delete(freed);
+}
+
+/** null when another may be asked. */
+async function tryNext(search: Search, { account, decision }: Next): Promise<Answered | null> {
+  const { exchange, parts, deadline, opener, tried } = search;
+  const admission = parts.health.begin({ ...scopeOf(exchange), accountId: account.id });
+  if (admission.kind === 'refused') {
+    tried.add(account.id);
+    return null;
+  }
+  const { pass } = admission;
+  parts.continuity.claimThread(exchange, account.id);
+  const leaveAccount = parts.board.enter(account.id);
+  logChoice(exchange, { parts, accountId: account.id });
+  const attempt = beginAttempt(exchange, { parts, account, decision });
+  const untilThen = { exchange, signal: deadline.signal };
+  try {
+    await untilDeadline(opener.prepare(account), untilThen);
+    await untilDeadline(parts.records.begin(exchange, attempt), untilThen);
+    const headersMs = Math.max(1, deadline.remainingMs());
+    const result = await tryAccount({ exchange, attempt, account, signal: deadline.signal, headersMs }, parts);
+    if (result.kind === 'answer') {
+      deadline.stop();
+      parts.continuity.rememberThread(exchange, account.id);
+      opener.answered(account);
+      attempt.firstByteMs = parts.clock.monotonicMs() - attempt.startedMs;
+      pass.answerBegan();
+      return { answer: result.answer, leaveAccount, pass };
+    }
+    leaveAccount();
+    pass.failed(result.fault);
+    await goOnAfter(result.fault, { search, account, attempt });
+    return null;
+  } catch (error) {
+    leaveAccount();
+    pass.ended({ terminal: null, failureCode: null, error, abortReason: null, now: parts.clock.now() });
+    throw error;
+  }
+}
+
+/** @throws the last word of this exchange where no other attempt may follow. */
+async function goOnAfter(
+  fault: Fault,
+  { search, account, attempt }: { search: Search; account: AccountFacts; attempt: Attempt },
+): Promise<void> {
+  const { exchange, parts, deadline, opener, tried } = search;
+  tried.add(account.id);
+  learn(exchange, { parts, attempt, fault });
+  const remedy = await untilDeadline(opener.remedyFor(fault, account), { exchange, signal: deadline.signal });
+  const verdict = mayRetry({
+    isCommitted: exchange.isCommitted,
+    isAborted: exchange.signal.aborted,
+    isPastDeadline: deadline.signal.aborted,
+    faults: exchange.faults,
+    isCompaction: exchange.ask.isCompaction,
+    isMendable: remedy !== null,
+  });
+  endAttempt(attempt, { parts, status: verdict.retry ? 'retryable_failed' : 'failed', errorCode: fault.code });
+  attempt.retryReason = verdict.retry ? (remedy?.word ?? fault.kind) : verdict.why;
+  if (!verdict.retry) throw finalRefusal(exchange, { parts, exclusions: [] });
+  search.remedy = remedy;
+}
+
+function chosenOf(choice: Choice): AccountFacts | null {
+  return 'account' in choice ? choice.account : null;
 }
 
 function scopeOf({ client, ask, routeClass }: Exchange): Omit<HealthScope, 'accountId'> {
@@ -173,52 +225,6 @@ function scopeOf({ client, ask, routeClass }: Exchange): Omit<HealthScope, 'acco
 function logChoice({ id, continuation }: Exchange, { parts, accountId }: { parts: EngineParts; accountId: string }) {
   const { why, locality } = continuation ?? {};
   parts.log.debug('account_chosen', { requestId: id, accountId, reason: why, locality });
-}
-
-function beginAttempt(
-  exchange: Exchange,
-  { parts, account, decision }: { parts: EngineParts; account: AccountFacts; decision: StoredDecision },
-): Attempt {
-  const attempt: Attempt = {
-    id: parts.random.id(),
-    number: exchange.attempts.length + 1,
-    accountId: account.id,
-    accountLabel: account.label,
-    credentialEpoch: account.credentialEpoch,
-    startedAt: parts.clock.now(),
-    startedMs: parts.clock.monotonicMs(),
-    decision,
-    isRecorded: false,
-    status: 'in_progress',
-    upstreamStatus: null,
-    errorCode: null,
-    retryReason: null,
-    upstreamRequestId: null,
-    firstByteMs: null,
-    totalMs: null,
-    completedAt: null,
-    mayHaveRun: false,
-    usage: null,
-    servedTier: null,
-  };
-  exchange.attempts.push(attempt);
-  return attempt;
-}
-
-/** Closes an attempt; the first word on how it ended stands. */
-export function endAttempt(
-  attempt: Attempt,
-  {
-    parts,
-    status,
-    errorCode,
-  }: { parts: Pick<EngineParts, 'clock'>; status: Attempt['status']; errorCode: string | null },
-): void {
-  if (attempt.completedAt) return;
-  attempt.status = status;
-  attempt.errorCode = errorCode;
-  attempt.completedAt = parts.clock.now();
-  attempt.totalMs = parts.clock.monotonicMs() - attempt.startedMs;
 }
 
 function learn(
@@ -255,25 +261,4 @@ function finalRefusal(
   });
   if (!newest || refusal.code === 'usage_limit_reached') return refusal;
   return passesOn(newest) && faultRow(newest.kind).passOn ? new RefusedByProvider(newest) : refusal;
-}
-
-/** All attempts together have so long until an answer begins; after that the stream's own limits hold. */
-function createDeadline(exchange: Exchange, { clock }: EngineParts) {
-  const { ask, settings } = exchange;
-  const limitMs =
-    ask.service?.limitMs ?? settings[ask.isCompaction ? 'gateway.compact_timeout_ms' : 'gateway.precommit_timeout_ms'];
-  const endsMs = clock.monotonicMs() + limitMs;
-  const controller = new AbortController();
-  const forward = () => controller.abort(exchange.signal.reason);
-  const timer = clock.timer(limitMs, () =>
-    controller.abort(new GatewayError('upstream_timeout', { retryAfterMs: 2_000 })),
-  );
-  if (exchange.signal.aborted) forward();
-  else exchange.signal.addEventListener('abort', forward, { once: true });
-  return {
-    /** Keeps forwarding the client's leaving after `stop`: the same signal carries the committed stream. */
-    signal: controller.signal,
-    remainingMs: () => endsMs - clock.monotonicMs(),
-    stop: () => timer.stop(),
-  };
 }

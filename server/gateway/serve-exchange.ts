@@ -2,7 +2,8 @@
 import { GatewayError } from '../contract/gateway-error.ts';
 import { pongDeadline } from '../upstream/codex-socket.ts';
 import { NetworkFault } from '../world/world.ts';
-import { answerExchange, endAttempt, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
+import { answerExchange, RefusedByProvider, type Answered, type EngineParts } from './answer-exchange.ts';
+import { endAttempt } from './attempt/attempt-record.ts';
 import { noteReport } from './attempt/attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
 import { FailedAtStart } from './carriers/follow-answer.ts';
