@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { prepareGateway, startGateway } from './gateway.ts';
 import { startLoader } from './loader.ts';
 import { readBusyMs, readMachine } from './machine.ts';
+import { measureAborts } from './measure-aborts.ts';
 import { measureLeak, measureMemory, type MemoryFigures } from './measure-memory.ts';
 import { measureUploads } from './measure-uploads.ts';
 import { measureRound, warmUp, type RoundFigures, type RoundSize } from './measure-rounds.ts';
@@ -52,6 +53,8 @@ export async function measureAll(
 
   tell('waves of streams');
   const leak = await measureLeak(running, { target: ours, loader, waves: size.waves });
+  tell('streams that are left');
+  const aborts = await measureAborts(running, { target: ours, waves: size.waves });
   tell('uploads');
   const uploads = await measureUploads(ours);
   return {
@@ -62,6 +65,7 @@ export async function measureAll(
     figures,
     memory,
     leak,
+    aborts,
     uploads,
     ...starts,
   };

@@ -10,6 +10,7 @@ const results: Results = {
   figures: [],
   memory: [],
   leak: { residentBytes: [], liveHeapBytes: [], openLiveHeapBytes: 2, failures: 0, firstFailure: null },
+  aborts: { residentBytes: [], liveHeapBytes: [6e6, 9e6], failures: 0, firstFailure: null },
   uploads: { idleBytes: 200e6, mostBytes: 450e6, failures: 0, firstFailure: null },
   coldStartMs: 4_000,
   warmStartMs: 1_000,

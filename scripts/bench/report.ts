@@ -19,6 +19,7 @@ export function tablesOf(results: Results): Table[] {
     loadTable(results),
     memoryTable(results),
     leakTable(results),
+    abortTable(results),
     uploadTable(results),
     choiceTable(results.choices),
     compressionTable(results.compression),
@@ -136,6 +137,18 @@ function leakTable({ leak }: Results): Table {
       ]),
       [`${openStreams} held open`, missing, megabytesExactly(leak.openLiveHeapBytes)],
     ],
+  };
+}
+
+function abortTable({ aborts: { residentBytes, liveHeapBytes } }: Results): Table {
+  return {
+    title: `Codex Pooler after waves of ${openStreams} /v1 streams that were left in the midst`,
+    columns: [left('After'), right('resident'), right('live heap')],
+    rows: residentBytes.map((bytes, wave) => [
+      wave === 0 ? 'the first' : `${wave} × ${openStreams} more`,
+      megabytes(bytes),
+      megabytesExactly(liveHeapBytes[wave] ?? Number.NaN),
+    ]),
   };
 }
 

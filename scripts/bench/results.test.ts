@@ -51,6 +51,7 @@ const results: Results = {
     },
   ],
   leak: { residentBytes: [1, 1], liveHeapBytes: [1, 1], openLiveHeapBytes: 2, failures: 0, firstFailure: null },
+  aborts: { residentBytes: [], liveHeapBytes: [6e6, 9e6], failures: 0, firstFailure: null },
   uploads: { idleBytes: 200e6, mostBytes: 450e6, failures: 0, firstFailure: null },
   coldStartMs: 4_000,
   warmStartMs: Number.NaN,

@@ -2,6 +2,7 @@
 import type { ChoiceCost } from './choice.ts';
 import type { CompressionCost } from './compression.ts';
 import type { Machine } from './machine.ts';
+import type { AbortFigures } from './measure-aborts.ts';
 import type { LeakFigures, MemoryFigures } from './measure-memory.ts';
 import type { UploadFigures } from './measure-uploads.ts';
 import type { RoundFigures } from './measure-rounds.ts';
@@ -18,6 +19,7 @@ export interface Results {
   readonly figures: readonly RoundFigures[];
   readonly memory: readonly MemoryFigures[];
   readonly leak: LeakFigures;
+  readonly aborts: AbortFigures;
   readonly uploads: UploadFigures;
   /** From the start of the process until it serves. */
   readonly coldStartMs: number;
@@ -89,12 +91,14 @@ export function failuresOf({
   figures,
   memory,
   leak,
+  aborts,
   uploads,
-}: Pick<Results, 'figures' | 'memory' | 'leak' | 'uploads'>): string[] {
+}: Pick<Results, 'figures' | 'memory' | 'leak' | 'aborts' | 'uploads'>): string[] {
   const rows = [
     ...figures.map((each) => ({ ...each, where: `${each.scenario} through ${each.target}, round ${each.round + 1}` })),
     ...memory.map((each) => ({ ...each, where: `open streams through ${each.target}` })),
     { ...leak, where: 'waves of streams through ours' },
+    { ...aborts, where: 'streams of ours that were left' },
     { ...uploads, where: 'uploads to ours' },
   ];
   return rows

@@ -34,11 +34,15 @@ export const heldMs = held.deltas * held.everyMs;
 /** Streams held open at once. */
 export const openStreams = 300;
 
-/** Standing answers of the sandbox; the thread of a request chooses among them. */
+/** Asked on `/v1`, whose requests name no thread, by clients that leave in the midst of a long answer. */
+export const abortedModel = 'gpt-6-luna';
+
+/** Standing answers of the sandbox; the thread of a request chooses among them, or its model. */
 export const answers = [
   { behaviour: 'N12', deltas: deltasOfSixty, everyMs: 0, bytes: 20, when: { threadStart: 'sixty' } },
   { behaviour: 'N12', ...paced, bytes: 20, when: { threadStart: 'paced' } },
   { behaviour: 'N12', ...held, bytes: 20, when: { threadStart: 'held' } },
+  { behaviour: 'N12', deltas: 600, everyMs: 100, bytes: 20, when: { model: abortedModel } },
 ] as const;
 
 /** Headers Codex sends (wire spec A3.1); the load process makes a conversation of its own of each connection. */

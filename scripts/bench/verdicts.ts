@@ -2,6 +2,7 @@
 import { poolSize, type ChoiceCost } from './choice.ts';
 import { poolStates, type PoolState } from './choice-pool.ts';
 import type { CompressionCost } from './compression.ts';
+import { keptPerAbort } from './measure-aborts.ts';
 import { uploads } from './measure-uploads.ts';
 import { duration, kilobytes, megabytes, microseconds, milliseconds, perSecond, ratio } from './number-texts.ts';
 import { summarize, type Results } from './results.ts';
@@ -20,6 +21,8 @@ const expected = {
   addedOfPipe: 2,
   residentBytes: 150e6,
   bytesPerStream: 120e3,
+  /** Less than the smallest body of an exchange, which would be held with it. */
+  bytesPerAbort: 5e3,
   /** Four seats, each with a file that is joined from its pieces, and the garbage of those before it. */
   uploadBytes: 300e6,
   coldStartMs: 5_000,
@@ -56,6 +59,11 @@ export function judge(results: Results): Verdict[] {
     atMost('per open stream', {
       value: memory?.bytesPerStream ?? Number.NaN,
       line: expected.bytesPerStream,
+      text: kilobytes,
+    }),
+    atMost('live heap kept of a /v1 stream that was left in its midst', {
+      value: keptPerAbort(results.aborts),
+      line: expected.bytesPerAbort,
       text: kilobytes,
     }),
     atMost(`growth by ${uploads.files} files of ${megabytes(uploads.bytes)} from ${uploads.clients} clients`, {

@@ -28,6 +28,7 @@ export function createMiddleware(parts: MiddlewareParts): CallMiddleware[] {
 function assignRequestId({ world }: MiddlewareParts): CallMiddleware {
   return async (ctx, next) => {
     ctx.state.requestId = world.random.id();
+    ctx.set('x-request-id', ctx.state.requestId);
     await next();
   };
 }

@@ -172,6 +172,14 @@ describe('a file', () => {
     expect(await refusal(upload(sending))).toEqual([status, code, param]);
   });
 
+  it('is refused with a field that nobody knows, by its name', async () => {
+    const form = new FormData();
+    for (const name of ['purpose', 'zeal', 'haste']) form.append(name, 'user_data');
+    const authorization = `Bearer ${key}`;
+    const sent = fetch(`${gateway.url}/v1/files`, { method: 'POST', headers: { authorization }, body: form });
+    expect(await refusal(sent)).toEqual([400, 'unsupported_parameter', 'haste']);
+  });
+
   it('may have 25 MiB', async () => {
     expect((await upload({ bytes: Buffer.alloc(25 * 2 ** 20) })).status).toBe(200);
   });

@@ -179,6 +179,42 @@ describe('a stream', () => {
     await gateway.change({ 'gateway.precommit_timeout_ms': 90_000, 'gateway.stream_idle_timeout_ms': 300_000 });
   });
 
+  const late = [
+    [
+      'an end that is incomplete because the conversation was too long',
+      { type: 'response.incomplete', response: { incomplete_details: { reason: 'context_length_exceeded' } } },
+      [400, 'invalid_request_error', 'context_length_exceeded'],
+    ],
+    [
+      'an error event',
+      { type: 'error', error: { code: 'context_length_exceeded', message: 'too long' } },
+      [400, 'invalid_request_error', 'context_length_exceeded'],
+    ],
+    [
+      'an error event without an object of its own',
+      { type: 'error', code: 'rate_limit_exceeded', message: 'slow down' },
+      [429, 'rate_limit_error', 'rate_limit_exceeded'],
+    ],
+  ] as const;
+  it.each(late)('that fails late, by %s, is a document that never was', async (_name, event, expected) => {
+    const begun = [
+      { type: 'response.created', response: { id: 'resp_1' } },
+      { type: 'response.output_text.delta', output_index: 0, content_index: 0, item_id: 'msg_1', delta: 'hi' },
+    ];
+    const sse = [...begun, event].map((each) => `data: ${JSON.stringify(each)}\n\n`).join('');
+    both({ behaviour: 'recording', sse });
+    for (const [path, body] of [
+      ['/v1/responses', responses],
+      ['/v1/chat/completions', chat],
+    ] as const) {
+      const { status, json } = await ask({ path, body });
+      const { type, code } = json()['error'] ?? {};
+      expect([status, type, code]).toEqual(expected);
+      const streamed = await ask({ path, body: { ...body, stream: true } });
+      expect(streamed.text).toContain(`"code":"${expected[2]}"`);
+    }
+  });
+
   it('that has begun is never begun again elsewhere', async () => {
     both({ behaviour: 'F9', at: 'deltas', deltas: 2 });
     const before = turns();

@@ -106,6 +106,16 @@ describe.each([...publicSurface, ...unsupported.map((path) => ({ method: 'POST',
   },
 );
 
+it.each(['/v1/models', '/v1/models/gpt-5.5', '/v1/models?client_version=1', '/v1/usage', '/v1/files'])(
+  'GET %s has an id of its own, as every answer has',
+  async (path) => {
+    const [one, other] = [await askPublic(gateway, { path, key }), await askPublic(gateway, { path, key })];
+    expect([one.status, other.status]).toEqual([200, 200]);
+    expect(one.headers.get('x-request-id')).toMatch(/./);
+    expect(one.headers.get('x-request-id')).not.toBe(other.headers.get('x-request-id'));
+  },
+);
+
 describe.each(withBodies)('%s', (path) => {
   it('never inflates a bomb for somebody unknown', async () => {
     const answer = await askPublic(gateway, { path, body: bomb, headers: { 'content-encoding': 'gzip' } });

@@ -54,10 +54,9 @@ function eventOf({ type, bytes, event }: ObservedBlock): Record<string, unknown>
   return data && parseEvent(data);
 }
 
-/** The failure with which an answer began. */
-export function failedAtStart(answer: Answer): FailedAtStart {
-  const failure = answer.kind === 'stream' ? answer.stream.observer.failure : null;
-  return new FailedAtStart(typeof failure === 'object' ? { ...failure } : {});
+/** The failure of which nothing was told yet. */
+export function failedAtStart({ failure }: Pick<AnswerRendering, 'failure'>): FailedAtStart {
+  return new FailedAtStart({ ...failure });
 }
 
 /** Why an answer broke off, in words that a client can be told. Whoever ends a call breaks its connection as well. */

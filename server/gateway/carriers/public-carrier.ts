@@ -65,7 +65,7 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
       async take(events) {
         const text = events.map((event) => rendering.push(event)).join('');
         if (rendering.ending === 'failed' && !exchange.isCommitted && !response.headersSent)
-          throw failedAtStart(answer);
+          throw failedAtStart(rendering);
         if (text !== '') exchange.isCommitted = true;
         await write(text);
       },
@@ -81,7 +81,7 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
       },
     });
     exchange.signal.throwIfAborted();
-    if (rendering.ending === 'failed') throw failedAtStart(answer);
+    if (rendering.ending === 'failed') throw failedAtStart(rendering);
     const body = Buffer.from(JSON.stringify(rendering.document()));
     exchange.isCommitted = true;
     exchange.responseStatus = 200;

@@ -37,7 +37,7 @@ export function createPublicSocketCarrier({ socket, exchange, clock, rendering }
       async take(events) {
         const frames = events.flatMap((event) => rendering.push(event));
         // Nothing was said yet, so what failed is told with its status.
-        if (rendering.ending === 'failed' && !exchange.isCommitted) throw failedAtStart(answer);
+        if (rendering.ending === 'failed' && !exchange.isCommitted) throw failedAtStart(rendering);
         for (const frame of frames) send(frame);
         if (socket.bufferedBytes > maxBufferedBytes) await handedOver({ sent, socket, exchange, clock });
       },

@@ -23,6 +23,8 @@ export interface AnswerRendering<Told = string> {
   breakOff(failure: SaidFailure): Told;
   /** How the provider ended the answer; null while it has not. */
   readonly ending: 'completed' | 'incomplete' | 'failed' | null;
+  /** The provider's own error object, where the answer failed by its word. */
+  readonly failure: Readonly<Record<string, unknown>> | null;
   /** The whole answer as one document. Call only once it ended well. */
   document(): unknown;
 }

@@ -1,5 +1,6 @@
 /** Reads the form of `POST /v1/files` (v1 spec 1.3, 2.9). Pure. */
 import { badValue, missing, unsupported } from '../dialects/openai/bad-request.ts';
+import { plainName } from '../dialects/openai/fields.ts';
 import type { Form, FormFile, FormLimits } from '../media/form.ts';
 
 export interface FileRequest {
@@ -25,7 +26,8 @@ export const filePurposes: readonly string[] = ['user_data', 'assistants', 'visi
 export function readFileForm({ fields, files }: Form): FileRequest {
   if (fields.some(([name]) => /^expires_after\b/.test(name)))
     throw unsupported('expires_after', 'Every file is kept for a day.');
-  if (fields.some(([name]) => name !== 'purpose')) throw unsupported('(unnamed)');
+  const [unknown] = fields.flatMap(([name]) => (name === 'purpose' ? [] : [name])).toSorted();
+  if (unknown !== undefined) throw unsupported(plainName(unknown));
   const purpose = fields.findLast(([name]) => name === 'purpose')?.[1];
   if (purpose === undefined) throw missing('purpose');
   if (!filePurposes.includes(purpose)) throw badValue('purpose', `must be one of ${filePurposes.join(', ')}`);

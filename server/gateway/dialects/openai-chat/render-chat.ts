@@ -22,6 +22,9 @@ export function renderChat(options: PublicResponseOptions, frame: ChatFrame): An
     get ending() {
       return stage.ending?.kind ?? null;
     },
+    get failure() {
+      return stage.ending?.error ?? null;
+    },
   };
 }
 

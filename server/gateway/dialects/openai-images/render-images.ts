@@ -64,7 +64,7 @@ export function renderImages({
           return finish(recordOf(event['response']));
         case 'response.failed':
         case 'error':
-          refused = recordOf(recordOf(event['response'])['error'] ?? event['error']);
+          refused = recordOf(recordOf(event['response'])['error'] ?? event['error'] ?? event);
           ending = 'failed';
           return blockOfFailure(failureOf(refused));
         default:
@@ -83,6 +83,9 @@ export function renderImages({
     },
     get ending() {
       return ending;
+    },
+    get failure() {
+      return refused;
     },
   };
 }

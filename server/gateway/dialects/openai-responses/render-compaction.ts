@@ -25,5 +25,6 @@ export function renderCompaction({ makeId, nowSeconds }: PublicResponseOptions):
     get ending() {
       return document === null ? null : 'completed';
     },
+    failure: null,
   };
 }

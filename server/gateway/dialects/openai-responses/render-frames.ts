@@ -35,6 +35,9 @@ export function renderFrames(
     get ending() {
       return stage.ending?.kind ?? null;
     },
+    get failure() {
+      return stage.ending?.error ?? null;
+    },
   };
 }
 

@@ -11,6 +11,9 @@ export function renderResponses(options: PublicResponseOptions): AnswerRendering
     get ending() {
       return stage.ending?.kind ?? null;
     },
+    get failure() {
+      return stage.ending?.error ?? null;
+    },
   };
 }
 

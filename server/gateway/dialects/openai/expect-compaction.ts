@@ -36,6 +36,9 @@ export function expectCompaction<Told extends string | readonly unknown[]>(
     get ending() {
       return rendering.ending;
     },
+    get failure() {
+      return rendering.failure;
+    },
   };
 }
 

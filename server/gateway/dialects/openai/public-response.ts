@@ -42,6 +42,8 @@ interface Ending {
   readonly response: JsonRecord;
   /** Why it failed; null for one that did not. */
   readonly failure: SaidFailure | null;
+  /** The provider's own object for that. */
+  readonly error: JsonRecord | null;
   /** The answer's items as its client would send them to go on, encrypted reasoning and all. */
   readonly replay: () => JsonRecord[];
 }
@@ -110,7 +112,7 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
   function ended(kind: 'completed' | 'incomplete', response: JsonRecord): DraftEvent[] {
     const { events, output, replay } = items.finish(listOf(response['output']), kind);
     const whole = envelope(response, { status: kind, output });
-    ending = { kind, response: whole, failure: null, replay };
+    ending = { kind, response: whole, failure: null, error: null, replay };
     return [...events, { type: `response.${kind}`, response: whole }];
   }
 
@@ -128,7 +130,7 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
     const { code, message } = failure;
     const { output, replay } = items.finish(listOf(response['output']), 'incomplete');
     const whole = envelope({ ...response, error: { code, message } }, { status: 'failed', output });
-    ending = { kind: 'failed', response: whole, failure, replay };
+    ending = { kind: 'failed', response: whole, failure, error, replay };
     return [...opening, { type: 'response.failed', response: whole }];
   }
 
@@ -138,7 +140,7 @@ export function createPublicResponse(options: PublicResponseOptions): PublicResp
       if (ending) return [];
       const { code, message, type } = failure;
       const whole = envelope({ error: { code, message } }, { status: 'failed', output: [] });
-      ending = { kind: 'failed', response: whole, failure, replay: () => [] };
+      ending = { kind: 'failed', response: whole, failure, error: null, replay: () => [] };
       // Flat and nested: client libraries read one or the other (v1 spec 4.4).
       return numbered([{ type: 'error', code, message, param: null, error: { type, code, message, param: null } }]);
     },
