@@ -52,6 +52,20 @@ describe('turns', () => {
     expect(await newRow(bench.gateway, known)).toMatchObject({ status: 'cancelled', errorCode: 'client_disconnected' });
   });
 
+  it('take no longer than a stream may, however busy the provider is', async () => {
+    await bench.gateway.change({ 'gateway.stream_idle_timeout_ms': 10_000_000 });
+    const { client } = await bench.withKey({ path: publicPath });
+    const known = await requestIds(bench.gateway);
+    await runTurn(client);
+    await bench.gateway.change({ 'gateway.stream_idle_timeout_ms': 300_000 });
+    bench.gateway.clock.advance(7_199_000);
+    expect((await requestIds(bench.gateway)).size).toBe(known.size + 1);
+    bench.gateway.clock.advance(1_000);
+    expect((await client.answer()).at(-1)).toMatchObject({ type: 'error', code: 'upstream_request_timeout' });
+    expect(await newRow(bench.gateway, known)).toMatchObject({ status: 'failed', errorCode: 'upstream_timeout' });
+    expect((await publicTurn(client)).at(-1)).toMatchObject(completed);
+  });
+
   it('are acknowledged without an answer', async () => {
     const { client } = await bench.withKey({ path: publicPath });
     client.send('{"type":"response.processed","response_id":"resp_1"}');

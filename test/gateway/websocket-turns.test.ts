@@ -84,6 +84,21 @@ describe('a turn', () => {
     });
   });
 
+  it.each(['oops', '[]', '"done"', ''])(
+    'whose answer is no stream and no object either (%s) is told so',
+    async (body) => {
+      const known = await requestIds(gateway);
+      anna.answers({ behaviour: 'raw', status: 200, headers: { 'content-type': 'application/json' }, body });
+      client.turn();
+      expect((await client.answer()).at(-1)).toMatchObject({
+        type: 'error',
+        status: 502,
+        error: { code: 'upstream_stream_error' },
+      });
+      expect(await newRow(gateway, known)).toMatchObject({ status: 'failed', errorCode: 'upstream_stream_error' });
+    },
+  );
+
   it('shows its state before its events, and the next frame of the turn takes it back to its account', async () => {
     client.turn();
     const [first] = await client.answer();

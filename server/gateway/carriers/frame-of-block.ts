@@ -1,5 +1,5 @@
 /** The frame of an event: its data as it came, but for what means something else over a websocket. Pure. */
-import { readSpan, scanObject, spliceSpans } from '../../lib/json-spans.ts';
+import { membersOrNull, readSpan, scanObject, spliceSpans } from '../../lib/json-spans.ts';
 import { renderErrorEvent } from '../dialects/codex/render-error-frame.ts';
 import type { ObservedBlock } from '../stream/observe-answer.ts';
 import { dataOf } from '../stream/read-block.ts';
@@ -24,9 +24,14 @@ export function frameOfBlock(block: ObservedBlock, { isContinuable }: { isContin
   return isEnding(block) && !isContinuable ? withoutAnswerId(data) : data;
 }
 
-/** An answer that came whole, as the one event of it that a client cannot do without. */
-export function frameOfWhole(body: Buffer): Buffer {
-  return withoutAnswerId(Buffer.concat([wholeStart, body, wholeEnd]));
+/**
+ * An answer that came whole, as the one event of it that a client cannot do without; null for what is no object, because
+ * a client would wait on for an event that it understands.
+ */
+export function frameOfWhole(body: Buffer): Buffer | null {
+  if (!membersOrNull(body)) return null;
+  const object = body.subarray(body.indexOf(openBrace));
+  return withoutAnswerId(Buffer.concat([wholeStart, object, wholeEnd]));
 }
 
 const wholeStart = Buffer.from('{"type":"response.completed","response":');

@@ -8,8 +8,9 @@ import type { AnswerRendering } from '../dialects/dialect.ts';
 import { saidOf } from '../dialects/openai/render-error.ts';
 import type { Carrier } from './carrier.ts';
 import { drained, endResponse, type ResponseOptions } from './end-response.ts';
-import { failedAtStart, followAnswer, reasonOf } from './follow-answer.ts';
+import { failedAtStart, followAnswer } from './follow-answer.ts';
 import { createKeepAlive, type KeepAlive } from './keep-alive.ts';
+import { longestDocumentMs, longestStreamMs, withinTime } from './within-time.ts';
 
 export interface PublicCarrierOptions extends ResponseOptions {
   readonly rendering: AnswerRendering;
@@ -21,9 +22,6 @@ const holdStatusMs = 2_000;
 /** Comments keep these clients waiting; proxies between cut silent connections after 30 s or more. */
 const commentMs = 10_000;
 const comment = ': keepalive\n\n';
-/** So long one answer may take in all, however busy the provider is with it (v1 spec 4.7). */
-const longestStreamMs = 7_200_000;
-const longestDocumentMs = 600_000;
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -96,21 +94,13 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
   }
 
   async function send(answer: Answer): Promise<void> {
-    const cancel = () => answer.kind === 'stream' && answer.stream.cancel();
     const longestMs = wantsStream ? longestStreamMs : longestDocumentMs;
-    let isTooLong = false;
-    const limit = clock.timer(Math.max(0, exchange.admittedMs + longestMs - clock.monotonicMs()), () => {
-      isTooLong = true;
-      cancel();
-    });
+    const carry = () => (wantsStream ? stream(answer) : collect(answer));
     try {
-      await (wantsStream ? stream(answer) : collect(answer));
+      await withinTime(carry, { answer, exchange, clock, longestMs });
     } catch (error) {
-      broken = isTooLong ? new GatewayError('upstream_timeout', { cause: error }) : reasonOf(error, exchange);
-      throw broken;
-    } finally {
-      limit.stop();
-      cancel();
+      broken = error;
+      throw error;
     }
   }
 

@@ -8,7 +8,8 @@ import type { Frames } from '../dialects/openai-responses/render-frames.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Carrier } from './carrier.ts';
 import { handedOver, maxBufferedBytes, type ClientSocket } from './client-socket.ts';
-import { failedAtStart, followAnswer, reasonOf } from './follow-answer.ts';
+import { failedAtStart, followAnswer } from './follow-answer.ts';
+import { longestStreamMs, withinTime } from './within-time.ts';
 
 interface CarrierOptions {
   readonly socket: ClientSocket;
@@ -47,12 +48,10 @@ export function createPublicSocketCarrier({ socket, exchange, clock, rendering }
   return {
     async send(answer) {
       try {
-        await sendAll(answer);
+        await withinTime(() => sendAll(answer), { answer, exchange, clock, longestMs: longestStreamMs });
       } catch (error) {
-        broken = reasonOf(error, exchange);
-        throw broken;
-      } finally {
-        if (answer.kind === 'stream') answer.stream.cancel();
+        broken = error;
+        throw error;
       }
     },
     async end() {

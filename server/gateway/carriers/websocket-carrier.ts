@@ -64,8 +64,10 @@ export function createWebsocketCarrier({ socket, exchange, clock, keepAlive }: C
       const limits = renderLimitsEvent(answer.headers, clock.now());
       if (limits) send(limits);
       if (answer.kind === 'stream') return sendStream(answer);
+      const whole = frameOfWhole(answer.body);
+      if (!whole) throw new GatewayError('upstream_stream_error');
       hasEnded = true;
-      send(frameOfWhole(answer.body));
+      send(whole);
     },
     async end() {
       keepAlive.stop();
