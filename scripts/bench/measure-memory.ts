@@ -5,7 +5,15 @@ import type { LoadResult } from './load-job.ts';
 import type { Loader } from './loader.ts';
 import { jobOf } from './measure-rounds.ts';
 import { readDescendantsBytes } from './process-figures.ts';
-import { heldMs, heldScenario, heldTurns, openStreams, scenarios, type Scenario } from './scenarios.ts';
+import {
+  heldMs,
+  heldPublicTurns,
+  heldScenario,
+  heldTurns,
+  openStreams,
+  scenarios,
+  type Scenario,
+} from './scenarios.ts';
 import type { Target, TargetName } from './targets.ts';
 import { residentAtRest, watchMost } from './watch-resident.ts';
 import type { RunningProcess } from './workshop.ts';
@@ -19,6 +27,8 @@ export interface MemoryFigures {
   readonly bytesPerStream: number;
   /** The same with a turn running on each of so many websockets; NaN for who speaks none. */
   readonly bytesPerSocket: number;
+  /** The same with websockets of `/v1`. */
+  readonly bytesPerPublicSocket: number;
   /** Its database's memory, shared pages counted once; NaN when there is none or the system does not tell. */
   readonly databaseBytes: number;
   readonly failures: number;
@@ -53,30 +63,31 @@ export async function measureMemory(target: Target, loader: Loader): Promise<Mem
   const looking = watchMost(pid);
   const result = await loader.run(wave({ scenario: heldScenario, target }, heldMs / 4));
   const openBytes = await looking.stop();
-  const sockets = target.name === 'ours' ? await measureSockets(target, loader) : null;
+  const isOurs = target.name === 'ours';
+  const sockets = isOurs ? await measureSockets(heldTurns, { target, loader }) : null;
+  const publicSockets = isOurs ? await measureSockets(heldPublicTurns, { target, loader }) : null;
   return {
     target: target.name,
     idleBytes,
     openBytes,
     bytesPerStream: Math.max(0, openBytes - idleBytes) / openStreams,
     bytesPerSocket: sockets?.bytesPerSocket ?? Number.NaN,
-    databaseBytes: target.name === 'ours' ? await readDescendantsBytes(pid) : Number.NaN,
-    failures: result.failures + (sockets?.failures ?? 0),
-    firstFailure: result.firstFailure ?? sockets?.firstFailure ?? null,
+    bytesPerPublicSocket: publicSockets?.bytesPerSocket ?? Number.NaN,
+    databaseBytes: isOurs ? await readDescendantsBytes(pid) : Number.NaN,
+    failures: result.failures + (sockets?.failures ?? 0) + (publicSockets?.failures ?? 0),
+    firstFailure: result.firstFailure ?? sockets?.firstFailure ?? publicSockets?.firstFailure ?? null,
   };
 }
 
-/** What websockets add to what the process holds after its streams. */
-async function measureSockets(target: Target, loader: Loader) {
+/** What websockets add to what the process held before them. */
+async function measureSockets(held: Scenario, { target, loader }: { target: Target; loader: Loader }) {
   const pid = target.pid ?? 0;
-  for (const scenario of scenarios.filter(({ paceMs, transport }) => paceMs === 0 && transport === 'websocket')) {
-    const until = { requestsEach: firstRequests };
-    await loader.run(jobOf({ scenario, target }, { connections: 1, until, rampMs: 0 }));
-  }
+  const first = { connections: firstRequests, until: { requestsEach: 1 }, rampMs: 0 };
+  await loader.run(jobOf({ scenario: held, target }, first));
   await sleep(restMs);
   const idleBytes = await residentAtRest(pid);
   const looking = watchMost(pid);
-  const { failures, firstFailure } = await loader.run(wave({ scenario: heldTurns, target }, heldMs / 4));
+  const { failures, firstFailure } = await loader.run(wave({ scenario: held, target }, heldMs / 4));
   const openBytes = await looking.stop();
   return { bytesPerSocket: Math.max(0, openBytes - idleBytes) / openStreams, failures, firstFailure };
 }

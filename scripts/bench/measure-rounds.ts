@@ -53,14 +53,15 @@ export function jobOf(
   { scenario, target }: { scenario: Scenario; target: Target },
   rest: Pick<LoadJob, 'connections' | 'until' | 'rampMs'>,
 ): LoadJob {
-  const { path, body, endMark, transport } = scenario;
+  const { path, body, endMark, transport, headers } =
+    target.name === 'direct' ? (scenario.direct ?? scenario) : scenario;
   return {
     transport,
     origin: target.origin,
     path,
     body,
     endMark,
-    headers: { ...scenario.headers, ...target.headers },
+    headers: { ...headers, ...target.headers },
     ...rest,
   };
 }
@@ -70,11 +71,11 @@ function targetsOf({ transport }: Scenario, targets: readonly Target[]): readonl
   return targets.filter(({ name }) => transport === 'http' || name === 'direct' || name === 'ours');
 }
 
-/** Lets every target meet every scenario, so that no round measures a cold compiler. */
+/** Lets every target meet every scenario that has a way of its own, so that no round measures a cold compiler. */
 export async function warmUp(targets: readonly Target[], { loader, size }: RoundParts): Promise<void> {
-  for (const scenario of scenarios.filter(({ paceMs }) => paceMs === 0)) {
+  for (const scenario of scenarios.filter(({ paceMs, direct }) => paceMs === 0 || direct)) {
     for (const target of targetsOf(scenario, targets)) {
-      const until = { ms: size.loadMs / 2 };
+      const until = scenario.paceMs === 0 ? { ms: size.loadMs / 2 } : { requestsEach: 1 };
       await loader.run(jobOf({ scenario, target }, { connections: scenario.connections, until, rampMs: 0 }));
     }
   }

@@ -45,6 +45,7 @@ const results: Results = {
       openBytes: 200e6,
       bytesPerStream: 120_001,
       bytesPerSocket: Number.NaN,
+      bytesPerPublicSocket: Number.NaN,
       databaseBytes: Number.NaN,
       failures: 0,
       firstFailure: null,

@@ -17,11 +17,26 @@ export interface Scenario {
    * while all connections are busy, the others one at a time.
    */
   readonly paceMs: number;
+  /** How the sandbox is asked for the same, which speaks no other surface than Codex's own. */
+  readonly direct?: Scenario;
 }
 
-export type ScenarioId = 'small-json' | 'stream-12k' | 'stream-200k' | 'paced-300' | 'turns-12k' | 'turns-300';
+export type ScenarioId =
+  | 'small-json'
+  | 'stream-12k'
+  | 'stream-200k'
+  | 'paced-300'
+  | 'turns-12k'
+  | 'turns-300'
+  | 'public-turns-300';
 
 const model = 'gpt-5.5';
+/** A translated request has a thread name of our own, so here the model chooses the answer. */
+const publicModels = { paced: 'bench-paced', held: 'bench-held' } as const;
+/** Asked on `/v1` by clients that leave in the midst of a long answer. */
+export const abortedModel = 'gpt-6-luna';
+/** What the account offers. */
+export const models = [model, abortedModel, ...Object.values(publicModels)];
 /** Sixty events in all: created, item added, the deltas, item done, completed. */
 const deltasOfSixty = 56;
 /** The pace of demand spec 4.3: 20 pieces, 40 ms apart. */
@@ -34,15 +49,14 @@ export const heldMs = held.deltas * held.everyMs;
 /** Streams held open at once. */
 export const openStreams = 300;
 
-/** Asked on `/v1`, whose requests name no thread, by clients that leave in the midst of a long answer. */
-export const abortedModel = 'gpt-6-luna';
-
 /** Standing answers of the sandbox; the thread of a request chooses among them, or its model. */
 export const answers = [
   { behaviour: 'N12', deltas: deltasOfSixty, everyMs: 0, bytes: 20, when: { threadStart: 'sixty' } },
   { behaviour: 'N12', ...paced, bytes: 20, when: { threadStart: 'paced' } },
   { behaviour: 'N12', ...held, bytes: 20, when: { threadStart: 'held' } },
   { behaviour: 'N12', deltas: 600, everyMs: 100, bytes: 20, when: { model: abortedModel } },
+  { behaviour: 'N12', ...paced, bytes: 20, when: { model: publicModels.paced } },
+  { behaviour: 'N12', ...held, bytes: 20, when: { model: publicModels.held } },
 ] as const;
 
 /** Headers Codex sends (wire spec A3.1); the load process makes a conversation of its own of each connection. */
@@ -135,6 +149,12 @@ function turns(id: ScenarioId, { like, title }: { like: Scenario; title: string 
   };
 }
 
+/** The same over `/v1`. */
+function publicTurns({ like, title, of }: { like: Scenario; title: string; of: keyof typeof publicModels }): Scenario {
+  const body = like.body.replace(`"model":"${model}"`, `"model":"${publicModels[of]}"`);
+  return { ...like, id: 'public-turns-300', title, path: '/v1/responses', body, direct: like };
+}
+
 const smallJson: Scenario = {
   id: 'small-json',
   transport: 'http',
@@ -165,6 +185,8 @@ const pacedStreams = stream('paced-300', {
   paceMs: paced.deltas * paced.everyMs,
 });
 
+const pacedTurns = turns('turns-300', { like: pacedStreams, title: `${openStreams} paced turns` });
+
 /** In the order of the tables. */
 export const scenarios: readonly Scenario[] = [
   smallJson,
@@ -178,7 +200,8 @@ export const scenarios: readonly Scenario[] = [
   }),
   pacedStreams,
   turns('turns-12k', { like: small, title: '60 events, 12 kB turn' }),
-  turns('turns-300', { like: pacedStreams, title: `${openStreams} paced turns` }),
+  pacedTurns,
+  publicTurns({ like: pacedTurns, title: `${openStreams} paced /v1 turns`, of: 'paced' }),
 ];
 
 /** Not measured for speed: the streams that stay open while memory is read. */
@@ -192,6 +215,8 @@ export const heldScenario: Scenario = stream('paced-300', {
 
 /** The same over websockets. */
 export const heldTurns: Scenario = turns('turns-300', { like: heldScenario, title: 'held turns' });
+/** And over those of `/v1`. */
+export const heldPublicTurns: Scenario = publicTurns({ like: heldTurns, title: 'held /v1 turns', of: 'held' });
 
 /** @throws Error naming the choices. */
 export function scenarioNamed(id: string): Scenario {

@@ -1,5 +1,5 @@
 /** What is measured: the sandbox directly, the two pipes, and our server, all in front of the same sandbox. */
-import { answers } from './scenarios.ts';
+import { answers, models } from './scenarios.ts';
 import type { RunningProcess, Workshop } from './workshop.ts';
 
 export type TargetName = 'direct' | 'pipe' | 'koa' | 'ours';
@@ -40,6 +40,7 @@ export async function startSandbox(workshop: Workshop): Promise<Sandbox> {
   });
   const controlUrl = String(ready['controlUrl']);
   const account = await control(`${controlUrl}/_ctl/accounts`, { name: 'anna' });
+  await control(`${controlUrl}/_ctl/accounts/anna`, { models });
   for (const always of answers) await control(`${controlUrl}/_ctl/script`, { account: 'anna', always });
   const authJson = String(account['authJson']);
   const { tokens } = JSON.parse(authJson) as { tokens: { access_token: string; account_id: string } };
