@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/clients/**/*.test.ts'],
+    // Started only for those that need the gateway in their own process, to move its clock.
+    globalSetup: ['test/support/postgres-cluster.ts'],
     testTimeout: 90_000,
     // The first hook installs two clients, which npm may take five minutes each for.
     hookTimeout: 630_000,

@@ -82,7 +82,10 @@ function connect(socket: WebSocket, { request, connection, open }: Handshake): v
   // After a protocol error the library closes the socket by itself with the fitting code, and `close` follows.
   socket.on('error', () => undefined);
   socket.on('message', (content, isBinary) => session.frame(bytesOf(content), { isBinary }));
-  socket.on('ping', (payload) => session.passed(payload.length + controlHeadBytes));
+  socket.on('ping', (payload) => {
+    session.passed(payload.length + controlHeadBytes);
+    session.ping();
+  });
   socket.on('pong', (payload) => {
     session.passed(payload.length + controlHeadBytes);
     session.pong(payload);

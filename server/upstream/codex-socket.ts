@@ -150,6 +150,7 @@ function createSocketLife({ clock, events }: { clock: Clock; events: CodexSocket
       if (frame) turn?.receive(frame);
     },
     binary: () => end('websocket_binary_frame', { code: 1003 }),
+    ping: () => messages?.arrived(),
     pong(payload) {
       messages?.arrived();
       pulse?.answered(payload);

@@ -79,7 +79,7 @@ describe('a handshake', () => {
 });
 
 describe('an open socket', () => {
-  it('tells of texts, binaries, pongs and the end', async () => {
+  it('tells of texts, binaries, pings, pongs and the end', async () => {
     const arrived = accepted();
     const told: string[] = [];
     const closed = Promise.withResolvers<number>();
@@ -87,6 +87,7 @@ describe('an open socket', () => {
       listener: {
         text: (message) => void told.push(`text ${String(message)}`),
         binary: () => void told.push('binary'),
+        ping: () => void told.push('ping'),
         pong: (payload) => void told.push(`pong ${String(payload)}`),
         closed: closed.resolve,
       },
@@ -101,9 +102,10 @@ describe('an open socket', () => {
     await pinged;
     socket.send('{}');
     socket.send(Buffer.from([1]), { binary: true });
+    socket.ping();
     socket.close(4000);
     expect(await closed.promise).toBe(4000);
-    expect(told.toSorted()).toEqual(['binary', 'pong 7', 'text {}']);
+    expect(told.toSorted()).toEqual(['binary', 'ping', 'pong 7', 'text {}']);
     // What comes too late does nothing.
     opening.socket.send(Buffer.from('late'));
     opening.socket.ping(Buffer.from('8'));
@@ -146,6 +148,7 @@ function open(overrides: Partial<WebsocketCall> = {}): Promise<WebsocketOpening>
 const deaf: WebsocketListener = {
   text: () => undefined,
   binary: () => undefined,
+  ping: () => undefined,
   pong: () => undefined,
   closed: () => undefined,
 };

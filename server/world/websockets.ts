@@ -64,6 +64,7 @@ function tell(socket: WebSocket, listener: WebsocketListener): void {
     if (isBinary) listener.binary();
     else listener.text(message as Buffer);
   });
+  socket.on('ping', () => listener.ping());
   socket.on('pong', (payload) => listener.pong(payload));
 }
 

@@ -93,6 +93,8 @@ export interface WebsocketListener {
   text(message: Buffer): void;
   /** A whole message that is no text; what it holds is nobody's concern. */
   binary(): void;
+  /** It asked whether we are there, and was answered. */
+  ping(): void;
   pong(payload: Buffer): void;
   /** The last word: the other side's close code, or 1006 when the connection just ended. */
   closed(code: number): void;

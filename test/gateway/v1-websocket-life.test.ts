@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { apiKeys } from '../../server/contract/api-keys.ts';
 import { routing } from '../../server/contract/pools.ts';
 import { maxLine } from '../../server/gateway/carriers/websocket-session.ts';
-import { pingMs } from '../../server/gateway/sockets/client-sessions.ts';
+import { maxMissedPongs, pingMs } from '../../server/gateway/sockets/client-sessions.ts';
 import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { askTurn, completed, publicPath, publicTurn } from '../support/public-turns.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
@@ -49,6 +49,17 @@ describe('turns', () => {
     const ended = bench.gateway.sandbox.nextStreamEnd({ account: 'anna' });
     client.leave();
     expect((await ended).outcome).toBe('left');
+    expect(await newRow(bench.gateway, known)).toMatchObject({ status: 'cancelled', errorCode: 'client_disconnected' });
+  });
+
+  it('of a client that answers no pings end their call to the provider, and are settled', async () => {
+    const { client } = await bench.withKey({ path: publicPath, answersPings: false });
+    const known = await requestIds(bench.gateway);
+    await runTurn(client);
+    const ended = bench.gateway.sandbox.nextStreamEnd({ account: 'anna' });
+    for (let ping = 0; ping <= maxMissedPongs; ping += 1) bench.gateway.clock.advance(pingMs);
+    expect((await ended).outcome).toBe('left');
+    expect((await client.closed).code).toBe(1006);
     expect(await newRow(bench.gateway, known)).toMatchObject({ status: 'cancelled', errorCode: 'client_disconnected' });
   });
 

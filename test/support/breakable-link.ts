@@ -15,6 +15,8 @@ export interface BreakableLink {
   stall(): Promise<void>;
   /** Everything held back comes through, in its order. */
   resume(): void;
+  /** Resolves when the side that connected says something next. */
+  nextWord(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,7 +31,11 @@ export async function breakableLink(target: string): Promise<BreakableLink> {
     stalled.held.push(pass);
     stalled.noticed();
   };
+  const listening: (() => void)[] = [];
   const server = createServer((near) => {
+    near.on('data', () => {
+      for (const tell of listening.splice(0)) tell();
+    });
     const far = connect(Number(port), hostname);
     for (const [socket, other] of [
       [near, far],
@@ -69,6 +75,7 @@ export async function breakableLink(target: string): Promise<BreakableLink> {
       stalled = null;
       for (const pass of held) pass();
     },
+    nextWord: () => new Promise((resolve) => listening.push(resolve)),
     stop: () => (server.listening ? cut() : Promise.resolve()),
   };
 }

@@ -27,6 +27,8 @@ export interface ClientSession {
   /** So many of those that arrived were of no message. */
   passed(bytes: number): void;
   frame(bytes: Buffer, options: { isBinary: boolean }): void;
+  /** The client asked whether we are there, and was answered. */
+  ping(): void;
   pong(payload: Buffer): void;
   /** The connection is gone; `code` is that of the close, 1006 for none. */
   closed(code: number): void;
@@ -246,6 +248,10 @@ function openSession(
       const event: SessionEvent | null = isBinary ? { kind: 'binary' } : read(bytes);
       if (event) step(event);
       room.waits(state.lineBytes);
+    },
+    ping(): void {
+      messages.arrived();
+      pulse.heard();
     },
     pong(payload: Buffer): void {
       messages.arrived();
