@@ -99,6 +99,7 @@ async function assemble(storage: Storage, { config, world }: AppOptions): Promis
       world,
       ingress: createIngress({ bindAddress, publicHost }),
       mounts: mounts(),
+      maxConnections: () => engine.settings()['gateway.max_connections'],
       upgrades: config.servesClients ? { engine, sessions, door: createWebsocketDoor() } : null,
     });
     const address = await listen(server, { port, host: bindAddress });

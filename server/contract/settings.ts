@@ -137,6 +137,11 @@ export const settings = {
     label: 'Websockets',
     help: 'Whether clients may speak over websockets; when not, they are told to use HTTP, which Codex does without a word.',
   }),
+  'gateway.max_connections': setting(z.number().int().min(16).max(1_000_000), {
+    default: 10_000,
+    label: 'Open connections',
+    help: 'Connections of clients open at the same time, websockets among them. One more closes the one that has been unused longest, or is closed itself when all are in use. Keep it below the number of files that this process may open.',
+  }),
   'gateway.max_websockets': setting(seats, {
     default: 1000,
     label: 'Open websockets',

@@ -1,6 +1,7 @@
 /** What every request passes before its route, in this order. */
 import type { Middleware } from 'koa';
 import { readClientName } from '../gateway/client-name.ts';
+import type { LimitedLines } from '../observe/line-limit.ts';
 import type { World } from '../world/world.ts';
 import { letIn, type Ingress } from './ingress.ts';
 import { plainPath } from './plain-path.ts';
@@ -20,7 +21,12 @@ export interface MiddlewareParts {
   readonly ingress: Ingress;
 }
 
-export function createMiddleware(parts: MiddlewareParts): CallMiddleware[] {
+export interface LoggingParts extends MiddlewareParts {
+  /** Of calls that anybody can make. */
+  readonly strangers: LimitedLines;
+}
+
+export function createMiddleware(parts: LoggingParts): CallMiddleware[] {
   return [assignRequestId(parts), logAccess(parts), mapErrors(parts), checkIngress(parts), readPath];
 }
 
@@ -33,16 +39,21 @@ function assignRequestId({ world }: MiddlewareParts): CallMiddleware {
   };
 }
 
-function logAccess({ world: { clock, log } }: MiddlewareParts): CallMiddleware {
+/** Without a key one is refused, or asks for these. */
+const openRoutes = new Set(['/healthz', '/readyz']);
+
+function logAccess({ world: { clock, log }, strangers }: LoggingParts): CallMiddleware {
   return async (ctx, next) => {
     const startedMs = clock.monotonicMs();
     ctx.res.once('close', () => {
-      const { requestId, route } = ctx.state;
-      log.info('request', {
+      const { requestId, route = 'unknown' } = ctx.state;
+      const status = ctx.res.writableFinished || ctx.res.headersSent ? ctx.res.statusCode : 499;
+      const lines = status >= 400 || openRoutes.has(route) ? strangers : log;
+      lines.info('request', {
         requestId,
         method: ctx.method,
-        route: route ?? 'unknown',
-        status: ctx.res.writableFinished || ctx.res.headersSent ? ctx.res.statusCode : 499,
+        route,
+        status,
         durationMs: Math.round(clock.monotonicMs() - startedMs),
         clientName: readClientName(ctx.get('user-agent')),
       });

@@ -57,6 +57,7 @@ beforeEach(async () => {
       },
     ],
     upgrades: null,
+    maxConnections: () => 100,
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

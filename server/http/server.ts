@@ -5,10 +5,12 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { systemCodeOf } from '../data-folder/start-problem.ts';
+import { limitLines } from '../observe/line-limit.ts';
 import { errorFacts } from '../observe/log.ts';
 import { sayLastWords } from './last-words.ts';
 import { answerUpgrade, type UpgradeParts } from './upgrades.ts';
 import { allowedMethods } from './allowed-methods.ts';
+import { boundConnections } from './open-connections.ts';
 import { createMiddleware, type CallState, type MiddlewareParts } from './middleware.ts';
 
 /** Puts a room's paths on the router. */
@@ -19,6 +21,8 @@ export interface HttpServerParts extends MiddlewareParts {
   readonly mounts: readonly MountRoutes[];
   /** What websockets need; null where no clients are served. */
   readonly upgrades: UpgradeParts | null;
+  /** Open at the same time. */
+  readonly maxConnections: () => number;
 }
 
 /** A client that sends no complete head in this time is not one of ours (slowloris). */
@@ -27,6 +31,8 @@ const headersTimeoutMs = 30_000;
 const requestTimeoutMs = 300_000;
 /** Longer than clients keep idle connections, so that it is they who close and no request meets a closing socket. */
 const keepAliveTimeoutMs = 75_000;
+/** As long as the provider may be silent. */
+const unreadMs = 300_000;
 /** Codex sends up to a kilobyte of turn metadata in one header (wire spec A3.1). */
 const maxHeaderBytes = 64 * 1024;
 const maxHeaders = 200;
@@ -38,7 +44,8 @@ export function createHttpServer(parts: HttpServerParts): Server {
   const koa = new Koa<CallState>();
   const router = new Router<CallState>();
   for (const mount of parts.mounts) mount(router);
-  for (const middleware of createMiddleware(parts)) koa.use(middleware);
+  const strangers = limitLines(parts.world);
+  for (const middleware of createMiddleware({ ...parts, strangers })) koa.use(middleware);
   koa.use(router.routes());
   koa.use((ctx) => {
     const allowed = allowedMethods(router, ctx);
@@ -61,25 +68,35 @@ export function createHttpServer(parts: HttpServerParts): Server {
   });
   server.maxHeadersCount = maxHeaders;
 
-  server.on('request', (request, response) => void handle(request, response));
+  boundConnections(server, { most: parts.maxConnections });
+  server.on('request', (request, response) => {
+    cutOffUnread(response);
+    void handle(request, response);
+  });
   // The client may send its body only once it is known who asks; `readBody` is what makes it go on.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // A request that was refused unread is resumed as well, when the rest of it is thrown away.
     request.once('resume', () => {
       if (!response.headersSent) response.writeContinue();
     });
+    cutOffUnread(response);
     void handle(request, response);
   });
   server.on('upgrade', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
     const { upgrades, ingress, world } = parts;
     const requestId = world.random.id();
-    answerUpgrade({ request, connection, head }, { ingress, parts: upgrades, world, requestId });
+    answerUpgrade({ request, connection, head }, { ingress, parts: upgrades, world, strangers, requestId });
   });
   server.on('clientError', (_error: Error, socket: Duplex) => {
     if (socket.writable) sayLastWords(socket, { words: badRequest, clock: parts.world.clock });
     else socket.destroy();
   });
   return server;
+}
+
+/** An answer that is all said and never taken would keep its connection, and its bytes, for ever. */
+function cutOffUnread(response: ServerResponse): void {
+  response.once('prefinish', () => response.setTimeout(unreadMs, () => response.destroy()));
 }
 
 /** What a write says of a connection whose client is gone: nobody's error, and the access log tells of it. */

@@ -11,6 +11,7 @@ import type { GatewayParts } from '../gateway/gateway-parts.ts';
 import { isPublicPath } from '../gateway/routes.ts';
 import type { SocketRoute } from '../gateway/sockets/socket-surface.ts';
 import { socketRoutes } from '../gateway/sockets/socket-surfaces.ts';
+import type { LimitedLines } from '../observe/line-limit.ts';
 import { errorFacts } from '../observe/log.ts';
 import type { Clock, World } from '../world/world.ts';
 import { letIn, type Ingress } from './ingress.ts';
@@ -32,7 +33,7 @@ export interface Upgrade {
 }
 
 /** Answers one request for a websocket. */
-export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, requestId }: UpgradeContext): void {
+export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, strangers, requestId }: UpgradeContext): void {
   const { request, connection } = upgrade;
   const { clock, log } = world;
   connection.on('error', () => connection.destroy());
@@ -48,7 +49,7 @@ export function answerUpgrade(upgrade: Upgrade, { ingress, parts, world, request
     const known = error instanceof GatewayError ? error : new GatewayError('internal_error', { cause: error });
     if (known !== error) log.error('internal_error', { requestId, ...errorFacts(error) });
     const status = refuse(connection, { error: known, path: pathOf(request), requestId, clock });
-    log.info('upgrade_refused', { requestId, route: route?.path ?? 'unknown', status, errorCode: known.code });
+    strangers.info('upgrade_refused', { requestId, route: route?.path ?? 'unknown', status, errorCode: known.code });
   }
 }
 
@@ -74,6 +75,8 @@ interface UpgradeContext {
   /** null where no clients are served. */
   readonly parts: UpgradeParts | null;
   readonly world: Pick<World, 'clock' | 'log'>;
+  /** Lines of calls that anybody can make. */
+  readonly strangers: LimitedLines;
   readonly requestId: string;
 }
 

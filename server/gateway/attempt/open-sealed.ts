@@ -28,6 +28,9 @@ export interface SealedOpener {
   answered(account: AccountFacts): void;
 }
 
+/** Far more than a conversation holds; of older ones nobody is known to have sealed them. */
+const maxLookedUp = 10_000;
+
 export interface SealedOpenerParts {
   readonly continuity: Pick<Continuity, 'sealersOf' | 'noteShed' | 'wasShedFor'>;
   readonly log: Log;
@@ -45,7 +48,7 @@ export function createSealedOpener(exchange: Exchange, parts: SealedOpenerParts)
   async function foreignTo(account: AccountFacts): Promise<SealedItem[]> {
     const items = sealedItemsIn(body);
     if (items.length === 0) return [];
-    sealers ??= await parts.continuity.sealersOf(exchange, items.map(contentOf));
+    sealers ??= await parts.continuity.sealersOf(exchange, items.slice(-maxLookedUp).map(contentOf));
     return items.filter((item) => sealers?.get(contentOf(item)) !== account.id);
   }
 

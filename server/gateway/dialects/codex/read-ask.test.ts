@@ -176,6 +176,15 @@ describe('compactions in the input', () => {
     expect(readCodex({ body: codexBytes({ input }) }).compactions).toEqual(['first', 'second']);
   });
 
+  it('are the newest where there are more than anybody needs: each is looked up', () => {
+    const input = Array.from({ length: 5_000 }, (_each, index) => ({
+      type: 'compaction',
+      encrypted_content: String(index),
+    }));
+    const { compactions } = readCodex({ body: codexBytes({ input }) });
+    expect([compactions.length, compactions[0], compactions.at(-1)]).toEqual([100, '4900', '4999']);
+  });
+
   it('are none when only the text speaks of them', () => {
     const input = [
       { type: 'message', content: [{ type: 'input_text', text: '{"type":"compaction","encrypted_content":"x"}' }] },

@@ -86,8 +86,11 @@ function hasImages(body: Buffer, input: Span | undefined): boolean {
 
 const findCompaction = createMark('compaction', 'paction');
 
+/** The newest stands for all before it; each is looked up, and a body has room for a million. */
+const maxCompactions = 100;
+
 interface Compactions {
-  /** Contents of compaction items. */
+  /** Contents of compaction items, the newest last. */
   readonly compactions: string[];
   /** The last item asks for the conversation to be shortened (wire spec A11). */
   readonly endsInTrigger: boolean;
@@ -111,6 +114,7 @@ function compactionsOf(body: Buffer, input: Span | undefined): Compactions {
     const content = member('encrypted_content');
     const value = content ? valueOf(item, content) : undefined;
     if (typeof value === 'string') compactions.push(value);
+    if (compactions.length > maxCompactions) compactions.shift();
   }
   return { compactions, endsInTrigger };
 }
