@@ -1,7 +1,8 @@
-/** THE list of recurring work: one file per kind, one line here. */
+/** THE list of recurring work: one file per kind, one line here. TypeScript demands one per word of the vocabulary. */
+import type { JobName } from '../contract/vocabulary.ts';
 import { closeDeadRequests } from './close-dead-requests.ts';
 import { forgetKeyUse } from './forget-key-use.ts';
-import type { Job } from './job.ts';
+import type { Job, JobWork } from './job.ts';
 import { probeLimits } from './probe-limits.ts';
 import { readModels } from './read-models.ts';
 import { readPrices } from './read-prices.ts';
@@ -21,14 +22,15 @@ export interface JobDeeds {
 }
 
 export function listJobs(deeds: JobDeeds): readonly Job[] {
-  return [
-    closeDeadRequests(deeds.sweep),
-    refreshTokens(deeds.renewDueTokens),
-    probeLimits(deeds.probeDueLimits),
-    readModels(deeds.readOldModels),
-    readPrices(deeds.prices),
-    removeExpired(deeds.removeExpired),
-    removeOld(deeds.removeOld),
-    forgetKeyUse(deeds.forgetKeyUse),
-  ];
+  const works: Readonly<Record<JobName, JobWork>> = {
+    close_dead_requests: closeDeadRequests(deeds.sweep),
+    refresh_tokens: refreshTokens(deeds.renewDueTokens),
+    probe_limits: probeLimits(deeds.probeDueLimits),
+    read_models: readModels(deeds.readOldModels),
+    read_prices: readPrices(deeds.prices),
+    remove_expired: removeExpired(deeds.removeExpired),
+    remove_old: removeOld(deeds.removeOld),
+    forget_key_use: forgetKeyUse(deeds.forgetKeyUse),
+  };
+  return (Object.keys(works) as JobName[]).map((name) => ({ name, ...works[name] }));
 }

@@ -1,4 +1,4 @@
-/** What a kind of recurring work is: a name, when it is due, and what it does. */
+/** What a kind of recurring work is: when it is due, and what it does. */
 import type { JobName } from '../contract/vocabulary.ts';
 
 export type JobSchedule =
@@ -7,8 +7,7 @@ export type JobSchedule =
   /** Once a day at this minute after midnight UTC, or as soon as the machine is awake again. */
   | { readonly kind: 'daily'; readonly atMinute: number };
 
-export interface Job {
-  readonly name: JobName;
+export interface JobWork {
   readonly schedule: JobSchedule;
   /** False while settings leave it nothing to do; absent means always on. */
   readonly isOn?: () => boolean;
@@ -18,4 +17,9 @@ export interface Job {
    * @returns how many things were done. A rejection is logged and tried again, later each time.
    */
   run(signal: AbortSignal): Promise<number>;
+}
+
+/** The work under its name, as the list has it. */
+export interface Job extends JobWork {
+  readonly name: JobName;
 }

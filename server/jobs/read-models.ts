@@ -1,10 +1,10 @@
 /** Reads model lists that were read long ago. */
-import type { Job } from './job.ts';
+import type { JobWork } from './job.ts';
 
 /** Lists are old after half an hour; looking more often than that keeps them from growing much older. */
 const everyMs = 5 * 60_000;
 
 /** @param readOld reads the lists that are old, one account after the other */
-export function readModels(readOld: (signal: AbortSignal) => Promise<number>): Job {
-  return { name: 'read_models', schedule: { kind: 'every', everyMs }, run: readOld };
+export function readModels(readOld: (signal: AbortSignal) => Promise<number>): JobWork {
+  return { schedule: { kind: 'every', everyMs }, run: readOld };
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { environmentNames } from '../../server/environment.ts';
 import { repository } from './source-files.ts';
 
 const inDocs = existsSync(`${repository}docs`)
@@ -14,6 +15,11 @@ describe('every relative link of', () => {
     const missing = linksOf(text).filter((link) => !leadsSomewhere(page, link));
     expect(missing).toEqual([]);
   });
+});
+
+it('every environment variable has its row', () => {
+  const page = readFileSync(`${repository}docs/environment.md`, 'utf8');
+  expect(environmentNames.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
 describe('a link', () => {
