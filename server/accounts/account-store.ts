@@ -209,6 +209,7 @@ export async function renewAccountIdentity(
     .execute();
 }
 
+/** Labels are what people call an account by; nothing else follows from one. */
 export async function renameAccount(db: Kysely<DB>, { id, label }: { id: string; label: string }): Promise<void> {
   await db.updateTable('accounts').set({ label }).where('id', '=', id).execute();
 }

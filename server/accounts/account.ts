@@ -1,4 +1,4 @@
-/** What an upstream account is to the engine: facts that change when an operator or a refresh changes them. */
+/** What an account is to the engine: facts that change when an operator or a refresh changes them. */
 import type { ModelAbilities } from '../catalog/model-abilities.ts';
 import type { AccountStatus } from '../contract/vocabulary.ts';
 import type { HeldAccount } from './held-account.ts';

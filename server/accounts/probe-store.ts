@@ -9,6 +9,7 @@ export interface ProbeResult {
   readonly problem: string | null;
 }
 
+/** A question that failed adds to the failures in a row; one that was answered ends them. */
 export async function saveProbe(db: Kysely<DB>, { accountId, askedAt, problem }: ProbeResult): Promise<void> {
   const succeeded = problem === null ? { succeededAt: askedAt } : {};
   await db

@@ -78,6 +78,7 @@ export type NewApiKeyRow = Pick<
   'id' | 'poolId' | 'name' | 'prefix' | 'secretSha256' | 'expiresAt' | 'createdAt'
 > & { readonly policy: KeyPolicy; readonly labels?: readonly string[]; readonly notes?: string };
 
+/** Nobody hears of it before its caller announces the change. */
 export async function insertApiKey(db: Kysely<DB>, { policy, labels = [], ...key }: NewApiKeyRow): Promise<void> {
   await db
     .insertInto('apiKeys')

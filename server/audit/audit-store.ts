@@ -14,6 +14,7 @@ export interface AuditEvent {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** Nothing changes an event or takes it back; it goes by its age alone. */
 export async function insertAuditEvent(db: Kysely<DB>, event: AuditEvent): Promise<void> {
   await db
     .insertInto('auditEvents')

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { DB } from '../database/tables.generated.ts';
 import type { PriceFile } from './prices.ts';
 
+/** The list as it was stored, in the form of whatever version stored it; null when none was fetched. */
 export async function selectPriceList(db: Kysely<DB>): Promise<{ body: unknown; fetchedAt: Date } | null> {
   return (await db.selectFrom('priceList').select(['body', 'fetchedAt']).executeTakeFirst()) ?? null;
 }

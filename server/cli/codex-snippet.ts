@@ -29,6 +29,7 @@ export function exportLine(secret: string, platform: NodeJS.Platform): string {
   return platform === 'win32' ? `$env:${keyVariable} = "${secret}"` : `export ${keyVariable}=${secret}`;
 }
 
+/** Every line that says something moves in by two. */
 export function indented(text: string): string {
   return text.replace(/^(?=.)/gm, '  ');
 }

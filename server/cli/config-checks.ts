@@ -44,10 +44,12 @@ export async function checkPort({ port, bindAddress }: Config, server: string | 
   return `${port} is free on ${bindAddress}`;
 }
 
+/** Where a server answers for this data folder; null when none does. */
 export async function runningServer({ dataFolder }: Config): Promise<string | null> {
   return (await askRunningInstance(dataFolder).catch(() => null))?.url ?? null;
 }
 
+/** What a start would find and do. @throws {StartProblem} where it would refuse the database */
 export async function checkSchema(db: Kysely<DB>): Promise<string> {
   const { applied, pending } = await migrationStatus(db);
   return pending.length === 0

@@ -57,6 +57,7 @@ function modelsOf({ allowedModels }: KeyPolicy): string {
   return allowedModels === null ? 'all' : allowedModels.join(', ') || 'none';
 }
 
+/** With the secret, which is shown here and never again, and what a Codex client wants of it. */
 export function renderCreated(
   { key, secret }: { key: ApiKey; secret: string },
   { url, platform }: { url: string; platform: NodeJS.Platform },
@@ -83,6 +84,7 @@ answer them with an allowed model, give them aliases, for example --aliases code
 `;
 }
 
+/** With the new secret, and how long the former one still works. */
 export function renderRotated(
   { key, secret }: { key: ApiKey; secret: string },
   { now, platform }: { now: Date; platform: NodeJS.Platform },

@@ -12,6 +12,7 @@ export function wordOf(unit: LimitUnit): UnitWord {
   return unit === 'cost_micros' ? money : unit;
 }
 
+/** The unit that the contract counts in. */
 export function unitOf(word: UnitWord): LimitUnit {
   return word === money ? 'cost_micros' : word;
 }

@@ -1,4 +1,4 @@
-/** Upstream accounts as the outside sees them, and their endpoints. Tokens have no place here, so none can leave. */
+/** Accounts as the outside sees them, and their endpoints. Tokens have no place here, so none can leave. */
 import { z } from 'zod';
 import { command, query } from './endpoint.ts';
 import { Instant } from './instant.ts';

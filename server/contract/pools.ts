@@ -100,6 +100,7 @@ export const pools = {
   }),
 };
 
+/** How a Pool chooses among its accounts, and how it serves its models. */
 export const routing = {
   /** Changes the named fields; the others stay, also when somebody else changes them at the same time. */
   change: command('routing.change', {

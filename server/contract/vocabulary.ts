@@ -34,7 +34,7 @@ export const apiKeyStatuses = {
 export type ApiKeyStatus = keyof typeof apiKeyStatuses;
 export const ApiKeyStatus = wordsOf(apiKeyStatuses);
 
-/** Admission lanes: each has its own seats and queue (gateway spec 2.2). */
+/** What a request is, by the load it makes (gateway spec 2.2): each class has a lane, and circuits tell them apart. */
 export const routeClasses = {
   proxy_http: 'Plain requests',
   proxy_stream: 'Streams',

@@ -106,6 +106,7 @@ function knownModes(stored: Record<string, string>): Record<string, ChosenMode> 
   return Object.fromEntries(Object.entries(stored).filter(isKnown));
 }
 
+/** Of a disabled Pool as well; undefined when there is none. */
 export async function poolIdBySlug(db: Kysely<DB>, slug: string): Promise<string | undefined> {
   const row = await db.selectFrom('pools').select('id').where('slug', '=', slug).executeTakeFirst();
   return row?.id;

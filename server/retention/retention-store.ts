@@ -6,6 +6,7 @@ import type { RetentionRow } from './classes.ts';
 /** Small enough that no statement holds its locks for long. */
 export const batchSize = 5_000;
 
+/** How many rows the next removal takes, and since when the oldest of them stands. */
 export async function countDoomed(
   db: Kysely<DB>,
   row: RetentionRow,

@@ -36,6 +36,7 @@ export type KeyRingReading =
 
 /** Product spec 3.4. */
 const versionPattern = /^[A-Za-z0-9._-]{1,32}$/;
+/** What AES-256 takes. */
 export const keyBytes = 32;
 
 const keyRule = 'must be 32 raw bytes or base64-encoded 32 bytes';

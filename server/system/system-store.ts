@@ -33,6 +33,7 @@ export async function countRows(db: Kysely<DB>): Promise<TableCount[]> {
   return counts;
 }
 
+/** Which Postgres, and how much disk its database takes. */
 export async function selectDatabaseFacts(db: Kysely<DB>): Promise<{ version: string; bytes: number }> {
   const { rows } = await sql<{ version: string; bytes: number }>`
     select split_part(current_setting('server_version'), ' ', 1) as version,
@@ -40,6 +41,7 @@ export async function selectDatabaseFacts(db: Kysely<DB>): Promise<{ version: st
   return rows[0] ?? { version: 'unknown', bytes: 0 };
 }
 
+/** Those that hold the lock on their number. */
 export async function selectLivingProcesses(db: Kysely<DB>) {
   const living = await livingProcesses(db);
   if (living.length === 0) return [];
@@ -51,6 +53,7 @@ export async function selectLivingProcesses(db: Kysely<DB>) {
     .execute();
 }
 
+/** Requests that are not settled: those that run, and what ended processes left for the sweep. */
 export async function selectOpenRequests(db: Kysely<DB>): Promise<{ count: number; oldestAt: Date | null }> {
   return db
     .selectFrom('requests')

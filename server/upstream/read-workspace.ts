@@ -2,6 +2,7 @@
  * Reads from `accounts/check` where one account's workspace wants its inference (wire spec B8). The answer decides where
  * access tokens are sent, so only the provider's own hosts and the configured one are believed. Pure.
  */
+import { isLoopbackHost } from '../lib/is-loopback-host.ts';
 import { recordOf } from '../lib/json-values.ts';
 
 /** Null means the provider's default. */
@@ -44,7 +45,7 @@ function readOrigin(value: unknown, upstreamUrl: string): string | null {
   if (!isBare || url.pathname !== '/') return null;
   const configured = new URL(upstreamUrl);
   if (url.origin === configured.origin) return null;
-  const isSecure = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+  const isSecure = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
   const isKnown = url.hostname === configured.hostname || isProviderHost(url);
   return isSecure && isKnown ? url.origin : null;
 }
@@ -52,10 +53,6 @@ function readOrigin(value: unknown, upstreamUrl: string): string | null {
 function isProviderHost(url: URL): boolean {
   if (url.port !== '') return false;
   return providerDomains.some((domain) => url.hostname === domain || url.hostname.endsWith(`.${domain}`));
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 function readOverride(value: unknown): string | null {

@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import type { DB } from '../database/tables.generated.ts';
 import type { KeyUsage } from './usage.ts';
 
+/** All that the sums hold of the key, over all its Pools and models; a request that still runs is not among it. */
 export async function readKeyUsage(db: Kysely<DB>, keyId: string): Promise<KeyUsage> {
   const sum = (column: 'requests' | 'totalTokens' | 'cachedTokens' | 'costMicros') =>
     sql<string>`coalesce(sum(${sql.ref(column)}), 0)`;

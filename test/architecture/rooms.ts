@@ -44,7 +44,7 @@ export const rooms: readonly Room[] = [
     name: 'environment',
     places: ['server/environment.ts', 'server/environment-rules.ts', 'server/read-process-environment.ts'],
     // Root keys are read from variables: their form is a rule of the key ring.
-    may: ['server/security/key-ring.ts'],
+    may: ['lib', 'server/security/key-ring.ts'],
     packages: ['zod'],
   },
   { name: 'settings', places: ['server/settings/'], may: ['contract', 'database', 'world'], packages: ['kysely'] },

@@ -29,6 +29,7 @@ const replaySeconds = 6 * 3600;
 /** Longer than one call may take, so a claim that ran out has no call under way. */
 const claimSeconds = 60;
 
+/** The account's policy, the default where nobody set one, and when its saved resets were last read. */
 export async function selectPolicy(db: Kysely<DB>, accountId: string) {
   const row = await db.selectFrom('resetBanks').selectAll().where('accountId', '=', accountId).executeTakeFirst();
   const { isAutomatic, keepCredits, minBlockedMinutes } = row ?? defaultResetPolicy;
@@ -41,6 +42,7 @@ export async function selectAutomatic(db: Kysely<DB>): Promise<string[]> {
   return rows.map(({ accountId }) => accountId);
 }
 
+/** What is absent or undefined stays. */
 export async function savePolicy(
   db: Kysely<DB>,
   {
@@ -117,6 +119,7 @@ export async function selectRedemptions(db: Kysely<DB>, accountId: string): Prom
   return rows.map(redemptionOf);
 }
 
+/** One try to spend a reset, by the id it was asked for under. */
 export async function selectRedemption(db: Kysely<DB>, id: string): Promise<StoredRedemption | undefined> {
   const row = await db.selectFrom('resetRedemptions').select(columns).where('id', '=', id).executeTakeFirst();
   return row && redemptionOf(row);

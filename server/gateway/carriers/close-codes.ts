@@ -11,6 +11,7 @@ export interface Closing {
   readonly reason: string;
 }
 
+/** What the gateway says when it ends a session for reasons of its own. */
 export const closings = {
   /** The client said nothing for a long time. */
   idle: { code: 1000, reason: 'idle' },

@@ -84,6 +84,7 @@ export interface SessionLimits {
   readonly maxLineBytes: number;
 }
 
+/** Before its first frame. */
 export const newSession: SessionState = {
   running: null,
   line: [],

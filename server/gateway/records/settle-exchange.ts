@@ -73,6 +73,7 @@ export function requestRowOf(exchange: Exchange, { processNumber, ...sources }: 
   };
 }
 
+/** What is written before the first account is asked: the request, its attempt, and the estimate that is set aside. */
 export function reservationOf(
   exchange: Exchange,
   { attempt, ...options }: RowOptions & { attempt: Attempt; prices: Prices },
