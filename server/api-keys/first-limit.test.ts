@@ -11,6 +11,7 @@ import {
   makeUse,
   type Household,
 } from '../../test/support/ledger-rows.ts';
+import { until } from '../../test/support/until.ts';
 import { wrongUseSums } from '../../test/support/wrong-use-sums.ts';
 import type { Reservation } from '../usage/ledger-rows.ts';
 import { reserveRequests } from '../usage/reservation-store.ts';
@@ -77,7 +78,7 @@ describe('while the past of a key is counted', () => {
     // The limit itself cannot be written yet, so the count is made and not finished.
     await during('lock table api_key_limits in share mode', async () => {
       counting = set();
-      await expect.poll(() => waitsFor('api_key_limits')).toBe(true);
+      await until(() => waitsFor('api_key_limits'));
       for (let nth = 0; nth < 5; nth += 1) await serve(unlimited);
     });
     await counting;
@@ -106,7 +107,7 @@ describe('a writer that takes long', () => {
     let setting: Promise<string> | undefined;
     await during('lock table ledger_entries in row exclusive mode', async () => {
       setting = set();
-      await expect.poll(() => waitsFor('ledger_entries')).toBe(true);
+      await until(() => waitsFor('ledger_entries'));
       for (let nth = 0; nth < 5; nth += 1) await serve(unlimited);
     });
     await setting;
@@ -119,7 +120,7 @@ describe('a count', () => {
     await serve(limited);
     await during('lock table api_key_limits in share mode', async () => {
       const lost = set().catch(() => null);
-      await expect.poll(() => waitsFor('api_key_limits')).toBe(true);
+      await until(() => waitsFor('api_key_limits'));
       await sql`select pg_terminate_backend(pid) from pg_stat_activity
         where wait_event_type = 'Lock' and datname = current_database()`.execute(database.db);
       expect(await lost).toBeNull();

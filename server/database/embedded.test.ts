@@ -8,10 +8,12 @@ import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keepingLog, quietLog } from '../../test/support/quiet-log.ts';
+import { quietPort } from '../../test/support/quiet-port.ts';
 import { openDataFolder } from '../data-folder/open-data-folder.ts';
 import { systemClock, systemRandom } from '../world/real-world.ts';
 import type { Log } from '../world/world.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts';
+import { readPostgresAccess, savePostgresAccess } from './postgres-access.ts';
 import { clusterFolderOf } from './postgres-cluster.ts';
 
 let base: string;
@@ -23,6 +25,9 @@ beforeAll(async () => {
   dataFolder = join(base, 'seed');
   await openDataFolder(dataFolder, { random: systemRandom });
   await (await start()).stop();
+  // Left between two starts, any other port may be somebody else's by the second.
+  const access = await readPostgresAccess(dataFolder);
+  if (access) await savePostgresAccess(dataFolder, { ...access, port: await quietPort() });
 });
 afterAll(() => rm(base, { recursive: true, force: true }));
 beforeEach(async () => {

@@ -304,13 +304,21 @@ function post(path: string): Promise<Response> {
   });
 }
 
-/** Everything the server says to these bytes until it is silent or closes. */
+/** The whole answer to these bytes, in however many pieces it comes. */
 async function raw(request: string): Promise<string> {
   const socket = await dial();
   socket.write(request);
-  const [first] = (await once(socket, 'data')) as [Buffer];
-  socket.destroy();
-  return String(first);
+  let text = '';
+  for await (const piece of socket) {
+    text += String(piece);
+    if (isWhole(text)) break;
+  }
+  return text;
+}
+
+function isWhole(text: string): boolean {
+  const [head = '', body] = text.split('\r\n\r\n');
+  return body !== undefined && body.length >= Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
 }
 
 async function dial({ allowHalfOpen = false } = {}): Promise<Socket> {

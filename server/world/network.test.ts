@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { quietPort } from '../../test/support/quiet-port.ts';
 import { createNetwork } from './network.ts';
 import { NetworkFault, type HttpAnswer, type HttpCall } from './world.ts';
 
@@ -91,12 +92,7 @@ describe('a call', () => {
 
 describe('a fault', () => {
   it('is called connect when nobody listens', async () => {
-    const closed = createTcpServer().listen(0, '127.0.0.1');
-    await once(closed, 'listening');
-    const { port } = closed.address() as AddressInfo;
-    closed.close();
-    await once(closed, 'close');
-    await expect(call({ url: `http://127.0.0.1:${port}/` })).rejects.toMatchObject({
+    await expect(call({ url: `http://127.0.0.1:${await quietPort()}/` })).rejects.toMatchObject({
       name: 'NetworkFault',
       kind: 'connect',
       systemCode: 'ECONNREFUSED',

@@ -9,7 +9,7 @@ import { openCodex, type RawAnswer, type RawAsk, type RawCall } from '../support
 import { openSocket } from '../support/socket-client.ts';
 
 /** A time nobody else waits for: a timer of it is a request in the line. */
-const queueWaitMs = 7_919;
+const queueWaitMs = 79_193;
 const seats = 3;
 const queue = 2;
 

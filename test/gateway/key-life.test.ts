@@ -9,7 +9,7 @@ import { createHandMovedClock, oneInstallation, type Installation } from '../sup
 import { openCodex, requestIdOf, type RawAnswer, type RawCall } from '../support/raw-codex.ts';
 
 /** A time nobody else waits for: a timer of it is a request in the line. */
-const queueWaitMs = 7_919;
+const queueWaitMs = 607_919;
 
 const providerClock = createHandMovedClock();
 let installation: Installation;

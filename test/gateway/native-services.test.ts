@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memberships } from '../../server/contract/memberships.ts';
 import { routing } from '../../server/contract/pools.ts';
 import { householdForFile } from '../support/household.ts';
+import { ledgerOf, settledRow } from '../support/ledger.ts';
 import { inspect, nativeCalls, type NativeCall } from '../support/native-calls.ts';
 
 const house = householdForFile();
@@ -161,9 +162,7 @@ describe('what a client asks of its account', () => {
   it('is how many saved resets the Pool has, under names that spend nothing', async () => {
     const carl = await house.gateway.link('carl', { resetCredits: 2 });
     try {
-      await expect
-        .poll(async () => (await get('/backend-api/wham/rate-limit-reset-credits')).body['available_count'])
-        .toBe(2);
+      expect((await get('/backend-api/wham/rate-limit-reset-credits')).body['available_count']).toBe(2);
       const { body } = await get('/wham/rate-limit-reset-credits');
       const ids = (body['credits'] as { id: string }[]).map(({ id }) => id);
       expect(new Set(ids).size).toBe(2);

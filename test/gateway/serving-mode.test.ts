@@ -8,7 +8,7 @@ import { createHandMovedClock, oneInstallation, type Installation } from '../sup
 import { openCodex } from '../support/raw-codex.ts';
 
 /** A time nobody else waits for: a timer of it is a request in the line. */
-const queueWaitMs = 7_907;
+const queueWaitMs = 607_907;
 const model = 'gpt-5.5';
 
 const providerClock = createHandMovedClock();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { recordOf, textOf } from '../../server/lib/json-values.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { settledRow } from '../support/ledger.ts';
 import type { SandboxAccount } from '../../server/sandbox/account.ts';
 
 let gateway: GatewayUnderTest;
@@ -182,16 +183,9 @@ describe('an error on the OpenAI surface', () => {
 
   it('is recorded with the status its client was told', async () => {
     const answer = await ask('/v1/chat/completions', { ...chat, model: 'gpt-none' });
-    const row = async () => {
-      const id = answer.headers.get('x-request-id');
-      const { rows } = await gateway.database.pool.query<{ told: number; status: string }>(
-        'select response_status as told, status from requests where id = $1',
-        [id],
-      );
-      return rows;
-    };
     expect(answer.status).toBe(404);
-    await expect.poll(row).toEqual([{ told: 404, status: 'rejected' }]);
+    const row = await settledRow(gateway, answer.headers.get('x-request-id'));
+    expect(row).toMatchObject({ status: 'rejected', responseStatus: 404 });
   });
 
   it('is an HTTP error when the provider fails before it says anything', async () => {

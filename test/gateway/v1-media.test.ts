@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { routing } from '../../server/contract/pools.ts';
 import { onePixelPng } from '../../server/sandbox/behaviours/tools.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { settledRow } from '../support/ledger.ts';
 
 let gateway: GatewayUnderTest;
 let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
@@ -158,21 +159,11 @@ describe('an image', () => {
   it('is recorded under the model that draws', async () => {
     anna.answers({ behaviour: 'N15' });
     const id = (await generate({})).headers.get('x-request-id');
-    const row = () =>
-      gateway.database.db
-        .selectFrom('requests')
-        .select(['requestedModel', 'model', 'status'])
-        .where('id', '=', String(id))
-        .executeTakeFirst();
-    await expect.poll(row).toEqual({ requestedModel: 'gpt-image-2', model: 'gpt-5.5', status: 'succeeded' });
+    const row = await settledRow(gateway, id);
+    expect(row).toMatchObject({ requestedModel: 'gpt-image-2', model: 'gpt-5.5', status: 'succeeded' });
   });
 
-  const rowOf = ({ headers }: { headers: Headers }) =>
-    gateway.database.db
-      .selectFrom('requests')
-      .select(['status', 'errorCode', 'usageStatus', 'responseStatus'])
-      .where('id', '=', String(headers.get('x-request-id')))
-      .executeTakeFirst();
+  const rowOf = ({ headers }: { headers: Headers }) => settledRow(gateway, headers.get('x-request-id'));
 
   it('comes in stages, and its usage with the last', async () => {
     anna.answers({ behaviour: 'N15', partialImages: 2 });
@@ -203,8 +194,8 @@ describe('an image', () => {
     expect(events).toHaveLength(2);
     expect(events[1]).toMatchObject({ type: 'error', error: { code: expected[1] } });
     const told = { status: 'failed', errorCode: expected[1], usageStatus: 'usage_known' };
-    await expect.poll(() => rowOf(whole)).toEqual({ ...told, responseStatus: expected[0] });
-    await expect.poll(() => rowOf(streamed)).toEqual({ ...told, responseStatus: 200 });
+    expect(await rowOf(whole)).toMatchObject({ ...told, responseStatus: expected[0] });
+    expect(await rowOf(streamed)).toMatchObject({ ...told, responseStatus: 200 });
   });
 
   it.each([

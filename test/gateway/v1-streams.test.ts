@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { textOf } from '../../server/lib/json-values.ts';
 import { askPublic, type Loose, type PublicAsk } from '../support/ask-public.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { settledRow } from '../support/ledger.ts';
 
 let gateway: GatewayUnderTest;
 let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
@@ -151,12 +152,8 @@ describe('a stream', () => {
     const ended = Promise.race(['anna', 'ben'].map((account) => gateway.sandbox.nextStreamEnd({ account })));
     leave();
     expect((await ended).outcome).toBe('left');
-    const row = async () => {
-      const id = answer.headers.get('x-request-id');
-      const { rows } = await gateway.database.pool.query('select status, error_code from requests where id = $1', [id]);
-      return rows;
-    };
-    await expect.poll(row).toEqual([{ status: 'cancelled', error_code: 'client_disconnected' }]);
+    const row = await settledRow(gateway, answer.headers.get('x-request-id'));
+    expect(row).toMatchObject({ status: 'cancelled', errorCode: 'client_disconnected' });
     for (const account of [anna, ben]) account.forgetScript();
     expect((await ask({ path, body })).status).toBe(200);
   });

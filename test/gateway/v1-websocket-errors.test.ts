@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { accounts } from '../../server/contract/accounts.ts';
 import { limits } from '../../server/contract/limits.ts';
 import { gatewayUnderTest } from '../support/gateway-under-test.ts';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { completed, publicPath, publicTurn } from '../support/public-turns.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import { openSocket, type Frame } from '../support/socket-client.ts';
@@ -196,5 +196,5 @@ describe('an answer that is cut', () => {
 it('leaves sound books, and no error that nobody foresaw', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

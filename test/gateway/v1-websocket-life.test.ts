@@ -4,7 +4,7 @@ import { apiKeys } from '../../server/contract/api-keys.ts';
 import { routing } from '../../server/contract/pools.ts';
 import { maxLine } from '../../server/gateway/carriers/websocket-session.ts';
 import { maxMissedPongs, pingMs } from '../../server/gateway/sockets/client-sessions.ts';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { askTurn, completed, publicPath, publicTurn } from '../support/public-turns.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { SocketClient } from '../support/socket-client.ts';
@@ -171,5 +171,5 @@ describe('a gateway that stops', () => {
 it('leaves sound books, and no error that nobody foresaw', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

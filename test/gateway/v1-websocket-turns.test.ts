@@ -1,7 +1,7 @@
 /** Turns over the websocket of `/v1/responses`: what comes back, what is asked of the provider, and going on by id. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { askPublic } from '../support/ask-public.ts';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { publicPath, publicTurn } from '../support/public-turns.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { Frame, SocketClient } from '../support/socket-client.ts';
@@ -254,5 +254,5 @@ describe('going on from an answer', () => {
 
 it('leaves books that add up', async () => {
   // The last turn is settled behind its last frame.
-  await expect.poll(() => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

@@ -1,7 +1,7 @@
 /** Frames as no well-behaved client sends them, and as all may: what is served, and with which code the rest ends. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { codexBody } from '../support/codex-request.ts';
-import { faultsInBooks, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, soundBooks } from '../support/ledger.ts';
 import { openRawWebsocket, type RawFrame, type RawWebsocket } from '../support/raw-websocket.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 
@@ -166,5 +166,5 @@ it('a client that pings without end and reads nothing is cut off', async () => {
 
 it('leaves sound books', async () => {
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

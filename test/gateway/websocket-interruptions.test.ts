@@ -5,7 +5,7 @@ import { accounts } from '../../server/contract/accounts.ts';
 import { breakableLink, type BreakableLink } from '../support/breakable-link.ts';
 import { codexBody } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { faultsInBooks, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, soundBooks } from '../support/ledger.ts';
 import { oneInstallation, type Installation } from '../support/one-installation.ts';
 import { openSocket, type Frame, type SocketClient } from '../support/socket-client.ts';
 
@@ -152,5 +152,5 @@ it('leaves sound books', async () => {
   client.leave();
   expect(gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
   expect(installation.sandbox.violations).toEqual([]);
-  await expect.poll(async () => faultsInBooks(gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(gateway)).toEqual(soundBooks);
 });

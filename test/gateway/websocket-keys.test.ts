@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { apiKeys } from '../../server/contract/api-keys.ts';
 import { pools } from '../../server/contract/pools.ts';
-import { faultsInBooks, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, soundBooks } from '../support/ledger.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import { handshakeRefusal } from '../support/socket-client.ts';
 
@@ -100,5 +100,5 @@ describe('what ends a key ends its sockets', () => {
 it('leaves sound books', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

@@ -1,7 +1,7 @@
 /** What becomes of a turn when its client leaves, and of sockets when the gateway stops. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { accounts } from '../../server/contract/accounts.ts';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 
 let bench: SocketBench;
@@ -95,5 +95,5 @@ describe('a gateway that stops', () => {
 it('leaves sound books', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

@@ -1,7 +1,7 @@
 /** Messages as a client may send them: their kinds and sizes. `websocket-frames.test.ts` has their pieces. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { codexBody } from '../support/codex-request.ts';
-import { faultsInBooks, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, soundBooks } from '../support/ledger.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 
 let bench: SocketBench;
@@ -54,5 +54,5 @@ describe('a message', () => {
 it('leaves sound books', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

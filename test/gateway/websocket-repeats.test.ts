@@ -1,6 +1,6 @@
 /** Turns that their client names: none is served twice, whatever became of the connection it was asked over. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { Frame, SocketClient } from '../support/socket-client.ts';
 
@@ -27,7 +27,7 @@ describe('a turn that was asked before', () => {
     for (const id of ['t1', 't1', 't2']) client.turn({ extra: { request_id: id } });
     const ends = [await client.answer(), await client.answer(), await client.answer()].map((each) => each.at(-1));
     expect(ends).toMatchObject([completed, repeated, completed]);
-    await expect.poll(rows).toBe(known + 2);
+    expect(await rows()).toBe(known + 2);
   });
 
   it('is refused to a client that comes back, by either name of the field', async () => {
@@ -84,5 +84,5 @@ describe('the name of a turn', () => {
 it('leaves sound books', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

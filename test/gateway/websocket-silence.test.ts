@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { maxMissedPongs, pingMs } from '../../server/gateway/sockets/client-sessions.ts';
 import { codexBody } from '../support/codex-request.ts';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { bytesOfFrame, openRawWebsocket } from '../support/raw-websocket.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { SocketClient } from '../support/socket-client.ts';
@@ -135,5 +135,5 @@ describe('a provider that says nothing', () => {
 it('leaves sound books', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
-  await expect.poll(async () => faultsInBooks(bench.gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(bench.gateway)).toEqual(soundBooks);
 });

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { codexBody, typesOf, askCodex } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { openSocket, type Frame, type SocketClient } from '../support/socket-client.ts';
 
 let gateway: GatewayUnderTest;
@@ -304,5 +304,5 @@ it('leaves sound books', async () => {
   client.leave();
   expect(gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
   expect(gateway.sandbox.violations).toEqual([]);
-  await expect.poll(async () => faultsInBooks(gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(gateway)).toEqual(soundBooks);
 });

@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { typesOf, askCodex } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { faultsInBooks, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
 import { frameTypes, idIn, ownSocket, turnOn } from '../support/own-socket.ts';
 import { openSocket, type SocketClient } from '../support/socket-client.ts';
+import { until } from '../support/until.ts';
 
 let gateway: GatewayUnderTest;
 let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
@@ -213,7 +214,7 @@ describe('a socket to the provider', () => {
     await turn({}, own.client);
     expect(own.account.counters.openSockets).toBe(1);
     await own.gateway.app.stop();
-    await expect.poll(() => own.account.counters.openSockets).toBe(0);
+    await until(() => own.account.counters.openSockets === 0);
     await own.stop();
   });
 });
@@ -222,7 +223,7 @@ it('leaves sound books', async () => {
   client.leave();
   expect(gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
   expect(gateway.sandbox.violations).toEqual([]);
-  await expect.poll(async () => faultsInBooks(gateway.database.db)).toEqual(soundBooks);
+  expect(await faultsAfterAll(gateway)).toEqual(soundBooks);
 });
 
 /** The next line of this event from now on. */

@@ -2,7 +2,8 @@
  * A TCP connection that can be cut, mended and stalled: what stands behind it goes away and comes back, or is silent,
  * without noticing.
  */
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { quietPort } from './quiet-port.ts';
 
 export interface BreakableLink {
   /** The given address, reached through the link. */
@@ -55,8 +56,8 @@ export async function breakableLink(target: string): Promise<BreakableLink> {
       server.once('error', reject);
       server.listen(at, '127.0.0.1', resolve);
     });
-  await listen(0);
-  const ownPort = (server.address() as AddressInfo).port;
+  const ownPort = await quietPort();
+  await listen(ownPort);
   const url = new URL(target);
   url.hostname = '127.0.0.1';
   url.port = String(ownPort);

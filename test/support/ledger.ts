@@ -84,6 +84,15 @@ export async function faultsInBooks(db: Kysely<DB>) {
   };
 }
 
+/** What {@link faultsInBooks} finds once nothing is open any more: settlement follows the last byte. */
+export async function faultsAfterAll(gateway: Pick<GatewayUnderTest, 'database' | 'settled'>) {
+  for (let nth = 1; ; nth += 1) {
+    const faults = await faultsInBooks(gateway.database.db);
+    if (faults.open === 0) return faults;
+    await gateway.settled(nth);
+  }
+}
+
 /** What {@link faultsInBooks} finds in sound books. */
 export const soundBooks = {
   open: 0,
