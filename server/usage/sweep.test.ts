@@ -122,6 +122,16 @@ describe('the sweep', () => {
     expect(log.events[0]).toMatchObject({ level: 'warn', event: 'requests_of_ended_process_closed' });
   });
 
+  it('says how long a request and its attempts were open', async () => {
+    const reservation = await reserved(dead);
+    const now = new Date(reservation.admittedAt.getTime() + 90_000);
+    const clock = { ...systemClock, now: () => now };
+    const parts = { db: database.db, pool: database.pool, log: quietLog, processNumber: me, clock };
+    expect(await sweepDeadProcesses(parts)).toBe(1);
+    expect(await requestOf(reservation)).toMatchObject({ totalMs: 90_000, completedAt: now });
+    expect(await attemptsOf(reservation)).toMatchObject([{ totalMs: 90_000, completedAt: now }]);
+  });
+
   it('is not stopped by a machine that slept for months', async () => {
     const reservation = await reserved(dead);
     const clock = createMovableClock(systemClock);

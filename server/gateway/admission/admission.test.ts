@@ -176,6 +176,28 @@ describe('a key that may run so many at once', () => {
     await second;
   });
 
+  it('with several places has one more whenever one of its requests ends, however often', async () => {
+    const { admission, enter } = admitting();
+    const two = [{ id: 'limit', maximum: 2, model: null }];
+    const running = [
+      await enter({ atOnce: two, lane: 'proxy_http' }),
+      await enter({ atOnce: two, lane: 'proxy_http' }),
+    ];
+    for (let round = 0; round < 5; round += 1) {
+      const next = enter({ atOnce: two, lane: 'proxy_http' });
+      expect(admission.snapshot().proxy_http).toEqual({ running: 2, queued: 1 });
+      running.shift()?.();
+      expect(admission.snapshot().proxy_http).toEqual({ running: 2, queued: 0 });
+      running.push(await next);
+    }
+    // With none left the count begins anew.
+    for (const leave of running) leave();
+    await enter({ atOnce: two });
+    await enter({ atOnce: two });
+    void enter({ atOnce: two });
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 2, queued: 1 });
+  });
+
   it('is told after the wait that it is its own limit', async () => {
     const { clock, enter } = admitting();
     await enter({ atOnce });

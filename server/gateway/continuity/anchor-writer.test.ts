@@ -53,6 +53,20 @@ describe('writing anchors behind', () => {
     expect(dropped()).toBe(7);
   });
 
+  it('writes many in groups of bounded size, and counts as waiting what is under way', async () => {
+    const sizes: number[] = [];
+    const { writer } = writing({ write: async (anchors) => void sizes.push(anchors.length) });
+    for (let n = 0; n < 2_500; n += 1) {
+      writer.put(anchor(`thread-${n}`));
+      writer.put(anchor(`compaction-${n}`, { kind: 'compaction' }));
+    }
+    const saving = writer.save();
+    expect(writer.waiting).toBe(5_000);
+    await saving;
+    expect(sizes).toEqual([2_000, 2_000, 1_000]);
+    expect(writer.waiting).toBe(0);
+  });
+
   it('stores the last binding of every name, whenever the database comes and goes', async () => {
     const step = fc.oneof(
       fc.tuple(

@@ -225,6 +225,15 @@ describe('a chat completion', () => {
     expect(recordOf(asked.whole)['usage']).toEqual(recordOf(told[0])['usage']);
     const others = answer([created, completed({ usage })], { includesUsage: false }).streamed;
     expect(others.filter((each) => each !== '[DONE]' && 'usage' in each)).toEqual([]);
+    const short = { input_tokens: 9, output_tokens: 4, input_tokens_details: { cache_write_tokens: 2 } };
+    expect(recordOf(answer([created, completed({ usage: short })]).whole)['usage']).toMatchObject({
+      total_tokens: 13,
+      prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 2 },
+    });
+    const beside = { input_tokens: 9, output_tokens: 4, cache_write_tokens: 3 };
+    expect(recordOf(answer([created, completed({ usage: beside })]).whole)['usage']).toMatchObject({
+      prompt_tokens_details: { cache_write_tokens: 3 },
+    });
     const unknown = answer([created, completed()]);
     expect(unknown.streamed.filter((each) => each !== '[DONE]' && listOf(each['choices']).length === 0)).toEqual([]);
     expect('usage' in recordOf(unknown.whole)).toBe(false);
