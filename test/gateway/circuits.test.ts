@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { askCodex, typesOf } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
+import { newRow, requestIds } from '../support/ledger.ts';
+import { openCodex } from '../support/raw-codex.ts';
 
 let gateway: GatewayUnderTest;
 let key: string;
@@ -51,6 +53,23 @@ describe('an account that fails three times in a row', () => {
     gateway.clock.advance(60_000);
     anna.answers({ behaviour: 'F5', kind: 'context_length_exceeded' });
     expect((await ask('t')).status).toBe(400);
+    expect((await ask('t')).status).toBe(200);
+  });
+
+  it.each([
+    ['before there is an answer', { behaviour: 'F8', at: 'start' }],
+    ['before the answer is committed', { behaviour: 'F8', at: 'created' }],
+    ['in the middle of the answer', { behaviour: 'N12', deltas: 1, everyMs: 3_600_000 }],
+  ] as const)('is tried again by the next when the client of the try leaves %s', async (moment, behaviour) => {
+    gateway.clock.advance(60_000);
+    anna.answers(behaviour);
+    const known = await requestIds(gateway);
+    const arrived = gateway.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+    const call = openCodex(gateway, key, { thread: 't' });
+    await arrived;
+    if (moment.includes('middle')) await call.until((text) => text.includes('response.output_item.added'));
+    call.leave();
+    expect(await newRow(gateway, known)).toMatchObject({ errorCode: 'client_disconnected' });
     expect((await ask('t')).status).toBe(200);
   });
 });

@@ -5,9 +5,10 @@ import type { InputOf } from '../../server/contract/endpoint.ts';
 import { limits } from '../../server/contract/limits.ts';
 import { askCodex } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { ledgerOf, settledRow } from '../support/ledger.ts';
+import { ledgerOf, requestIds, settledRow } from '../support/ledger.ts';
 import { openCodex } from '../support/raw-codex.ts';
 import { oneInstallation, type Installation } from '../support/one-installation.ts';
+import { until } from '../support/until.ts';
 
 let installation: Installation;
 let gateway: GatewayUnderTest;
@@ -15,10 +16,15 @@ let beside: GatewayUnderTest;
 let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
 let key: string;
 let keys = 0;
+let waited = 0;
+
+/** A time nobody else waits for: a timer of it is a request in the line. */
+const queueWaitMs = 607_919;
+const standsInLine = () => installation.clock.timersOf(queueWaitMs, (waited += 1));
 
 beforeAll(async () => {
   installation = await oneInstallation();
-  gateway = await installation.open();
+  gateway = await installation.open({ settings: { 'admission.proxy_stream.wait_ms': queueWaitMs } });
   anna = await gateway.link('anna', { percentPerAnswer: 0 });
   beside = await installation.open();
 });
@@ -150,7 +156,40 @@ describe('two gateways on one database', () => {
     expect(refused.error).toMatchObject({ limit: { unit: 'concurrency', used: 1, maximum: 1 } });
     // In the same process it waits for its place, and gets it when the other is settled.
     const waiting = ask();
+    await standsInLine();
     running.leave();
     expect((await waiting).status).toBe(200);
   });
+
+  it('give a place on when the request before is settled, so that whoever waited for it is not refused', async () => {
+    await limit({ unit: 'concurrency', window: 'now', maximum: 1 });
+    anna.answers({ behaviour: 'F8', at: 'created' });
+    const arrived = installation.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+    const known = await requestIds(gateway);
+    const running = openCodex(gateway, key);
+    await arrived;
+    const waiting = openCodex(gateway, key);
+    await standsInLine();
+    const [open] = [...(await requestIds(gateway))].filter((id) => !known.has(id));
+    await whileHeld(open, async (isWaitedFor) => {
+      running.leave();
+      await isWaitedFor();
+      expect(waiting.received()).toHaveLength(0);
+    });
+    expect((await waiting.answer).status).toBe(200);
+  });
+
+  /** While another session holds the row of a request, it cannot be settled. */
+  async function whileHeld(id: string | undefined, act: (isWaitedFor: () => Promise<void>) => Promise<void>) {
+    const session = await installation.database.pool.connect();
+    try {
+      await session.query('begin');
+      await session.query('select from requests where id = $1 for update', [id]);
+      const waits = 'select from pg_locks where not granted';
+      await act(() => until(async () => ((await session.query(waits)).rowCount ?? 0) > 0));
+    } finally {
+      await session.query('rollback');
+      session.release();
+    }
+  }
 });

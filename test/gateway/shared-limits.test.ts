@@ -39,7 +39,7 @@ async function becomesKnown(expected: Awaited<ReturnType<typeof known>>): Promis
 async function isStored(): Promise<void> {
   installation.clock.advance(2_000);
   const usedUp = () => installation.database.db.selectFrom('quotaWindows').select('usedPercent').execute();
-  await until(async () => (await usedUp()).some(({ usedPercent }) => Number(usedPercent) === 100));
+  await until(async () => (await usedUp()).some(({ usedPercent }) => usedPercent === 100));
 }
 
 describe('a limit that one process meets', () => {

@@ -10,7 +10,7 @@ const pinned = (pinnedBy: 'compaction' | 'file' | 'previous_response', retryAfte
     }),
   );
 const notesOf = (pinnedBy: Parameters<typeof pinned>[0]) =>
-  (pinned(pinnedBy)?.fields['recovery'] as { notes: string[] }).notes.slice(1);
+  (pinned(pinnedBy)!.fields['recovery'] as { notes: string[] }).notes.slice(1);
 
 describe('the way out of a conversation that is pinned', () => {
   it('names what no other account can read, and nothing else', () => {
