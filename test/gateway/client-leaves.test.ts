@@ -192,6 +192,25 @@ describe('a client that leaves', () => {
     await gateway.change({ 'gateway.stream_idle_timeout_ms': 300_000 });
   });
 
+  it('in the same way in the middle of a stream loses its seat, and the provider is not read for it any more', async () => {
+    const silentMs = 299_983;
+    await gateway.change({ 'gateway.stream_idle_timeout_ms': silentMs });
+    anna.answers({ behaviour: 'N12', deltas: 3000, bytes: 20_000 });
+    const ended = gateway.sandbox.nextStreamEnd({ account: 'anna' });
+    const known = await requestIds(gateway);
+    const call = openCodex(gateway, key);
+    await call.until((text) => text.includes('response.output_item.added'));
+    call.stopReading();
+    // One timer watches the provider, the other this client.
+    await installation.clock.timersOf(silentMs, 2);
+    gateway.clock.advance(silentMs);
+    expect((await ended).outcome).toBe('left');
+    expect(await newRow(gateway, known)).toMatchObject({ status: 'cancelled', errorCode: 'client_disconnected' });
+    await expectFree();
+    call.leave();
+    await gateway.change({ 'gateway.stream_idle_timeout_ms': 300_000 });
+  });
+
   it('in the middle of its own body leaves nothing at all', async () => {
     const before = await rowCount();
     const requests = gateway.log.filter(({ event }) => event === 'request').length;

@@ -38,6 +38,8 @@ describe('a conversation', () => {
     expect((await ask(subAgent)).servedBy).toBe('ben');
     house.installation.clock.advance(61_000);
     expect([(await ask({ thread: root })).servedBy, (await ask(subAgent)).servedBy]).toEqual(['anna', 'ben']);
+    // Nor does a further one, which only shares the root's name.
+    expect((await ask({ thread: root, headers: { 'thread-id': `${root}-other` } })).servedBy).toBe('anna');
   });
 
   it('that begins with two requests at once begins with one account, whatever the strategy would say', async () => {

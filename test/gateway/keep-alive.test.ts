@@ -1,6 +1,7 @@
 /** A silent provider and a client that must not give up: keep-alive events, where they stand and when they do not. */
+import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { eventsOf, typesOf } from '../support/codex-request.ts';
+import { codexBody, eventsOf, typesOf } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { settledRow } from '../support/ledger.ts';
 import { createHandMovedClock, oneInstallation, type Installation } from '../support/one-installation.ts';
@@ -138,6 +139,23 @@ describe('a keep-alive', () => {
     for (let passed = 0; passed < 4; passed += 1) gateway.clock.advance(60_000);
     expect(count(await finish(call, 1_000), 'keepalive')).toBe(0);
     await gateway.change({ 'gateway.keepalive_ms': 15_000 });
+  });
+
+  it('is not sent once the answer has ended, on a connection that stays open', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const status = () =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+        const call = request(`${gateway.url}/backend-api/codex/responses`, { method: 'POST', agent, headers });
+        call.on('error', reject);
+        call.on('response', (response) => response.resume().on('end', () => resolve(response.statusCode)));
+        call.end(codexBody());
+      });
+    expect(await status()).toBe(200);
+    // Written there it would be an error that nobody hears, or stand before the next answer.
+    for (let passed = 0; passed < 4; passed += 1) gateway.clock.advance(15_000);
+    expect(await status()).toBe(200);
+    agent.destroy();
   });
 
   it('is no usage, no terminal and no reason to commit: the books show the answer alone', async () => {

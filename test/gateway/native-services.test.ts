@@ -55,18 +55,14 @@ describe('dictation', () => {
 
   it('counts no tokens', async () => {
     const id = (await post('/backend-api/transcribe', { headers, body: form() })).headers.get('x-request-id');
-    const rows = () =>
-      house.gateway.database.db
-        .selectFrom('requests')
-        .innerJoin('ledgerEntries', 'ledgerEntries.requestId', 'requests.id')
-        .select(['routeClass', 'requests.model', 'status', 'totalTokens'])
-        .where('requests.id', '=', String(id))
-        .execute();
-    await expect
-      .poll(async () => [
-        ...new Set((await rows()).map((row) => `${row.status} ${row.routeClass} ${row.model} ${row.totalTokens}`)),
-      ])
-      .toEqual(['succeeded audio_transcription gpt-4o-transcribe 0']);
+    const row = await settledRow(house.gateway, id);
+    expect(row).toMatchObject({ status: 'succeeded', routeClass: 'audio_transcription', model: 'gpt-4o-transcribe' });
+    const entries = await ledgerOf(house.gateway.database.db, row.id);
+    expect(entries.map(({ event, totalTokens }) => [event, Number(totalTokens)])).toEqual([
+      ['release', 0],
+      ['reservation', 0],
+      ['settlement', 0],
+    ]);
   });
 });
 

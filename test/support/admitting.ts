@@ -2,8 +2,7 @@
 import type { LaneName } from '../../server/contract/lanes.ts';
 import { defaultSettings, type Settings } from '../../server/contract/settings.ts';
 import { createAdmission, type Entrant } from '../../server/gateway/admission/admission.ts';
-import { createMovableClock } from '../../server/sandbox/movable-clock.ts';
-import { systemClock } from '../../server/world/real-world.ts';
+import { createHandMovedClock } from './one-installation.ts';
 
 /** Two may run, three may wait, for ten seconds. */
 export const small: Settings = {
@@ -14,7 +13,8 @@ export const small: Settings = {
 };
 
 export function admitting(usual: Settings = small) {
-  const clock = createMovableClock(systemClock);
+  // It stands still, so that what is refused at once is told from what has waited.
+  const clock = createHandMovedClock();
   let settings = usual;
   const admission = createAdmission({ clock, settings: () => settings });
   const enter = ({ lane = 'proxy_stream', ...entrant }: Partial<Entrant> & { lane?: LaneName } = {}) => {

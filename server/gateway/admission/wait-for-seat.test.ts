@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { makeClient, makeExchange } from '../../../test/support/exchange.ts';
+import { createHandMovedClock } from '../../../test/support/one-installation.ts';
 import type { KeyEnd } from '../../api-keys/key-status.ts';
 import { defaultSettings } from '../../contract/settings.ts';
-import { createMovableClock } from '../../sandbox/movable-clock.ts';
-import { systemClock } from '../../world/real-world.ts';
 import { createAdmission } from './admission.ts';
 import { waitForSeat } from './wait-for-seat.ts';
 
@@ -62,7 +61,7 @@ describe('a request that waits for a seat', () => {
 
 /** One seat, and a key that ends when the test says so. */
 function waiting() {
-  const clock = createMovableClock(systemClock);
+  const clock = createHandMovedClock();
   const settings = { ...defaultSettings, 'admission.proxy_stream.seats': 1 };
   const admission = createAdmission({ clock, settings: () => settings });
   const client = makeClient();

@@ -81,6 +81,19 @@ describe('when it is over', () => {
     expect(await requests()).toEqual([]);
   });
 
+  it('it is settled after its reservation, however late that is answered', async () => {
+    const { records, hold } = keeping();
+    const letGo = hold();
+    const exchange = anExchange();
+    const begins = records.begin(exchange, begun(exchange, 0));
+    // Its client has left before the database answered.
+    const settled = records.settle(exchange, { kind: 'cancelled', errorCode: 'client_disconnected' });
+    letGo();
+    await Promise.all([begins, settled]);
+    expect(await requests()).toMatchObject([{ status: 'cancelled', errorCode: 'client_disconnected' }]);
+    expect(await events()).toEqual(['release', 'reservation', 'settlement']);
+  });
+
   it('a settlement waits for a database that is away', async () => {
     const { records, clock, log, failures } = keeping();
     const exchange = anExchange();
@@ -167,12 +180,23 @@ function keeping({ failures = [] }: { failures?: Error[] } = {}) {
   const log = keepingLog();
   const { pool } = database;
   // A connection that breaks a given number of times, then the real one.
+  let held: Promise<unknown> | null = null;
+  const send = (query: unknown[]) => (pool.query as (...given: unknown[]) => unknown).apply(pool, query);
   const unreliable = {
     query: (...query: unknown[]) => {
       const failure = failures.shift();
-      return failure ? Promise.reject(failure) : (pool.query as (...given: unknown[]) => unknown).apply(pool, query);
+      if (failure) return Promise.reject(failure);
+      const before = held;
+      held = null;
+      return before ? before.then(() => send(query)) : send(query);
     },
   } as Queryable;
+  /** Keeps the next statement back until it is let go. */
+  const hold = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    return resolve;
+  };
   const records = createRecordKeeper({
     pool: unreliable,
     prices: bundledPrices(),
@@ -181,7 +205,7 @@ function keeping({ failures = [] }: { failures?: Error[] } = {}) {
     clock,
     log,
   });
-  return { records, clock, log, failures };
+  return { records, clock, log, failures, hold };
 }
 
 function anExchange(overrides: Partial<Exchange> = {}): Exchange {
