@@ -33,6 +33,17 @@ describe('one refresher at a time', () => {
     expect(new Set(credentials.map(({ epoch }) => epoch))).toEqual(new Set([2]));
   });
 
+  it('a token that looks expired right after it was renewed shows a wrong clock, which no further refresh mends', async () => {
+    const ben = house.sandbox.account('ben', { tokenLifeSeconds: 60 });
+    const { account } = await house.rooms.api.import({ authJson: ben.authJson(), pool: 'default' });
+    for (const aheadMs of [61_000, 122_000, 183_000]) {
+      house.clock.aheadMs = aheadMs;
+      await house.rooms.book.reload();
+      expect((await house.rooms.keeper.credential(account.id)).epoch).toBe(2);
+    }
+    expect(ben.counters.refreshes).toBe(1);
+  });
+
   it('two processes on one database cause one refresh, and the loser uses what the winner stored', async () => {
     const other = openRooms();
     await other.book.reload();

@@ -38,6 +38,17 @@ describe('a refused handshake', () => {
     expect(await called).toBeNull();
   });
 
+  it('whose client leaves meanwhile says nothing of the account: the next turn has its websocket', async () => {
+    bench.anna.answers({ behaviour: 'W1', hang: true });
+    const arrived = bench.sandbox.nextRequest({ kind: 'handshake' });
+    const left = new AbortController();
+    const called = bench.sockets.call({ ...bench.ask(), signal: left.signal });
+    await arrived;
+    left.abort(new Error('left'));
+    await expect(called).rejects.toMatchObject({ kind: 'aborted' });
+    expect((await bench.answered(bench.ask())).types.at(-1)).toBe('response.completed');
+  });
+
   it('because nobody listens is a fault of the connection', async () => {
     const fault = bench.sockets.call({ ...bench.ask(), url: 'http://127.0.0.1:1/' });
     await expect(fault).rejects.toMatchObject({ kind: 'connect' });

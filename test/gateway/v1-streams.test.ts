@@ -212,6 +212,17 @@ describe('a stream', () => {
     }
   });
 
+  it('that fails in its middle ends with the failure as the provider names it, said once', async () => {
+    both({ behaviour: 'F6', code: 'context_length_exceeded', deltas: 2 });
+    const events = eventsOf((await ask({ path: '/v1/responses', body: { ...responses, stream: true } })).data());
+    expect(events.filter(({ type }) => /error|failed|completed/.test(textOf(type)))).toMatchObject([
+      { type: 'response.failed', response: { status: 'failed', error: { code: 'context_length_exceeded' } } },
+    ]);
+    const chunks = (await ask({ path: '/v1/chat/completions', body: { ...chat, stream: true } })).data();
+    expect(chunks.filter((each) => each.includes('"error"'))).toHaveLength(1);
+    expect(JSON.parse(chunks.at(-1)!)).toMatchObject({ error: { code: 'context_length_exceeded' } });
+  });
+
   it('that has begun is never begun again elsewhere', async () => {
     both({ behaviour: 'F9', at: 'deltas', deltas: 2 });
     const before = turns();

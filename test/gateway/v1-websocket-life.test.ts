@@ -2,9 +2,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { apiKeys } from '../../server/contract/api-keys.ts';
 import { routing } from '../../server/contract/pools.ts';
+import { defaultSettings } from '../../server/contract/settings.ts';
 import { maxLine } from '../../server/gateway/carriers/websocket-session.ts';
 import { maxMissedPongs, pingMs } from '../../server/gateway/sockets/client-sessions.ts';
 import { faultsAfterAll, newRow, requestIds, soundBooks } from '../support/ledger.ts';
+import { idIn } from '../support/own-socket.ts';
 import { askTurn, completed, publicPath, publicTurn } from '../support/public-turns.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
 import type { SocketClient } from '../support/socket-client.ts';
@@ -119,6 +121,22 @@ describe('a socket', () => {
     expect(await bench.finishTurn(client)).toMatchObject(completed);
     expect(await client.closed).toEqual({ code: 1008, reason: 'api_key_revoked' });
     expect(inference().length).toBe(before);
+  });
+
+  it('that is gone leaves the room of its conversations to those that live', async () => {
+    await bench.gateway.change({ 'gateway.websocket_memory_bytes': 40_000 });
+    const input = 'x'.repeat(8_000);
+    const { client, secret } = await bench.withKey({ path: publicPath });
+    const id = idIn(await publicTurn(client, { input }));
+    for (let others = 0; others < 6; others += 1) {
+      const gone = bench.gateway.log.filter(({ event }) => event === 'websocket_closed').length;
+      const other = await bench.open(secret, { path: publicPath });
+      expect((await publicTurn(other, { input })).at(-1)).toMatchObject(completed);
+      other.leave();
+      await bench.gateway.logged('websocket_closed', gone + 1);
+    }
+    expect((await publicTurn(client, { previous_response_id: id })).at(-1)).toMatchObject(completed);
+    await bench.gateway.change({ 'gateway.websocket_memory_bytes': defaultSettings['gateway.websocket_memory_bytes'] });
   });
 
   it('whose Pool has /v1 switched off is closed with 1008', async () => {

@@ -132,6 +132,19 @@ describe('a provider that says nothing', () => {
   });
 });
 
+describe('a turn that was refused', () => {
+  it('is followed by no keep-alive', async () => {
+    const { client } = await bench.withKey();
+    const ended = bench.gateway.log.filter(({ event }) => event === 'turn').length;
+    client.turn({ extra: { previous_response_id: 'resp_nobodys' } });
+    expect((await client.answer()).at(-1)).toMatchObject({ type: 'error' });
+    await bench.gateway.logged('turn', ended + 1);
+    bench.gateway.clock.advance(15_000);
+    client.turn(warmUp);
+    expect((await client.answer()).map(({ type }) => type)).toEqual(['response.created', 'response.completed']);
+  });
+});
+
 it('leaves sound books', async () => {
   bench.rest();
   expect(bench.gateway.log.filter(({ level }) => level === 'error')).toEqual([]);

@@ -81,7 +81,7 @@ describe('when it is over', () => {
     expect(await requests()).toEqual([]);
   });
 
-  it('it is settled after its reservation, however late that is answered', async () => {
+  it('the exchange is settled after its reservation, however late that is answered', async () => {
     const { records, hold } = keeping();
     const letGo = hold();
     const exchange = anExchange();
