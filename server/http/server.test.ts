@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keepingLog } from '../../test/support/quiet-log.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
@@ -219,6 +221,27 @@ describe('a client that waits for "continue" before it sends its body', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 401 /);
     expect(answer).not.toContain('100 Continue');
     socket.destroy();
+  });
+});
+
+describe('a client whose body was refused', () => {
+  it.each(['identity', 'gzip'])('goes on sending it, and is answered what it asks then (%s)', async (encoding) => {
+    const noise = randomBytes(60_000);
+    const body = encoding === 'gzip' ? gzipSync(noise) : noise;
+    const socket = await dial();
+    const head = `POST ${native} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good\r\n`;
+    socket.write(`${head}content-encoding: ${encoding}\r\ntransfer-encoding: chunked\r\n\r\n`);
+    for (let at = 0; at < body.length; at += 1_000) {
+      const piece = body.subarray(at, at + 1_000);
+      socket.write(Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]));
+    }
+    socket.write('0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    let text = '';
+    for await (const piece of socket) {
+      text += String(piece);
+      if (text.includes('HTTP/1.1 200 ')) break;
+    }
+    expect(text).toMatch(/^HTTP\/1\.1 400 [^]*too_large[^]*HTTP\/1\.1 200 /);
   });
 });
 

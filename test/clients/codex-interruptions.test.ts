@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newestCodex, oldestCodex } from '../support/codex-cli.ts';
+import { until } from '../support/until.ts';
 import { openClientBench, type ClientBench } from './client-bench.ts';
 import { messagesOf, noticesOf } from './codex-output.ts';
 
@@ -19,7 +20,7 @@ describe.each([newestCodex, oldestCodex])('an interruption, with Codex %s', (ver
     anna.answers({ behaviour: 'N12', deltas: 1, everyMs: hour });
     const ended = bench.sandbox.nextStreamEnd({ account: 'anna' });
     const codex = await bench.startCodex({ version, key: await bench.key(), args: exec });
-    await expect.poll(() => anna.counters.openStreams).toBe(1);
+    await until(() => anna.counters.openStreams === 1);
     codex.kill();
     await codex.finished;
     expect((await ended).outcome).toBe('left');
@@ -37,7 +38,7 @@ describe.each([newestCodex, oldestCodex])('an interruption, with Codex %s', (ver
     const anna = await bench.link('anna');
     anna.answers({ behaviour: 'N12', deltas: 1, everyMs: hour });
     const codex = await bench.startCodex({ version, key: await bench.key(), args: exec });
-    await expect.poll(() => anna.counters.openStreams).toBe(1);
+    await until(() => anna.counters.openStreams === 1);
     await bench.kill9();
     await bench.restart();
     const run = await codex.finished;

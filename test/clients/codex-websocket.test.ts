@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { breakableLink } from '../support/breakable-link.ts';
 import { newestCodex, oldestCodex, type CodexRun } from '../support/codex-cli.ts';
+import { until } from '../support/until.ts';
 import { openClientBench, type ClientBench } from './client-bench.ts';
 import { failureOf, itemsOf, lastMessageOf, messagesOf, noticesOf, usageOf } from './codex-output.ts';
 
@@ -154,7 +155,7 @@ describe('Codex over a websocket', () => {
       const anna = await bench.link('anna');
       anna.answers({ behaviour: 'N12', deltas: 1, everyMs: 2 * hour });
       const codex = await bench.startCodex({ key: await bench.key(), provider, args: exec('say hello') });
-      await expect.poll(() => anna.counters.openStreams).toBe(1);
+      await until(() => anna.counters.openStreams === 1);
       bench.clock.advance(hour);
       const run = await codex.finished;
       expect(messagesOf(run)).toEqual(['Hello from the sandbox.']);
@@ -211,7 +212,7 @@ describe('Codex over a websocket', () => {
     const link = await breakableLink(bench.gateway.url);
     const ask = { key: await bench.key(), provider, url: new URL(link.url).origin };
     const codex = await bench.startCodex({ ...ask, args: exec('say hello') });
-    await expect.poll(() => anna.counters.openStreams).toBe(1);
+    await until(() => anna.counters.openStreams === 1);
     for (const name of ['ben', 'carla', 'dora']) await bench.link(name);
     await link.cut();
     await link.mend();

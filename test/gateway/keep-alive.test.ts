@@ -1,9 +1,8 @@
 /** A silent provider and a client that must not give up: keep-alive events, where they stand and when they do not. */
-import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { codexBody, eventsOf, typesOf } from '../support/codex-request.ts';
+import { eventsOf, typesOf } from '../support/codex-request.ts';
 import type { GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { settledRow } from '../support/ledger.ts';
+import { newRow, requestIds, settledRow } from '../support/ledger.ts';
 import { createHandMovedClock, oneInstallation, type Installation } from '../support/one-installation.ts';
 import { openCodex, requestIdOf, type RawCall } from '../support/raw-codex.ts';
 
@@ -141,23 +140,6 @@ describe('a keep-alive', () => {
     await gateway.change({ 'gateway.keepalive_ms': 15_000 });
   });
 
-  it('is not sent once the answer has ended, on a connection that stays open', async () => {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const status = () =>
-      new Promise<number | undefined>((resolve, reject) => {
-        const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-        const call = request(`${gateway.url}/backend-api/codex/responses`, { method: 'POST', agent, headers });
-        call.on('error', reject);
-        call.on('response', (response) => response.resume().on('end', () => resolve(response.statusCode)));
-        call.end(codexBody());
-      });
-    expect(await status()).toBe(200);
-    // Written there it would be an error that nobody hears, or stand before the next answer.
-    for (let passed = 0; passed < 4; passed += 1) gateway.clock.advance(15_000);
-    expect(await status()).toBe(200);
-    agent.destroy();
-  });
-
   it('is no usage, no terminal and no reason to commit: the books show the answer alone', async () => {
     anna.answers({ behaviour: 'N12', deltas: 1, everyMs: 1_000 });
     const call = openCodex(gateway, key);
@@ -170,6 +152,23 @@ describe('a keep-alive', () => {
     expect(row).toMatchObject({ status: 'succeeded', usageStatus: 'usage_known' });
     expect(row.responseBytes).toBe(answer.body.length - ours.length);
   });
+});
+
+it.each([
+  ['ends', { behaviour: 'N1' }],
+  ['breaks off', { behaviour: 'F9', at: 'item_done', how: 'reset' }],
+  ['is left by its client', { behaviour: 'N12', deltas: 1, everyMs: 1_000 }],
+] as const)('an answer that %s leaves nothing that waits for a time', async (how, behaviour) => {
+  const lengths = { 'gateway.keepalive_ms': 14_983, 'gateway.stream_idle_timeout_ms': 299_977 };
+  await gateway.change({ ...lengths, 'gateway.precommit_timeout_ms': 89_983 });
+  anna.answers(behaviour);
+  const known = await requestIds(gateway);
+  const call = openCodex(gateway, key);
+  await call.until((text) => text.includes('response.output_item.added'));
+  if (how === 'is left by its client') call.leave();
+  await newRow(gateway, known);
+  expect([14_983, 299_977, 89_983].map((ms) => installation.clock.waitingOf(ms))).toEqual([0, 0, 0]);
+  gateway.clock.advance(60_000);
 });
 
 it('answers are plain and unbuffered, whatever the client accepts', async () => {

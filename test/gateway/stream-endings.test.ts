@@ -1,11 +1,11 @@
 /** How an answer ends decides what its request is recorded as, and no byte of an ending is given twice. */
-import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { memberships } from '../../server/contract/memberships.ts';
 import { typesOf } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { annaAndBen, type Linked } from '../support/household.ts';
 import { faultsInBooks, ledgerOf, settledRow, soundBooks } from '../support/ledger.ts';
+import { quietPort } from '../support/quiet-port.ts';
 import { openCodex, requestIdOf } from '../support/raw-codex.ts';
 import { threadOf } from '../support/thread-of.ts';
 
@@ -89,7 +89,7 @@ describe('an account that cannot be reached', () => {
   it('gives way to another: two attempts, one reservation, one settlement', async () => {
     const { db } = gateway.database;
     const thread = await threadOf(gateway, key, 'anna');
-    await reachAt(await closedPort());
+    await reachAt(`http://127.0.0.1:${await quietPort()}`);
     const { text, row } = await ask(thread);
     expect(typesOf(text).at(-1)).toBe('response.completed');
     expect(row).toMatchObject({ status: 'succeeded', attemptCount: 2, accountId: ben.gatewayId });
@@ -114,13 +114,5 @@ describe('an account that cannot be reached', () => {
     await db.updateTable('accounts').set({ backendOrigin }).where('id', '=', anna.gatewayId).execute();
     // Joining a Pool it is in already changes nothing, and reads the accounts again.
     await gateway.call(memberships.join, { account: 'anna', pool: 'default' });
-  }
-
-  async function closedPort(): Promise<string> {
-    const server = createServer();
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((closed) => server.close(closed));
-    return `http://127.0.0.1:${port}`;
   }
 });

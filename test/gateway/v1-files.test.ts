@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { annaAndBen, type Linked } from '../support/household.ts';
+import { until } from '../support/until.ts';
 
 let gateway: GatewayUnderTest;
 let anna: Linked;
@@ -148,6 +149,16 @@ describe('a file', () => {
     for (const account of [anna, ben]) account.answers({ behaviour: 'service', stage, ...fault });
     expect(await refusal(upload({ as: lonely }))).toEqual([502, 'upstream_file_upload_failed', null]);
     expect((await read(call('GET', '/v1/files', lonely)))['data']).toEqual([]);
+  });
+
+  it('that the provider never sees arrive is given up after half a minute', async () => {
+    for (const account of [anna, ben]) account.always({ behaviour: 'A12', kind: 'retry' });
+    const asked = gateway.sandbox.requests.length;
+    const uploading = upload();
+    const asks = () => gateway.sandbox.requests.slice(asked).filter(({ path }) => path.endsWith('/uploaded')).length;
+    await until(() => asks() > 1);
+    gateway.clock.advance(30_000);
+    expect(await refusal(uploading)).toEqual([502, 'upstream_file_upload_failed', null]);
   });
 
   it('is confirmed with a new token where the provider no longer takes the old one, which is tried once', async () => {
