@@ -36,7 +36,7 @@ export interface CallStory {
 /**
  * A call over HTTP.
  *
- * @throws {GatewayError}, `RefusedByProvider` or `FailedAtStart` while nothing has been sent; afterwards it only ends
+ * @throws {GatewayError}, `RefusedByProvider` or `AnswerFailed` while nothing has been sent; afterwards it only ends
  *   the response.
  */
 export async function serveCall(call: IncomingCall, { client, earlySeat, read, parts }: CallStory): Promise<void> {

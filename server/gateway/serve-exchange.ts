@@ -6,7 +6,7 @@ import { answerExchange, RefusedByProvider, type Answered, type EngineParts } fr
 import { endAttempt } from './attempt/attempt-record.ts';
 import { noteReport } from './attempt/attempt.ts';
 import type { Carrier } from './carriers/carrier.ts';
-import { FailedAtStart } from './carriers/follow-answer.ts';
+import { AnswerFailed } from './carriers/follow-answer.ts';
 import type { Compressor } from './compression/compressor.ts';
 import { providerFailure } from './dialects/openai/provider-failure.ts';
 import { currentAttempt, type Exchange, type Outcome } from './exchange.ts';
@@ -116,14 +116,14 @@ function outcomeOf(exchange: Exchange, { answered, error }: { answered: Answered
 
 /** The answer came to its end, and is nothing of what was asked: no image, no shortened conversation. */
 function isUnusable(error: unknown): boolean {
-  return error instanceof FailedAtStart || (error instanceof GatewayError && error.row.blame === 'upstream');
+  return error instanceof AnswerFailed || (error instanceof GatewayError && error.row.blame === 'upstream');
 }
 
 function failureCodeOf(error: unknown, exchange: Exchange): string {
   const reason: unknown = exchange.signal.aborted ? exchange.signal.reason : error;
   if (reason instanceof GatewayError) return reason.code;
   if (reason instanceof RefusedByProvider) return reason.fault.code;
-  if (reason instanceof FailedAtStart) return providerFailure(reason.failure, null).code;
+  if (reason instanceof AnswerFailed) return providerFailure(reason.failure, null).code;
   if (reason instanceof StreamIdle) return 'stream_idle_timeout';
   if (reason instanceof SseBlockTooLarge) return 'upstream_response_too_large';
   if (reason instanceof NetworkFault && reason.systemCode === pongDeadline) return pongDeadline;

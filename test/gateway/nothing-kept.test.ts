@@ -27,7 +27,7 @@ const planted = {
   idempotencyKey: 'canary-idempotency-key-7f7f',
   previousResponse: 'canary-previous-response-2d2d',
   turnState: 'canary-turn-state-6c6c',
-  userAgent: 'canary-user-agent-4f4f',
+  userAgent: 'canary-user-agent-4f4f/1.0',
   model: 'canary-model-6a6a',
   spacedModel: 'canary model 3c3c',
   tier: 'canary-tier-2b2b',

@@ -193,13 +193,15 @@ describe('a stream', () => {
       [429, 'rate_limit_error', 'rate_limit_exceeded'],
     ],
   ] as const;
-  it.each(late)('that fails late, by %s, is a document that never was', async (_name, event, expected) => {
+  it.each(late)('that fails late, by %s, is told as what it is, and recorded so', async (_name, event, expected) => {
     const begun = [
       { type: 'response.created', response: { id: 'resp_1' } },
       { type: 'response.output_text.delta', output_index: 0, content_index: 0, item_id: 'msg_1', delta: 'hi' },
     ];
-    const sse = [...begun, event].map((each) => `data: ${JSON.stringify(each)}\n\n`).join('');
-    both({ behaviour: 'recording', sse });
+    const sseOf = (events: readonly object[]) => events.map((each) => `data: ${JSON.stringify(each)}\n\n`).join('');
+    // So long that the failure comes when the beginning was told.
+    const between = `: ${'x'.repeat(300_000)}\n\n`;
+    both({ behaviour: 'recording', sse: sseOf(begun) + between + sseOf([event]) });
     for (const [path, body] of [
       ['/v1/responses', responses],
       ['/v1/chat/completions', chat],
@@ -208,7 +210,11 @@ describe('a stream', () => {
       const { type, code } = json()['error'] ?? {};
       expect([status, type, code]).toEqual(expected);
       const streamed = await ask({ path, body: { ...body, stream: true } });
-      expect(streamed.text).toContain(`"code":"${expected[2]}"`);
+      expect(streamed.status).toBe(200);
+      expect(streamed.data().at(-1)).toContain(`"code":"${expected[2]}"`);
+      const id = streamed.headers.get('x-request-id');
+      const row = gateway.database.db.selectFrom('requests').select(['status', 'errorCode']).where('id', '=', id);
+      await expect.poll(() => row.execute()).toEqual([{ status: 'failed', errorCode: expected[2] }]);
     }
   });
 

@@ -16,13 +16,13 @@ interface Following {
   readonly take: (events: readonly Record<string, unknown>[]) => Promise<void> | void;
 }
 
-/** The provider's answer was a failure from the start: its own error object, for the surface to render. */
-export class FailedAtStart extends Error {
+/** The provider ended its answer as a failure: its own error object, for the surface to render where nothing was told. */
+export class AnswerFailed extends Error {
   readonly failure: Record<string, unknown>;
 
   constructor(failure: Record<string, unknown>) {
-    super('the answer failed at its start');
-    this.name = 'FailedAtStart';
+    super('the answer failed');
+    this.name = 'AnswerFailed';
     this.failure = failure;
   }
 }
@@ -54,9 +54,9 @@ function eventOf({ type, bytes, event }: ObservedBlock): Record<string, unknown>
   return data && parseEvent(data);
 }
 
-/** The failure of which nothing was told yet. */
-export function failedAtStart({ failure }: Pick<AnswerRendering, 'failure'>): FailedAtStart {
-  return new FailedAtStart({ ...failure });
+/** How an answer failed by the provider's word. */
+export function answerFailed({ failure }: Pick<AnswerRendering, 'failure'>): AnswerFailed {
+  return new AnswerFailed({ ...failure });
 }
 
 /** Why an answer broke off, in words that a client can be told. Whoever ends a call breaks its connection as well. */

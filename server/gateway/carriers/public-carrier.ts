@@ -8,7 +8,7 @@ import type { AnswerRendering } from '../dialects/dialect.ts';
 import { saidOf } from '../dialects/openai/render-error.ts';
 import type { Carrier } from './carrier.ts';
 import { drained, endResponse, type ResponseOptions } from './end-response.ts';
-import { failedAtStart, followAnswer } from './follow-answer.ts';
+import { answerFailed, followAnswer } from './follow-answer.ts';
 import { createKeepAlive, type KeepAlive } from './keep-alive.ts';
 import { longestDocumentMs, longestStreamMs, withinTime } from './within-time.ts';
 
@@ -63,11 +63,13 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
       async take(events) {
         const text = events.map((event) => rendering.push(event)).join('');
         if (rendering.ending === 'failed' && !exchange.isCommitted && !response.headersSent)
-          throw failedAtStart(rendering);
+          throw answerFailed(rendering);
         if (text !== '') exchange.isCommitted = true;
         await write(text);
       },
     });
+    // Told already; records are to know it, whatever the provider called its end.
+    if (rendering.ending === 'failed') throw answerFailed(rendering);
   }
 
   async function collect(answer: Answer): Promise<void> {
@@ -79,7 +81,7 @@ export function createPublicCarrier(options: PublicCarrierOptions): Carrier {
       },
     });
     exchange.signal.throwIfAborted();
-    if (rendering.ending === 'failed') throw failedAtStart(rendering);
+    if (rendering.ending === 'failed') throw answerFailed(rendering);
     const body = Buffer.from(JSON.stringify(rendering.document()));
     exchange.isCommitted = true;
     exchange.responseStatus = 200;

@@ -8,7 +8,7 @@ import type { Frames } from '../dialects/openai-responses/render-frames.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Carrier } from './carrier.ts';
 import { handedOver, maxBufferedBytes, type ClientSocket } from './client-socket.ts';
-import { failedAtStart, followAnswer } from './follow-answer.ts';
+import { answerFailed, followAnswer } from './follow-answer.ts';
 import { longestStreamMs, withinTime } from './within-time.ts';
 
 interface CarrierOptions {
@@ -38,11 +38,12 @@ export function createPublicSocketCarrier({ socket, exchange, clock, rendering }
       async take(events) {
         const frames = events.flatMap((event) => rendering.push(event));
         // Nothing was said yet, so what failed is told with its status.
-        if (rendering.ending === 'failed' && !exchange.isCommitted) throw failedAtStart(rendering);
+        if (rendering.ending === 'failed' && !exchange.isCommitted) throw answerFailed(rendering);
         for (const frame of frames) send(frame);
         if (socket.bufferedBytes > maxBufferedBytes) await handedOver({ sent, socket, exchange, clock });
       },
     });
+    if (rendering.ending === 'failed') throw answerFailed(rendering);
   }
 
   return {

@@ -3,7 +3,7 @@ import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Settings } from '../../contract/settings.ts';
 import { authenticatePublic } from '../public/authenticate-public.ts';
 import type { BodyRoom } from '../admission/body-room.ts';
-import { FailedAtStart } from '../carriers/follow-answer.ts';
+import { AnswerFailed } from '../carriers/follow-answer.ts';
 import { createPublicCarrier } from '../carriers/public-carrier.ts';
 import { chooseImageHost } from './choose-image-host.ts';
 import { readCodexAsk } from '../dialects/codex/read-ask.ts';
@@ -87,6 +87,6 @@ function renderingOf(kind: ImageRequest['kind'], now: Date) {
     createdAt: Math.floor(now.getTime() / 1000),
     failureOf: (error) => providerFailure(error, null),
     isOfRequest: (error) => providerFailure(error, null).type === 'invalid_request_error',
-    errorOf: (error) => (error ? new FailedAtStart({ error }) : new GatewayError('image_generation_failed')),
+    errorOf: (error) => (error ? new AnswerFailed({ error }) : new GatewayError('image_generation_failed')),
   });
 }

@@ -1,7 +1,7 @@
 /** What a client of the OpenAI surface is told instead of an answer, whatever carries it. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { RefusedByProvider } from '../answer-exchange.ts';
-import { FailedAtStart } from '../carriers/follow-answer.ts';
+import { AnswerFailed } from '../carriers/follow-answer.ts';
 import type { RenderedError } from '../dialects/dialect.ts';
 import { providerFailure } from '../dialects/openai/provider-failure.ts';
 import { renderOpenAiError, renderProviderFailure, renderProviderRefusal } from '../dialects/openai/render-error.ts';
@@ -13,7 +13,7 @@ export interface PublicFailure extends RenderedError {
 
 /** @param error - What ended the call; an error that nobody foresaw says nothing of itself. */
 export function renderPublicFailure(error: unknown, now: Date): PublicFailure {
-  if (error instanceof FailedAtStart) {
+  if (error instanceof AnswerFailed) {
     const failure = providerFailure(error.failure, null);
     return { ...renderProviderFailure(failure, null), code: failure.code };
   }

@@ -1,7 +1,7 @@
 /** The status an error has for its client: each surface has its own for some of them. Pure; records keep what was told. */
 import { GatewayError } from '../../contract/gateway-error.ts';
 import { RefusedByProvider } from '../answer-exchange.ts';
-import { FailedAtStart } from '../carriers/follow-answer.ts';
+import { AnswerFailed } from '../carriers/follow-answer.ts';
 import { nativeStatusOf } from '../dialects/codex/render-error.ts';
 import { providerFailure } from '../dialects/openai/provider-failure.ts';
 import { openAiStatusOf, renderProviderRefusal } from '../dialects/openai/render-error.ts';
@@ -18,6 +18,6 @@ export function statusTold(error: unknown, { endpoint }: { endpoint: string }): 
   if (error instanceof GatewayError) return statusOfRefusal(error, { endpoint });
   if (error instanceof RefusedByProvider)
     return isPublicPath(endpoint) ? renderProviderRefusal(error.fault).status : error.fault.upstreamStatus;
-  if (error instanceof FailedAtStart) return providerFailure(error.failure, null).status;
+  if (error instanceof AnswerFailed) return providerFailure(error.failure, null).status;
   return error instanceof ClientLeft ? null : 500;
 }

@@ -81,6 +81,11 @@ describe('items of a Responses request', () => {
       { type: 'compaction', id: 'cmp_1', encrypted_content: 'gAAA' },
       [{ type: 'compaction', encrypted_content: 'gAAA', id: 'cmp_1' }],
     ],
+    [
+      'a compaction by its former name',
+      { type: 'compaction_summary', encrypted_content: 'gAAA' },
+      [{ type: 'compaction_summary', encrypted_content: 'gAAA' }],
+    ],
     ['a compaction trigger', { type: 'compaction_trigger' }, [{ type: 'compaction_trigger' }]],
     [
       'history of a hosted tool',

@@ -65,6 +65,7 @@ function readItem(item: unknown, place: Place): JsonRecord[] {
     case 'reasoning':
       return readReasoningItem(item);
     case 'compaction':
+    case 'compaction_summary':
       if (textOf(item['encrypted_content']).trim() === '')
         throw badValue(`${place.at}.encrypted_content`, 'must be what an earlier answer gave');
       return [withOwnId(item)];
