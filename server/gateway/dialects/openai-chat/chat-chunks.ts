@@ -12,7 +12,6 @@ import {
   chatIdOf,
   isCall,
   paragraph,
-  reasoningOf,
   toolCallOf,
   type ChatFrame,
 } from './chat-parts.ts';
@@ -34,7 +33,7 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
   /** The dense index of each call, by the index of its item: reasoning in front must leave no hole. */
   const calls = new Map<unknown, number>();
   const wholeCalls = new Set<unknown>();
-  /** Items whose reasoning or citations were told piece by piece. */
+  /** Items whose citations were told one by one. */
   const told = new Set<unknown>();
   let messageWithText: unknown = null;
   let reasoningPart: string | null = null;
@@ -64,10 +63,9 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
   function reasoning(event: PublicEvent): ChatData[] {
     const delta = textOf(event['delta']);
     if (delta === '') return [];
-    const part = [event['output_index'], event['summary_index'] ?? event['content_index']].join('/');
+    const part = [event['output_index'], event.type, event['summary_index'] ?? event['content_index']].join('/');
     const isNext = reasoningPart !== null && reasoningPart !== part;
     reasoningPart = part;
-    told.add(event['output_index']);
     return [chunk({ reasoning_content: isNext ? paragraph + delta : delta })];
   }
 
@@ -90,15 +88,14 @@ export function createChatChunks(frame: ChatFrame): ChatChunks {
     return known ? [chunk({ annotations: [known] })] : [];
   }
 
-  /** What was not told piece by piece is told now. */
+  /** Citations that were not told one by one are told now. */
   function close(event: PublicEvent): ChatData[] {
     const item = recordOf(event['item']);
     const index = event['output_index'];
     if (item['status'] !== 'incomplete') wholeCalls.add(index);
     if (told.has(index)) return [];
     const citations = listOf(item['content']).flatMap((part) => annotationsOf(recordOf(part)));
-    const thought = reasoning({ ...event, delta: reasoningOf(item), summary_index: 0 });
-    return [...thought, ...(citations.length > 0 ? [chunk({ annotations: citations })] : [])];
+    return citations.length > 0 ? [chunk({ annotations: citations })] : [];
   }
 
   function end(response: JsonRecord): ChatData[] {

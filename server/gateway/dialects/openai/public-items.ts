@@ -5,7 +5,9 @@
  */
 import { isRecord, recordOf, textOf, withoutNull, type JsonRecord } from '../../../lib/json-values.ts';
 import { completeItem, idPrefixOf } from './complete-item.ts';
-import { emptied, endContent, isCall, passContent, type DraftEvent, type Item } from './item-content.ts';
+import type { DraftEvent, Item } from './draft-item.ts';
+import { emptied, endContent, isCall, passContent } from './item-content.ts';
+import { kindOf } from './part-forms.ts';
 
 export interface PublicItemsOptions {
   readonly makeId: (prefix: string) => string;
@@ -67,7 +69,7 @@ export function createPublicItems({ makeId, showsEncrypted, toolNameOf }: Public
     items.set(index, item);
     for (const alias of [identity.id, callId]) if (alias) aliases.set(alias, item);
     newest = item;
-    const opened = { ...shown(item, 'in_progress'), ...emptied(type) };
+    const opened = { ...shown(item, 'in_progress'), ...emptied({ ...snapshot, type }) };
     return { item, events: [{ type: 'response.output_item.added', output_index: index, item: opened }] };
   }
 
@@ -98,7 +100,8 @@ export function createPublicItems({ makeId, showsEncrypted, toolNameOf }: Public
       const { item, events } = itemOf(event, recordOf(event['item']));
       return [...events, ...close(item, { snapshot: recordOf(event['item']), status: 'completed' })];
     }
-    const type = typeOfEvent.find(([prefix]) => event.type.startsWith(prefix))?.[1];
+    const isThought = kindOf(event['part']) === 'reasoning_text';
+    const type = isThought ? 'reasoning' : typeOfEvent.find(([prefix]) => event.type.startsWith(prefix))?.[1];
     if (!type && find(event) === null) return [event];
     const { item, events } = itemOf(event, { type: type ?? 'message' });
     return [...events, ...passContent(item, event)];

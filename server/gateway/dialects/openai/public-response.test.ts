@@ -106,6 +106,7 @@ function expectWhole(events: readonly PublicEvent[]): void {
   expect(events.filter(({ type }) => /^response\.(completed|incomplete|failed)$/.test(type))).toHaveLength(1);
   const open = new Map<unknown, JsonRecord>();
   const parts = new Map<string, string>();
+  const announced: string[] = [];
   for (const event of events) {
     const item = recordOf(event['item']);
     if (event.type === 'response.output_item.added') {
@@ -121,6 +122,12 @@ function expectWhole(events: readonly PublicEvent[]): void {
       expect(parts.has(part)).toBe(true);
       parts.set(part, parts.get(part)! + event['delta']);
     }
+    const thought = /^response\.reasoning_(summary_)?text\.(?:delta|done)$/.exec(event.type);
+    if (thought)
+      expect(announced).toContain(`${event['item_id']}/${event[thought[1] ? 'summary_index' : 'content_index']}`);
+    if (event.type === 'response.reasoning_summary_part.added')
+      announced.push(`${event['item_id']}/${event['summary_index']}`);
+    if (event.type === 'response.content_part.added') announced.push(`${event['item_id']}/${event['content_index']}`);
     if (event.type === 'response.output_text.done')
       expect(event['text']).toBe(parts.get(`${event['item_id']}/${event['content_index']}`));
     if (event.type === 'response.output_item.done') {
@@ -220,6 +227,54 @@ describe('the public events of a response', () => {
       'response.completed',
     ]);
     expectWhole(events);
+  });
+
+  it.each([
+    [
+      'a summary that was never announced',
+      { type: 'response.reasoning_summary_text.delta', output_index: 0, summary_index: 0, delta: 'hm' },
+      ['output_item', 'reasoning_summary_part', 'reasoning_summary_text'],
+      { type: 'reasoning', summary: [{ type: 'summary_text', text: 'hm' }] },
+    ],
+    [
+      'a thought that was never announced',
+      { type: 'response.reasoning_text.delta', output_index: 0, content_index: 0, delta: 'hm' },
+      ['output_item', 'content_part', 'reasoning_text'],
+      { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'hm' }] },
+    ],
+    [
+      'a thought that only its item tells',
+      {
+        type: 'response.output_item.done',
+        output_index: 0,
+        item: { type: 'reasoning', id: 'rs_0', summary: [{ type: 'summary_text', text: 'hm' }] },
+      },
+      ['output_item', 'reasoning_summary_part', 'reasoning_summary_text'],
+      { type: 'reasoning', id: 'rs_0', summary: [{ type: 'summary_text', text: 'hm' }] },
+    ],
+    [
+      'a citation before its text',
+      {
+        type: 'response.output_text.annotation.added',
+        output_index: 0,
+        annotation: { type: 'url_citation', url: 'u' },
+      },
+      ['output_item', 'content_part', 'output_text'],
+      {
+        type: 'message',
+        content: [{ type: 'output_text', text: '', annotations: [{ type: 'url_citation', url: 'u' }] }],
+      },
+    ],
+  ])('give %s as the whole series', (_name, event, order, expected) => {
+    const events = run([
+      { type: 'response.created', response: { id: 'resp_1' } },
+      event,
+      { type: 'response.completed', response: { id: 'resp_1', output: [] } },
+    ]);
+    expectWhole(events);
+    const named = events.flatMap(({ type }) => /^response\.(\w+)\.(?:added|done)$/.exec(type)?.[1] ?? []);
+    expect(named).toEqual([order[0], order[1], order[2], order[1], order[0]]);
+    expect(recordOf(events.at(-1)?.['response'])['output']).toMatchObject([expected]);
   });
 
   it("call a tool by the client's own name wherever they name it", () => {

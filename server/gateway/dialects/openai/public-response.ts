@@ -7,7 +7,7 @@
 import { isRecord, listOf, recordOf, textOf, type JsonRecord } from '../../../lib/json-values.ts';
 import type { SaidFailure } from '../dialect.ts';
 import { completeResponse, createdAtOf, type ResponseFrame, type ResponseState } from './complete-response.ts';
-import type { DraftEvent } from './item-content.ts';
+import type { DraftEvent } from './draft-item.ts';
 import { createPublicItems } from './public-items.ts';
 
 /** An event as the client gets it. */
