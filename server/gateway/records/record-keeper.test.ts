@@ -12,6 +12,7 @@ import type { Exchange } from '../exchange.ts';
 import { createRecordKeeper } from './record-keeper.ts';
 
 const lost = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+const busy = Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' });
 const refused = Object.assign(new Error('null value'), { code: '23502' });
 
 let database: TestDatabase;
@@ -49,6 +50,16 @@ describe('before anything is sent', () => {
     await expect(records.begin(exchange, begun(exchange, 0))).rejects.toMatchObject({ code: 'api_key_revoked' });
     expect(exchange.isReserved).toBe(false);
     expect(await requests()).toEqual([]);
+  });
+
+  it('a database that is too busy fails the requests of one moment together, not one after the other', async () => {
+    const { records, asked } = keeping({ failures: Array.from({ length: 9 }, () => busy) });
+    const exchanges = Array.from({ length: 5 }, () => anExchange());
+    const begins = exchanges.map((exchange) => records.begin(exchange, begun(exchange, 0)));
+    const ends = await Promise.allSettled(begins);
+    expect(ends.map(({ status }) => status)).toEqual(Array(5).fill('rejected'));
+    // The first alone, and the others that came while it was written.
+    expect(asked()).toBe(2);
   });
 
   it('a database that is away is said to be away, with a short wait', async () => {
@@ -108,6 +119,25 @@ describe('when it is over', () => {
     }
     await records.flush(new AbortController().signal);
     expect(await requests()).toMatchObject([{ status: 'succeeded' }]);
+  });
+
+  it.each([
+    ['that got in the way of another', '40P01'],
+    ['that could not be put in order with others', '40001'],
+    ['that waited too long for a lock', '55P03'],
+    ['that a busy database did not finish in time', '57014'],
+  ])('a settlement %s is written all the same', async (_, code) => {
+    const { records, clock, log, failures } = keeping();
+    const exchange = anExchange();
+    await records.begin(exchange, begun(exchange, 0));
+    failures.push(Object.assign(new Error('it passes'), { code }));
+    void records.settle(exchange, { kind: 'succeeded' });
+    await log.logged('settlement_waits_for_database');
+    await clock.untilWaiting();
+    clock.advance(100);
+    await records.flush(new AbortController().signal);
+    expect(await requests()).toMatchObject([{ status: 'succeeded' }]);
+    expect(await events()).toEqual(['release', 'reservation', 'settlement']);
   });
 
   it('a settlement that the database refuses for good is logged, and does not keep others waiting', async () => {
@@ -180,10 +210,12 @@ function keeping({ failures = [] }: { failures?: Error[] } = {}) {
   const log = keepingLog();
   const { pool } = database;
   // A connection that breaks a given number of times, then the real one.
+  let queries = 0;
   let held: Promise<unknown> | null = null;
   const send = (query: unknown[]) => (pool.query as (...given: unknown[]) => unknown).apply(pool, query);
   const unreliable = {
     query: (...query: unknown[]) => {
+      queries += 1;
       const failure = failures.shift();
       if (failure) return Promise.reject(failure);
       const before = held;
@@ -205,7 +237,7 @@ function keeping({ failures = [] }: { failures?: Error[] } = {}) {
     clock,
     log,
   });
-  return { records, clock, log, failures, hold };
+  return { records, clock, log, failures, hold, asked: () => queries };
 }
 
 function anExchange(overrides: Partial<Exchange> = {}): Exchange {

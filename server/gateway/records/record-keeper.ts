@@ -58,7 +58,7 @@ const longestRetryMs = 5_000;
 
 export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
   const { pool, prices, entriesOf, processNumber, clock, log } = options;
-  const bounds = { mayBlameItem: (error: unknown) => !isConnectionLoss(error), maxGroup, maxWaiting };
+  const bounds = { mayBlameItem: (error: unknown) => !isAway(error), maxGroup, maxWaiting };
   const rowOptions = ({ client }: Exchange) => ({ processNumber, prices, entries: entriesOf(client.poolId) });
   const reserveTogether = () =>
     createGroupCommit<Reservation, Reserved>({ ...bounds, writeGroup: (items) => reserveRequests(pool, items) });
@@ -82,13 +82,13 @@ export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
   const closing = new Set<Promise<void>>();
   const stopping = new AbortController();
 
-  /** Repeats a write while the database is away. Only loss of connection repeats; a refused statement is a bug to see. */
+  /** Repeats a write while the database is away, or busy with others; a refused statement is a bug to see. */
   async function persistently<Result>(write: () => Promise<Result>): Promise<Result> {
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(waitMs * 2, longestRetryMs)) {
       try {
         return await write();
       } catch (error) {
-        if (!isConnectionLoss(error) || stopping.signal.aborted) throw error;
+        if (!(isAway(error) || isCollision(error)) || stopping.signal.aborted) throw error;
         log.warn('settlement_waits_for_database', { waitMs, ...errorFacts(error) });
         await clock.sleep(waitMs, stopping.signal);
       }
@@ -184,12 +184,24 @@ export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
   };
 }
 
-/** SQLSTATE classes 08 (connection), 57P (operator intervention), 53 (resources), and the socket's own codes. */
-function isConnectionLoss(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+/**
+ * The database is away or too busy: SQLSTATE classes 08 (connection), 57P (operator intervention), 53 (resources), its
+ * time limits (57014 for statements, 55P03 for locks), and the socket's own codes.
+ */
+function isAway(error: unknown): boolean {
+  const code = codeOf(error);
   return (
-    /^(?:08|57P|53)/.test(code) ||
+    /^(?:08|57P|57014|53|55P03)/.test(code) ||
     /^E[A-Z]+$/.test(code) ||
     (error instanceof Error && /connection|timeout/i.test(error.message) && code === '')
   );
+}
+
+/** SQLSTATE class 40: it met another transaction, and would pass by itself. */
+function isCollision(error: unknown): boolean {
+  return codeOf(error).startsWith('40');
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
