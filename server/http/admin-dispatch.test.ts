@@ -10,7 +10,13 @@ const Lamp = z.object({ id: z.string(), name: z.string() });
 const lamps = {
   list: query('lamps.list', { input: z.object({}).strict(), output: z.object({ lamps: z.array(Lamp) }) }),
   make: command('lamps.make', {
-    input: z.object({ name: z.string().trim().min(1), password: z.string().optional() }).strict(),
+    input: z
+      .object({
+        name: z.string().trim().min(1),
+        password: z.string().optional(),
+        shades: z.record(z.string(), z.array(z.string())).optional(),
+      })
+      .strict(),
     output: z.object({ lamp: Lamp }),
     audit: ['name', 'lamp.id', 'lamp.missing'],
   }),
@@ -62,8 +68,18 @@ describe('an endpoint', () => {
     [{ name: 'x', canary: 1 }, undefined],
     [null, undefined],
     ['text', undefined],
+    // What the database cannot keep, wherever it stands.
+    [{ name: 'a\u0000b' }, 'name'],
+    [{ name: 'half a character: \ud83d' }, 'name'],
+    [{ name: 'x', shades: { warm: ['red', '\u0000'] } }, 'shades.warm.1'],
+    [{ name: 'x', shades: { 'warm\u0000': [] } }, 'shades'],
   ])('refuses %j and names the field at fault', async (input, param) => {
     await expect(call('lamps.make', input)).rejects.toMatchObject({ code: 'invalid_request', param });
+  });
+
+  it('takes every other text', async () => {
+    const name = 'Größe 💡 \u0001 \uffff';
+    expect(await call('lamps.make', { name })).toEqual({ lamp: { id: '7', name } });
   });
 
   it('without a handler is a mistake that shows at the start', () => {

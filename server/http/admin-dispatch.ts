@@ -72,6 +72,7 @@ export function createAdminDispatch({ db, clock, random, endpoints }: AdminDispa
           });
     const parsed = endpoint.input.safeParse(input);
     if (!parsed.success) throw invalidInput(parsed.error);
+    refuseUnkeepable(parsed.data, []);
     try {
       const output = endpoint.output.parse(await handler(parsed.data));
       await audit('success', { errorCode: null, facts: { ...(parsed.data as object), ...(output as object) } });
@@ -93,6 +94,29 @@ function invalidInput(error: z.ZodError): GatewayError {
     param,
     detail: issue ? `${param ?? 'input'}: ${issue.message}.` : undefined,
   });
+}
+
+/**
+ * The database keeps neither NUL nor half a character: said here, where the field is known, instead of by a statement that
+ * fails somewhere below. What comes here was checked by a schema, so it is not deep.
+ */
+function refuseUnkeepable(value: unknown, path: readonly string[]): void {
+  if (typeof value === 'string' && !isKeepable(value)) {
+    const param = path.join('.') || undefined;
+    throw new GatewayError('invalid_request', {
+      param,
+      detail: `${param ?? 'input'}: must not contain NUL or half a character.`,
+    });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value)) {
+    refuseUnkeepable(name, path);
+    refuseUnkeepable(inner, [...path, name]);
+  }
+}
+
+function isKeepable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 /** The named fields of an object, by dotted path; nothing else can reach the audit trail. */
