@@ -58,6 +58,8 @@ export function createAdministrator(
   const findPool = (slug: string) => poolIdBySlug(db, slug);
   const accountParts = { db, vault, clock, random, log, book, board, keeper, reader, startAnew, models: catalog };
   const reloadPools = () => Promise.all([poolBook.reload(), keys.reload()]);
+  // Where prices are fetched is a setting.
+  const reloadSettings = () => settings.reload().then(() => books.prices.reload());
   return createAdminDispatch({
     db,
     clock,
@@ -84,7 +86,7 @@ export function createAdministrator(
         }),
       ),
       ...bind(memberships, createMembershipsApi({ db, clock, book })),
-      ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings })),
+      ...bind(settingsEndpoints, createSettingsApi({ db, clock, book: settings, reload: reloadSettings })),
       ...bind(jobs, createJobsApi({ db, clock, ...housekeeping })),
       ...bind(retention, createRetentionApi({ db, clock, settings: () => settings.current() })),
       ...bind(prices, createPricesApi({ book: books.prices, read: () => housekeeping.readPrices() })),

@@ -53,7 +53,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   const limits = createLimitBook({ db });
   const pools = createPoolBook({ db });
   const catalog = createCatalog({ db, log });
-  const prices = createPriceBook({ db, log });
+  const prices = createPriceBook({ db, log, url: () => settings.current()['catalog.prices_url'] });
   const board = createAccountBoard();
   const accounts = createAccountBook({
     db,
@@ -76,7 +76,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
   successes.restore(await selectLastSuccesses(db), clock.now());
 
   const reloads: Record<ChangeTopic, () => Promise<unknown>> = {
-    settings: () => settings.reload(),
+    settings: () => settings.reload().then(() => prices.reload()),
     prices: () => prices.reload(),
     api_keys: () => Promise.all([keys.reload(), limits.reload()]),
     // Open sockets are looked at when the keys were read, and what their Pools allow must be known by then.
@@ -84,7 +84,7 @@ export async function openBooks(storage: Storage, world: World): Promise<Books> 
     catalog: () => catalog.reload().then(() => accounts.reload()),
     accounts: () => catalog.reload().then(() => accounts.reload()),
   };
-  await Promise.all([reloads.settings(), reloads.prices(), reloads.api_keys(), reloads.catalog(), pools.reload()]);
+  await Promise.all([reloads.settings(), reloads.api_keys(), reloads.catalog(), pools.reload()]);
   const reading = new Set<Promise<void>>();
   const unsubscribers = (Object.keys(reloads) as ChangeTopic[]).map((topic) =>
     changes.subscribe(topic, () => {

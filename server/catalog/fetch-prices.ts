@@ -36,7 +36,7 @@ export async function fetchPrices({ db, clock, network, book, url }: PriceFetchP
   const file = parsePriceFile(parseJson(await download(address, { clock, network })));
   if (!file) throw new GatewayError('prices_unreadable');
   if (file.asOf < book.asOf) throw new GatewayError('prices_older');
-  await savePriceList(db, { file, fetchedAt: clock.now() });
+  await savePriceList(db, { file, fetchedAt: clock.now(), url: address });
   await announceChange(db, 'prices');
   await book.reload();
   return Object.keys(file.models).length;

@@ -11,17 +11,22 @@ import { selectPriceList } from './price-store.ts';
 export interface PriceBook extends Prices {
   /** When the list in force was fetched; null when it is the bundled one. */
   readonly fetchedAt: Date | null;
-  /** Reads the stored list; call at start and on the topic `prices`. */
+  /** Reads the stored list; call at start, on the topic `prices`, and when the address may have changed. */
   reload(): Promise<void>;
 }
 
-/** The bundled prices until `reload()` was called. */
-export function createPriceBook({ db, log }: { db: Kysely<DB>; log: Log }): PriceBook {
+/**
+ * The bundled prices until `reload()` was called.
+ *
+ * @param options.url where lists are fetched now, empty for nowhere: one from elsewhere does not count
+ */
+export function createPriceBook({ db, log, url }: { db: Kysely<DB>; log: Log; url: () => string }): PriceBook {
   const bundled = bundledFile();
   let current: { prices: Prices; fetchedAt: Date | null } = { prices: bundledPrices(), fetchedAt: null };
 
   async function reload(): Promise<void> {
-    const stored = await selectPriceList(db);
+    const found = await selectPriceList(db);
+    const stored = found && url() !== '' && (found.url ?? url()) === url() ? found : null;
     const file = stored ? parsePriceFile(stored.body) : null;
     if (stored && !file) log.warn('stored_prices_unreadable');
     if (!stored || !file || file.asOf < bundled.asOf) {

@@ -3,22 +3,38 @@ import type { Kysely } from 'kysely';
 import type { DB } from '../database/tables.generated.ts';
 import type { PriceFile } from './prices.ts';
 
-/** The list as it was stored, in the form of whatever version stored it; null when none was fetched. */
-export async function selectPriceList(db: Kysely<DB>): Promise<{ body: unknown; fetchedAt: Date } | null> {
-  return (await db.selectFrom('priceList').select(['body', 'fetchedAt']).executeTakeFirst()) ?? null;
+export interface StoredPriceList {
+  /** In the form of whatever version stored it. */
+  readonly body: unknown;
+  readonly fetchedAt: Date;
+  /** Where it was fetched; null when that was not noted. */
+  readonly url: string | null;
 }
 
-/** Stores a list in place of the one before it, unless that one is newer. */
+/** null when none was fetched. */
+export async function selectPriceList(db: Kysely<DB>): Promise<StoredPriceList | null> {
+  return (await db.selectFrom('priceList').select(['body', 'fetchedAt', 'url']).executeTakeFirst()) ?? null;
+}
+
+/** Stores a list in place of the one before it, unless that one is newer and from the same address. */
 export async function savePriceList(
   db: Kysely<DB>,
-  { file, fetchedAt }: { file: PriceFile; fetchedAt: Date },
+  { file, fetchedAt, url }: { file: PriceFile; fetchedAt: Date; url: string },
 ): Promise<void> {
-  const row = { asOf: file.asOf, body: JSON.stringify(file), fetchedAt };
+  const row = { asOf: file.asOf, body: JSON.stringify(file), fetchedAt, url };
   await db
     .insertInto('priceList')
     .values(row)
     .onConflict((conflict) =>
-      conflict.column('isOnly').doUpdateSet(row).whereRef('priceList.asOf', '<=', 'excluded.asOf'),
+      conflict
+        .column('isOnly')
+        .doUpdateSet(row)
+        .where((eb) =>
+          eb.or([
+            eb('priceList.asOf', '<=', eb.ref('excluded.asOf')),
+            eb('priceList.url', 'is distinct from', eb.ref('excluded.url')),
+          ]),
+        ),
     )
     .execute();
 }

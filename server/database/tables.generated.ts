@@ -257,6 +257,7 @@ export interface PriceList {
   body: Json;
   fetchedAt: Timestamp;
   isOnly: Generated<boolean>;
+  url: string | null;
 }
 
 export interface QuotaWindows {

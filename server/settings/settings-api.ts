@@ -13,10 +13,13 @@ export function createSettingsApi({
   db,
   clock,
   book,
+  reload,
 }: {
   db: Kysely<DB>;
   clock: Clock;
-  book: SettingsBook;
+  book: Pick<SettingsBook, 'current'>;
+  /** Reads again what settings decide, so that a change holds for this process's next request. */
+  reload: () => Promise<unknown>;
 }): Handlers<typeof settingsEndpoints> {
   const shown = (name: SettingName) => {
     const { label, help } = rows[name];
@@ -36,7 +39,7 @@ export function createSettingsApi({
       }
       await storeSetting(db, { name, value: parsed ? parsed.data : null, at: clock.now(), by: 'local-admin' });
       await announceChange(db, 'settings');
-      await book.reload();
+      await reload();
       return { setting: shown(name) };
     },
   };

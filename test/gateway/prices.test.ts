@@ -72,6 +72,8 @@ describe('a list that was fetched', () => {
     await gateway.change({ 'catalog.prices_url': url });
     served = { status: 200, body: JSON.stringify(newer) };
     await gateway.call(prices.refresh, {});
+    // The first run of the day comes by itself as soon as there is an address; the next is tomorrow's.
+    await gateway.call(jobs.run, { name: 'read_prices' });
   });
 
   it('prices what comes after; models it does not name keep their bundled price', async () => {
@@ -114,5 +116,20 @@ describe('a list that was fetched', () => {
     const later = await installation.open();
     expect(await inputOf('gpt-5.5', later)).toBe(7);
     expect((await later.call(prices.list, {})).fetchedAt).not.toBeNull();
+  });
+
+  it('is no longer in force without its address, and never stands in the way of another', async () => {
+    await gateway.change({ 'catalog.prices_url': '' });
+    expect(await gateway.call(prices.list, {})).toMatchObject({ fetchedAt: null });
+    expect(await inputOf('gpt-5.5')).toBe(5);
+    await gateway.change({ 'catalog.prices_url': `${url}?other` });
+    expect(await inputOf('gpt-5.5')).toBe(5);
+    const { asOf } = await gateway.call(prices.list, {});
+    served = { status: 200, body: JSON.stringify({ ...newer, asOf }) };
+    await gateway.call(prices.refresh, {});
+    expect(await inputOf('gpt-5.5')).toBe(7);
+    expect((await gateway.call(prices.list, {})).asOf).toBe(asOf);
+    await gateway.change({ 'catalog.prices_url': url });
+    expect(await inputOf('gpt-5.5')).toBe(5);
   });
 });
