@@ -4,7 +4,9 @@ import { testDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { systemRandom } from '../world/real-world.ts';
 import { createAccountBook } from './account-book.ts';
 import { holdNothing } from './held-account.ts';
-import { addMembership, findPoolId, insertAccount, markAccountDeleted } from './account-store.ts';
+import { findPoolId, markAccountDeleted } from './account-store.ts';
+import { addMembership } from './membership-store.ts';
+import { insertAccount } from './sign-in-store.ts';
 
 let database: TestDatabase;
 let poolId: string;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createCircuitBoard, type CircuitBoard, type CircuitToken, type CircuitScope } from './circuit-board.ts';
+import { createCircuitBoard, type CircuitBoard, type CircuitToken } from './circuit-board.ts';
+import type { CircuitScope } from './circuit-scope.ts';
 import { defaultCircuitRules as rules } from './circuit.ts';
 
 const minute = 60_000;

@@ -2,8 +2,8 @@
  * The circuits of all accounts, in memory. Every call is synchronous and reads only the monotonic clock, so looking
  * and taking a place are one step and a change of the wall clock changes nothing.
  */
-import type { RouteClass } from '../contract/vocabulary.ts';
 import type { Clock } from '../world/world.ts';
+import type { CircuitKind, CircuitScope } from './circuit-scope.ts';
 import {
   admitCall,
   beginAnswer,
@@ -21,18 +21,6 @@ import {
   type HealthOutcome,
 } from './circuit.ts';
 import { createTroubledCircuits } from './troubled-circuits.ts';
-
-/** A kind of request, as far as accounts fail at it. */
-export interface CircuitKind {
-  readonly poolId: string;
-  readonly model: string;
-  readonly routeClass: RouteClass;
-}
-
-/** What fails and recovers together. The same account goes on with other models and kinds of call (gateway spec 6). */
-export interface CircuitScope extends CircuitKind {
-  readonly accountId: string;
-}
 
 /** True for the moment in which it was made. */
 export interface CircuitView {

@@ -4,18 +4,17 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { announceChange } from '../database/change-feed.ts';
 import type { DB } from '../database/tables.generated.ts';
 import type { Vault } from '../security/vault.ts';
+import { findPoolId, renameAccount } from './account-store.ts';
+import { addMembership } from './membership-store.ts';
+import type { ImportedSignIn } from './read-auth-json.ts';
+import { saveSecret } from './refresh-store.ts';
 import {
-  addMembership,
-  findPoolId,
   insertAccount,
   lockKnownAccount,
-  renameAccount,
   renewAccountIdentity,
   takenLabels,
   type AccountIdentity,
-} from './account-store.ts';
-import type { ImportedSignIn } from './read-auth-json.ts';
-import { saveSecret } from './refresh-store.ts';
+} from './sign-in-store.ts';
 
 export interface ImportAsk {
   readonly signIn: ImportedSignIn;

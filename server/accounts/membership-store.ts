@@ -7,6 +7,19 @@ export interface Membership {
   readonly poolId: string;
 }
 
+/** Places an account in a Pool; nothing happens when it is there already. */
+export async function addMembership(
+  db: Kysely<DB>,
+  membership: { poolId: string; accountId: string; now: Date },
+): Promise<void> {
+  const { now, ...columns } = membership;
+  await db
+    .insertInto('poolAccounts')
+    .values({ ...columns, createdAt: now })
+    .onConflict((conflict) => conflict.columns(['poolId', 'accountId']).doNothing())
+    .execute();
+}
+
 /**
  * Places an account in a Pool and enables a membership that was not. The account stays locked until the transaction
  * ends, so it cannot be removed meanwhile.

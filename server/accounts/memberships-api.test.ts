@@ -4,9 +4,10 @@ import { testDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { memberships } from '../contract/memberships.ts';
 import { systemClock, systemRandom } from '../world/real-world.ts';
 import { createAccountBook, type AccountBook } from './account-book.ts';
-import { insertAccount, markAccountDeleted } from './account-store.ts';
+import { markAccountDeleted } from './account-store.ts';
 import { holdNothing } from './held-account.ts';
 import { createMembershipsApi } from './memberships-api.ts';
+import { insertAccount } from './sign-in-store.ts';
 
 let database: TestDatabase;
 let book: AccountBook;

@@ -6,7 +6,7 @@ import { GatewayError } from '../contract/gateway-error.ts';
 import { isRecord, parseJson, recordOf } from '../lib/json-values.ts';
 import { rowOf } from '../lib/row-of.ts';
 import { readClaims, readJwtClaims, type JwtClaims } from '../security/tokens.ts';
-import type { AccountIdentity } from './account-store.ts';
+import type { AccountIdentity } from './sign-in-store.ts';
 
 /** A ChatGPT sign-in ready to be stored. */
 export interface ImportedSignIn {

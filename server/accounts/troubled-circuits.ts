@@ -2,7 +2,7 @@
  * Circuits that are not closed, found by what is asked: every choice asks all accounts about one kind of request, and
  * most have none.
  */
-import type { CircuitKind, CircuitScope } from './circuit-board.ts';
+import type { CircuitKind, CircuitScope } from './circuit-scope.ts';
 
 export interface TroubledCircuits<Entry extends { readonly scope: CircuitScope }> {
   add(entry: Entry): void;

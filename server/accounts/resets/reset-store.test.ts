@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import type { ResetCause } from '../../contract/vocabulary.ts';
-import { insertAccount } from '../account-store.ts';
+import { insertAccount } from '../sign-in-store.ts';
 import { claimRedemption, countDispatch, finishRedemption } from './reset-store.ts';
 
 let database: TestDatabase;

@@ -5,13 +5,12 @@
 import {
   createCircuitBoard,
   type CircuitBoard,
-  type CircuitKind,
   type CircuitRow,
-  type CircuitScope,
   type CircuitToken,
   type CircuitView,
 } from '../../accounts/circuit-board.ts';
 import type { AccountFacts } from '../../accounts/account.ts';
+import type { CircuitKind, CircuitScope } from '../../accounts/circuit-scope.ts';
 import type { CircuitBlock, CircuitRules, CircuitStatus, HealthOutcome } from '../../accounts/circuit.ts';
 import { createDemotions, type Demotions } from '../../accounts/demotions.ts';
 import { createModelRefusals, type ModelRefusal, type ModelRefusals } from '../../accounts/model-refusals.ts';
