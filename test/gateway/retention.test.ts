@@ -114,6 +114,15 @@ it('the ledger cannot be cut below what a monthly limit counts', async () => {
 /** Rows of every class, some older than they are kept. */
 async function makeHistory(): Promise<void> {
   const { pool } = gateway.database;
+  await makeRequests(pool);
+  await makeMovements(pool);
+  await makeProcesses(pool);
+  await makeExpiring(pool, await makeRemovedAccounts(pool));
+}
+
+type Connections = GatewayUnderTest['database']['pool'];
+
+async function makeRequests(pool: Connections): Promise<void> {
   for (const [ageDays, status] of [
     [400, 'succeeded'],
     [31, 'failed'],
@@ -133,6 +142,10 @@ async function makeHistory(): Promise<void> {
       [id, randomUUID(), at],
     );
   }
+}
+
+/** What sums up: the ledger, the hours, and what administrators did. */
+async function makeMovements(pool: Connections): Promise<void> {
   for (const ageDays of [400, 91, 89, 40, 1])
     await pool.query(
       `insert into ledger_entries (request_id, event, usage_status, requests, cost_status, created_at)
@@ -146,6 +159,10 @@ async function makeHistory(): Promise<void> {
       `insert into audit_events (id, occurred_at, actor, action, outcome) values ($1, $2, 't', 't', 'success')`,
       [randomUUID(), daysAgo(ageDays)],
     );
+}
+
+/** @returns the id of one that is not old enough to go */
+async function makeRemovedAccounts(pool: Connections): Promise<string> {
   const accounts = [31, 29].map((ageDays) => ({ id: randomUUID(), deletedAt: daysAgo(ageDays) }));
   for (const { id, deletedAt } of accounts)
     await pool.query(
@@ -153,12 +170,20 @@ async function makeHistory(): Promise<void> {
        values ($1::uuid, 'l', $1::uuid::text, 'import', 'deleted', $2, $2, $2)`,
       [id, deletedAt],
     );
+  return accounts[1]!.id;
+}
+
+async function makeProcesses(pool: Connections): Promise<void> {
   for (const ageDays of [31, 29])
     await pool.query(
       `insert into server_processes (instance_id, host_name, pid, version, started_at) values ($1, 'h', 1, 'v', $2)`,
       [randomUUID(), daysAgo(ageDays)],
     );
   await pool.query(`update server_processes set started_at = $1 where number = 1`, [daysAgo(50)]);
+}
+
+/** What has an end of its own: anchors and files that lead to this account. */
+async function makeExpiring(pool: Connections, accountId: string): Promise<void> {
   for (const [hash, days] of [
     ['a', 1],
     ['b', -1],
@@ -166,14 +191,14 @@ async function makeHistory(): Promise<void> {
     await pool.query(
       `insert into continuity_anchors (hash, kind, account_id, created_at, expires_at)
        values ($1, 'compaction', $2, now(), $3)`,
-      [Buffer.from(hash), accounts[1]!.id, daysAgo(days)],
+      [Buffer.from(hash), accountId, daysAgo(days)],
     );
   await gateway.key();
   for (const days of [1, -1])
     await pool.query(
       `insert into uploaded_files (id, key_id, account_id, size_bytes, purpose, extension, created_at, expires_at)
        select $1, id, $2, 1, 'user_data', '', now(), $3 from api_keys limit 1`,
-      [`file_${days}`, accounts[1]!.id, daysAgo(days)],
+      [`file_${days}`, accountId, daysAgo(days)],
     );
 }
 
