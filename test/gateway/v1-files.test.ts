@@ -93,6 +93,9 @@ describe('a file', () => {
     expect(await list('?purpose=vision')).toEqual([[ids[1]], false]);
     for (const query of ['?limit=0', '?order=up', '?purpose=x', '?after=..'])
       expect((await call('GET', `/v1/files${query}`, lister)).status).toBe(400);
+    // Of no file or of a stranger's nothing follows; an empty page would say that there is no more.
+    for (const id of ['file_of_nobody', await idOf(upload())])
+      expect(await refusal(call('GET', `/v1/files?after=${id}`, lister))).toEqual([404, 'file_not_found', 'after']);
   });
 
   it('of another key is not there; of the own it cannot be read or removed', async () => {

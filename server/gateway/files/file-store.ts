@@ -6,6 +6,8 @@ export interface FileStore {
   keep(file: UploadedFile): Promise<void>;
   /** null when this key has no such file, or no more. */
   find(question: { keyId: string; id: string }): Promise<UploadedFile | null>;
+  /** Did this key ever upload it? It may have expired. */
+  knows(question: { keyId: string; id: string }): Promise<boolean>;
   /** In the order of their creation, the newest first unless asked otherwise. */
   list(question: FileQuestion): Promise<UploadedFile[]>;
 }
@@ -40,6 +42,11 @@ export function createFileStore({ pool, now }: { pool: Pick<pg.Pool, 'query'>; n
       const text = `select ${columns} from uploaded_files where key_id = $1 and id = $2 and expires_at > $3`;
       const { rows } = await pool.query<UploadedFile>({ name: 'find_file', text, values: [keyId, id, now()] });
       return rows[0] ?? null;
+    },
+    async knows({ keyId, id }) {
+      const text = 'select from uploaded_files where key_id = $1 and id = $2';
+      const { rowCount } = await pool.query({ name: 'know_file', text, values: [keyId, id] });
+      return rowCount !== 0;
     },
     async list({ keyId, purpose, after, isOldestFirst, limit }) {
       const [order, beyond] = isOldestFirst ? ['asc', '>'] : ['desc', '<'];

@@ -11,14 +11,20 @@ export type ListQuery = Readonly<Record<string, string | string[] | undefined>>;
 
 const mostFiles = 1_000;
 
-/** @throws {GatewayError} `invalid_request` naming the parameter at fault. */
-export async function listFiles({ keyId, query }: { keyId: string; query: ListQuery }, files: Pick<FileStore, 'list'>) {
+/** @throws {GatewayError} `invalid_request` or `file_not_found`, naming the parameter at fault. */
+export async function listFiles(
+  { keyId, query }: { keyId: string; query: ListQuery },
+  files: Pick<FileStore, 'list' | 'knows'>,
+) {
   const { limit = String(mostFiles), order = 'desc', after, purpose } = query;
   if (!/^[1-9]\d{0,4}$/.test(String(limit))) throw badValue('limit', 'must be a whole number of at least 1');
   if (order !== 'asc' && order !== 'desc') throw badValue('order', 'must be asc or desc');
   if (purpose !== undefined && !filePurposes.includes(String(purpose)))
     throw badValue('purpose', `must be one of ${filePurposes.join(', ')}`);
   if (after !== undefined && !fileIdPattern.test(String(after))) throw badValue('after', 'must be the id of a file');
+  // An empty page would say that the list is over.
+  if (after !== undefined && !(await files.knows({ keyId, id: String(after) })))
+    throw new GatewayError('file_not_found', { param: 'after' });
   const count = Math.min(Number(limit), mostFiles);
   const found = await files.list({
     keyId,

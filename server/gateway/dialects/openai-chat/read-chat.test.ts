@@ -69,6 +69,8 @@ describe('fields of a chat request', () => {
 
   it.each<[JsonRecord, string]>([
     [{ logprobs: true, aaa: 1 }, 'unsupported_parameter logprobs'],
+    [{ service_tier: 'slow', messages: [7], tools: 7 }, 'invalid_request service_tier'],
+    [{ messages: [7], tools: 7 }, 'invalid_request messages[0]'],
     [{ text: { verbosity: 'loud' } }, 'invalid_request text.verbosity'],
     [{ text: { tone: 'loud' } }, 'unsupported_parameter text.tone'],
     [{ zzz: 1, bbb: 1, model: '' }, 'unsupported_parameter bbb'],

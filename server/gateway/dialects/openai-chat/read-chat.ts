@@ -10,7 +10,7 @@ import { readReasoning } from '../openai/read-reasoning.ts';
 import { readText } from '../openai/read-text-format.ts';
 import { readTier } from '../openai/read-tier.ts';
 import { readToolChoice } from '../openai/read-tool-choice.ts';
-import { readTools, type ToolSet } from '../openai/read-tools.ts';
+import { readTools, toolNamesIn, type ToolSet } from '../openai/read-tools.ts';
 import { readMessages } from './read-messages.ts';
 
 export interface ChatRequest extends PublicRequest {
@@ -94,21 +94,24 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
     request,
     isInputShaped(request) ? { ...fields, ...fieldsBesideInput } : fields,
   );
-  const tools = withSearch(readTools(body, { tools: given['tools'], surface: 'chat' }), given['web_search_options']);
+  const includesUsage = readStreamOptions(given['stream_options'], streamOptions).has('include_usage');
   const text = readText(given);
-  const items = readConversation(given, tools.names);
-  const tier = readTier(given['service_tier']);
-  if (tier === 'ultrafast') throw badValue('service_tier', 'must not be ultrafast on this surface');
-  const cap = given['max_completion_tokens'] ?? given['max_tokens'] ?? given['max_output_tokens'];
-  const keepsLeading = recordOf(text['format'])['type'] === 'json_object';
   const { effort, rest: reasoning } = readReasoning(given);
   checkCacheOptions(given['prompt_cache_options']);
+  const tier = readTier(given['service_tier']);
+  if (tier === 'ultrafast') throw badValue('service_tier', 'must not be ultrafast on this surface');
+  const names = toolNamesIn(given['tools']);
+  const items = readConversation(given, names);
+  const declared = readTools(body, { tools: given['tools'], surface: 'chat', names });
+  const tools = withSearch(declared, given['web_search_options']);
+  const cap = given['max_completion_tokens'] ?? given['max_tokens'] ?? given['max_output_tokens'];
+  const keepsLeading = recordOf(text['format'])['type'] === 'json_object';
   return {
     model: textOf(given['model']).trim(),
     effort,
     tier,
     wantsStream: given['stream'] === true,
-    includesUsage: readStreamOptions(given['stream_options'], streamOptions).has('include_usage'),
+    includesUsage,
     outputCap: typeof cap === 'number' ? cap : null,
     ...liftInstructions(items, { instructions: textOf(given['instructions']), keepsLeading }),
     tools: tools.tools,
@@ -121,7 +124,7 @@ export function readChat(body: Buffer, request: JsonRecord): ChatRequest {
     include: [],
     promptCacheKey: (given['prompt_cache_key'] ?? given['promptCacheKey']) as string | undefined,
     forwarded,
-    names: tools.names,
+    names,
     showsEncrypted: false,
     echo: {},
   };

@@ -99,6 +99,10 @@ describe('fields of a Responses request', () => {
     [{ input: 5 }, 'invalid_request input'],
     [{ input: [{ type: 'reasoning', summary: [] }] }, 'invalid_request input'],
     [{ max_output_tokens: 0 }, 'invalid_request max_output_tokens'],
+    // What is wrong with fields comes first, then items, then tools.
+    [{ include: ['all'], input: [7], tools: 7 }, 'invalid_request include'],
+    [{ service_tier: 'slow', input: [7], tools: 7 }, 'invalid_request service_tier'],
+    [{ input: [7], tools: 7 }, 'invalid_request input[0]'],
     [{ reasoning_summary: 'loud' }, 'invalid_request reasoning.summary'],
     [{ textVerbosity: 'loud' }, 'invalid_request text.verbosity'],
     [{ max_tool_calls: 3 }, 'unsupported_parameter max_tool_calls'],

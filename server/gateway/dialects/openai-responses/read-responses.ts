@@ -11,7 +11,7 @@ import { readReasoning } from '../openai/read-reasoning.ts';
 import { readText } from '../openai/read-text-format.ts';
 import { readTier } from '../openai/read-tier.ts';
 import { readToolChoice } from '../openai/read-tool-choice.ts';
-import { readTools } from '../openai/read-tools.ts';
+import { readTools, toolNamesIn } from '../openai/read-tools.ts';
 
 /** THE table of fields, in the order in which they are checked. */
 const fields: FieldTable = {
@@ -82,16 +82,18 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
     throw new GatewayError('previous_response_not_found', { param: 'previous_response_id' });
   const { effort, rest: reasoning } = readReasoning(given);
   const text = readText(given);
-  const tools = readTools(body, { tools: given['tools'], surface: 'responses' });
-  const items = readInput(given['input'], { names: tools.names });
-  const keepsLeading = recordOf(text['format'])['type'] === 'json_object';
   const include = readInclude(given['include']);
-  readStreamOptions(given['stream_options'], ['include_obfuscation']);
   checkCacheOptions(given['prompt_cache_options']);
+  const tier = readTier(given['service_tier']);
+  readStreamOptions(given['stream_options'], ['include_obfuscation']);
+  const names = toolNamesIn(given['tools']);
+  const items = readInput(given['input'], { names });
+  const tools = readTools(body, { tools: given['tools'], surface: 'responses', names });
+  const keepsLeading = recordOf(text['format'])['type'] === 'json_object';
   return {
     model: textOf(given['model']).trim(),
     effort,
-    tier: readTier(given['service_tier']),
+    tier,
     wantsStream: given['stream'] === true,
     outputCap: (given['max_output_tokens'] as number | undefined) ?? null,
     ...liftInstructions(items, { instructions: textOf(given['instructions']), keepsLeading }),
@@ -104,7 +106,7 @@ export function readResponses(body: Buffer, request: JsonRecord): PublicRequest 
     include,
     promptCacheKey: (given['prompt_cache_key'] ?? given['promptCacheKey']) as string | undefined,
     forwarded: { ...forwarded, ...readClientMetadata(given['client_metadata']) },
-    names: tools.names,
+    names,
     // Who keeps nothing with us must keep it itself (v1 spec D5).
     showsEncrypted: include.includes(encryptedReasoning) || given['store'] === false,
     echo: echoOf(given, text),

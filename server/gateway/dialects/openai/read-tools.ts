@@ -50,12 +50,19 @@ const webSearchFields = ['filters', 'search_context_size', 'user_location', 'ext
 /** Tools that only the Responses surface has and the provider takes as they are. */
 const passedTypes = new Set(['local_shell', 'shell', 'apply_patch', 'programmatic_tool_calling', 'tool_search']);
 
+/** The names of all tools, before any of them is looked at: the conversation calls them. */
+export function toolNamesIn(tools: unknown): ToolNames {
+  return createToolNames(listOf(tools).flatMap((tool) => namesOf(tool)));
+}
+
 /**
  * @param body - The request's bytes, for tools that travel as they were written.
  * @throws {GatewayError} naming the tool at fault.
  */
-export function readTools(body: Buffer, { tools, surface }: { tools: unknown; surface: Surface }): ToolSet {
-  const names = createToolNames(listOf(tools).flatMap((tool) => namesOf(tool)));
+export function readTools(
+  body: Buffer,
+  { tools, surface, names }: { tools: unknown; surface: Surface; names: ToolNames },
+): ToolSet {
   if (tools === undefined) return { tools: null, names, declared: new Set(), atTop: new Set() };
   if (!Array.isArray(tools)) throw badValue('tools', 'must be a list');
   const raws = rawElements(body, 'tools');
