@@ -12,7 +12,8 @@ let anna: Linked;
 let ben: Linked;
 
 beforeAll(async () => {
-  gateway = await gatewayUnderTest();
+  // So long that a slow machine commits to no answer that is about to fail.
+  gateway = await gatewayUnderTest({ settings: { 'gateway.holdback_ms': 60_000 } });
   ({ anna, ben, key } = await annaAndBen(gateway));
 });
 afterAll(() => gateway.stop());

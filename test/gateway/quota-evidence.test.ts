@@ -11,7 +11,8 @@ let anna: Linked;
 
 beforeEach(async () => {
   // Without jobs, so that nothing is read but what a test causes.
-  gateway = await gatewayUnderTest();
+  // So long that a slow machine commits to no answer that is about to fail.
+  gateway = await gatewayUnderTest({ settings: { 'gateway.holdback_ms': 60_000 } });
   key = await gateway.key();
 });
 afterEach(() => gateway.stop());

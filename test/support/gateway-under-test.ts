@@ -52,6 +52,8 @@ export interface GatewayOptions {
   /** Recurring work runs with `OBAN_MODE: 'all'` only. */
   readonly env?: Record<string, string>;
   readonly settings?: Partial<Settings>;
+  /** One that stands still, where the speed of this machine must not matter; one that runs on by itself when absent. */
+  readonly clock?: MovableClock;
 }
 
 /**
@@ -61,7 +63,7 @@ export interface GatewayOptions {
  * anna.fails(429);
  */
 export async function gatewayUnderTest(options: GatewayOptions = {}): Promise<GatewayUnderTest> {
-  const clock = options.beside?.clock ?? createMovableClock(systemClock);
+  const clock = options.beside?.clock ?? options.clock ?? createMovableClock(systemClock);
   const database = options.beside?.database ?? (await testDatabase());
   const sandbox = options.beside?.sandbox ?? (await createSandbox({ clock }));
   const dataFolder = await mkdtemp(join(tmpdir(), 'codex-pooler-test-'));

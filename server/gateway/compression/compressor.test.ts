@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createMovableClock } from '../../sandbox/movable-clock.ts';
-import { systemClock } from '../../world/real-world.ts';
+import { createHandMovedClock } from '../../../test/support/one-installation.ts';
 import type { Log } from '../../world/world.ts';
 import { createCompressor, type CompressorOptions } from './compressor.ts';
 
@@ -20,7 +19,7 @@ function compressorWith({ loadTokenCounter }: Pick<CompressorOptions, 'loadToken
   const warnings: unknown[] = [];
   const ignore = () => {};
   const log: Log = { debug: ignore, info: ignore, error: ignore, warn: (...line) => void warnings.push(line) };
-  const clock = createMovableClock(systemClock);
+  const clock = createHandMovedClock();
   return { ...createCompressor({ clock, log, loadTokenCounter }), clock, warnings };
 }
 
