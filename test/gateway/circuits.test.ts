@@ -74,6 +74,26 @@ describe('an account that fails three times in a row', () => {
   });
 });
 
+describe('answers that break off', () => {
+  it('three times in a row count as any failure does, although their clients had begun to read', async () => {
+    for (let n = 0; n < 3; n += 1) {
+      anna.answers({ behaviour: 'F9', at: 'deltas', deltas: 2 });
+      expect((await openCodex(gateway, key, { thread: 't' }).answer).status).toBe(200);
+    }
+    await gateway.settled(3);
+    expect((await ask('t')).status).toBe(503);
+  });
+
+  it('but once in between do not', async () => {
+    for (const isWhole of [false, false, true, false]) {
+      anna.answers(isWhole ? { behaviour: 'N1' } : { behaviour: 'F9', at: 'deltas', deltas: 2 });
+      await openCodex(gateway, key, { thread: 't' }).answer;
+    }
+    await gateway.settled(4);
+    expect((await ask('t')).status).toBe(200);
+  });
+});
+
 describe('changed settings', () => {
   it('hold for circuits at once: how many failures open one, and for how long', async () => {
     await gateway.change({ 'circuit.failure_threshold': 1, 'circuit.open_ms': 10_000 });

@@ -26,7 +26,8 @@ describe('while what is stored cannot be read', () => {
     const { continuity, asking, log } = remembering({ isAway: true });
     const first = asking({});
     continuity.rememberResponse(first, { responseId: 'resp_1', accountId: 'anna' });
-    const next = asking({ previousResponseIds: ['resp_1'] });
+    // Its conversation is not known, so the database is asked all the same.
+    const next = asking({ previousResponseIds: ['resp_1'], threadAnchors: ['elsewhere'] });
     await continuity.recall(next);
     expect(continuity.continuationOf(next)).toMatchObject({ pinnedTo: 'anna', why: 'previous_response' });
     const other = asking({ threadAnchors: ['thread'] });
