@@ -4,11 +4,11 @@ import { bearerOf } from '../api-keys/key-book.ts';
 import { GatewayError } from '../contract/gateway-error.ts';
 import { isAdminToken } from '../data-folder/admin-token.ts';
 import type { Admission } from '../gateway/admission/admission.ts';
-import { ClientLeft } from '../gateway/running-exchanges.ts';
 import type { ByteBudget } from '../lib/byte-budget.ts';
 import type { Clock } from '../world/world.ts';
 import type { AdminDispatch } from './admin-dispatch.ts';
 import type { CallState } from './middleware.ts';
+import { inSeat } from './in-seat.ts';
 import { readBody } from './read-body.ts';
 
 export interface AdminApiParts {
@@ -38,15 +38,11 @@ export function mountAdminApi(
     const room = bodyRooms.open(actor);
     ctx.res.once('close', () => room.leave());
     const input = parseJson(await readBody(ctx.req, { limits, clock, room }));
-    const left = new AbortController();
-    ctx.res.once('close', () => left.abort(new ClientLeft()));
-    const leaveSeat = await admission.enter('admin_browser', { owner: actor, atOnce: [], signal: left.signal });
-    try {
-      ctx.set('cache-control', 'no-store');
-      ctx.body = await dispatch({ name, input, actor, requestId: ctx.state.requestId });
-    } finally {
-      leaveSeat();
-    }
+    const { requestId } = ctx.state;
+    const work = () => dispatch({ name, input, actor, requestId });
+    const output = await inSeat(ctx, { admission, lane: 'admin_browser', owner: actor, work });
+    ctx.set('cache-control', 'no-store');
+    ctx.body = output;
   });
 }
 

@@ -14,6 +14,7 @@ import { serviceRoutes } from '../gateway/native/services.ts';
 import { socketRoutes } from '../gateway/sockets/socket-surfaces.ts';
 import type { Client } from '../api-keys/key-book.ts';
 import { addressOf, handOver } from './hand-over.ts';
+import { inSeat } from './in-seat.ts';
 import type { CallState } from './middleware.ts';
 
 export function mountGateway(router: Router<CallState>, parts: GatewayParts): void {
@@ -59,8 +60,9 @@ export function mountGateway(router: Router<CallState>, parts: GatewayParts): vo
   for (const path of savedResetPaths) {
     router.get(path, async (ctx) => {
       ctx.state.route = path;
-      const { poolId } = clientOf(ctx, parts);
-      const lists = await Promise.all(parts.book.inPool(poolId).map(({ id }) => parts.savedResets(id)));
+      const { poolId, keyId } = clientOf(ctx, parts);
+      const work = () => Promise.all(parts.book.inPool(poolId).map(({ id }) => parts.savedResets(id)));
+      const lists = await inSeat(ctx, { ...parts, lane: 'proxy_http', owner: keyId, work });
       ctx.body = savedResets(lists.flat());
     });
   }

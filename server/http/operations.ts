@@ -17,29 +17,47 @@ export interface OperationsParts {
 const pingLimitMs = 1_000;
 
 export function mountOperations(router: Router<CallState>, parts: OperationsParts): void {
+  const answersDatabase = createDatabaseQuestion(parts);
+
   router.get('/healthz', (ctx) => {
     ctx.state.route = '/healthz';
     ctx.body = { status: 'ok' };
   });
   router.get('/readyz', async (ctx) => {
     ctx.state.route = '/readyz';
-    const isReady = await isReadyNow(parts);
+    const isReady = !(await isLeaving(parts)) && (await answersDatabase());
     ctx.status = isReady ? 200 : 503;
     ctx.body = { status: isReady ? 'ready' : 'unavailable' };
   });
 }
 
-async function isReadyNow({ clock, pingDatabase, isStopping, drainMarkerPath }: OperationsParts): Promise<boolean> {
-  if (isStopping() || (drainMarkerPath !== null && (await exists(drainMarkerPath)))) return false;
-  const limit = Promise.withResolvers<boolean>();
-  const timer = clock.timer(pingLimitMs, () => limit.resolve(false));
-  const answered = pingDatabase().then(
-    () => true,
-    () => false,
-  );
-  const isReady = await Promise.race([answered, limit.promise]);
-  timer.stop();
-  return isReady;
+async function isLeaving({ isStopping, drainMarkerPath }: OperationsParts): Promise<boolean> {
+  return isStopping() || (drainMarkerPath !== null && (await exists(drainMarkerPath)));
+}
+
+/**
+ * Whether the database answers in time. Everybody may ask, as often as they like, so those who ask together share one
+ * question: each would take a connection from the requests of clients.
+ */
+function createDatabaseQuestion({ clock, pingDatabase }: OperationsParts): () => Promise<boolean> {
+  let asked: Promise<boolean> | null = null;
+
+  function ask(): Promise<boolean> {
+    return pingDatabase()
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => (asked = null));
+  }
+
+  return async () => {
+    const limit = Promise.withResolvers<boolean>();
+    const timer = clock.timer(pingLimitMs, () => limit.resolve(false));
+    const isAnswered = await Promise.race([(asked ??= ask()), limit.promise]);
+    timer.stop();
+    return isAnswered;
+  };
 }
 
 function exists(path: string): Promise<boolean> {

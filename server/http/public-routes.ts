@@ -20,6 +20,7 @@ import { publicUsage } from '../gateway/public/public-usage.ts';
 import { publicRoutes } from '../gateway/routes.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import { addressOf, handOver } from './hand-over.ts';
+import { inSeat } from './in-seat.ts';
 import type { CallState } from './middleware.ts';
 
 type Context = RouterContext<CallState>;
@@ -36,7 +37,8 @@ export function mountPublic(router: Router<CallState>, parts: GatewayParts): voi
   router.get('/v1/files', async (ctx) => {
     ctx.state.route = '/v1/files';
     const { keyId } = clientOf(ctx, parts);
-    ctx.body = await listFiles({ keyId, query: ctx.query }, parts.files);
+    const work = () => listFiles({ keyId, query: ctx.query }, parts.files);
+    ctx.body = await inSeat(ctx, { ...parts, lane: 'proxy_http', owner: keyId, work });
   });
 
   router.get('/v1/files/:file', async (ctx) => {
@@ -87,7 +89,9 @@ export function mountPublic(router: Router<CallState>, parts: GatewayParts): voi
     const rows = parts.book
       .inPool(poolId)
       .map((account) => ({ account, readings: parts.board.limits(account.id, null) }));
-    ctx.body = publicUsage(await parts.useOfKey(keyId), poolUsage(rows, parts.clock.now()));
+    const work = () => parts.useOfKey(keyId);
+    const use = await inSeat(ctx, { ...parts, lane: 'proxy_http', owner: keyId, work });
+    ctx.body = publicUsage(use, poolUsage(rows, parts.clock.now()));
   });
 
   router.all(everythingElse, (ctx) => {
@@ -117,5 +121,7 @@ function clientOf(ctx: Context, parts: GatewayParts) {
 }
 
 function fileOf(ctx: Context, parts: GatewayParts) {
-  return findFile({ keyId: clientOf(ctx, parts).keyId, id: ctx.params['file'] ?? '' }, parts.files);
+  const { keyId } = clientOf(ctx, parts);
+  const work = () => findFile({ keyId, id: ctx.params['file'] ?? '' }, parts.files);
+  return inSeat(ctx, { ...parts, lane: 'proxy_http', owner: keyId, work });
 }
