@@ -10,6 +10,7 @@ import type { Clock, Log } from '../world/world.ts';
 import { processEnded, type AttemptRow, type Settlement } from './ledger-rows.ts';
 import type { Queryable } from './ledger-store.ts';
 import { settleRequests } from './settle-requests.ts';
+import { storedMs } from './stored-ms.ts';
 
 export interface SweepParts {
   readonly db: Kysely<DB>;
@@ -108,7 +109,7 @@ function settlementOf(
     servedTier: null,
     responseBytes: 0,
     firstByteMs: null,
-    totalMs: clampedMs(completedAt.getTime() - row.admittedAt.getTime()),
+    totalMs: storedMs(completedAt.getTime() - row.admittedAt.getTime()),
     completedAt,
     compression: null,
     attempts: attempts.flatMap((attempt) => attemptRowOf(attempt, completedAt) ?? []),
@@ -132,13 +133,8 @@ function attemptRowOf({ accountId, ...attempt }: OpenAttempt, completedAt: Date)
     retryReason: null,
     upstreamRequestId: null,
     firstByteMs: null,
-    totalMs: clampedMs(completedAt.getTime() - attempt.startedAt.getTime()),
+    totalMs: storedMs(completedAt.getTime() - attempt.startedAt.getTime()),
     startedAt: attempt.startedAt,
     completedAt,
   };
-}
-
-/** The column is a 32-bit integer; a machine that slept for a month must not fail the sweep. */
-function clampedMs(ms: number): number {
-  return Math.min(Math.max(0, Math.round(ms)), 2 ** 31 - 1);
 }

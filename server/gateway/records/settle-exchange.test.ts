@@ -157,6 +157,17 @@ describe('a settlement', () => {
 
   it('has whole milliseconds', () => {
     expect(settle(ran({}, { firstByteMs: 10.7 }), succeeded)).toMatchObject({ firstByteMs: 11, totalMs: 4_000 });
+  });
+
+  it('has times that can be stored, also on a machine that slept for months under it, or whose clock went back', () => {
+    const slept = 90 * 86_400_000;
+    const longest = 2 ** 31 - 1;
+    const exchange = ran({ totalMs: slept, firstByteMs: slept }, { firstByteMs: slept });
+    const settlement = settlementOf(exchange, { outcome: succeeded, prices, completedAt, totalMs: slept });
+    expect(settlement).toMatchObject({ firstByteMs: longest, totalMs: longest });
+    expect(settlement.attempts).toMatchObject([{ firstByteMs: longest, totalMs: longest }]);
+    const back = ran({ totalMs: -3 }, {});
+    expect(settle(back, succeeded).attempts).toMatchObject([{ totalMs: 0 }]);
     expect(settle(ran({}), succeeded).firstByteMs).toBeNull();
   });
 });

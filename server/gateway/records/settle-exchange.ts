@@ -2,6 +2,7 @@
 import type { Prices } from '../../catalog/prices.ts';
 import { costOf } from '../../usage/cost.ts';
 import type { Amounts, AttemptRow, ReportedUse, RequestRow, Reservation, Settlement } from '../../usage/ledger-rows.ts';
+import { storedMs } from '../../usage/stored-ms.ts';
 import type { Usage } from '../../usage/usage.ts';
 import { bodyToSend, currentAttempt, type Attempt, type Exchange, type Outcome } from '../exchange.ts';
 import { recordedWords, type WordSources } from './recorded-words.ts';
@@ -111,8 +112,8 @@ export function settlementOf(
     accountLabel: last?.accountLabel ?? null,
     servedTier: last?.servedTier ?? null,
     responseBytes: exchange.responseBytes,
-    firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
-    totalMs: Math.round(totalMs),
+    firstByteMs: exchange.firstByteMs === null ? null : storedMs(exchange.firstByteMs),
+    totalMs: storedMs(totalMs),
     completedAt,
     decision: exchange.deadEnd,
     attempts: exchange.attempts.map((attempt) => ({
@@ -142,7 +143,7 @@ function reportedUse(
 
 /** One attempt as it is recorded. */
 export function attemptRowOf(exchange: Exchange, attempt: Attempt): AttemptRow {
-  const rounded = (ms: number | null) => (ms === null ? null : Math.round(ms));
+  const rounded = (ms: number | null) => (ms === null ? null : storedMs(ms));
   return {
     id: attempt.id,
     number: attempt.number,
