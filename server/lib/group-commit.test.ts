@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createGroupCommit, GroupCommitFull } from './group-commit.ts';
 
@@ -25,6 +26,36 @@ describe('group commit', () => {
     expect(groups).toEqual([[1], [2, 3]]);
     await commit.idle();
     expect(commit.size).toBe(0);
+  });
+
+  it('rests from the beginning of a group on, and then writes together what came', async () => {
+    const groups: number[][] = [];
+    const rests: (() => void)[] = [];
+    const commit = createGroupCommit<number, number>({
+      mayBlameItem: () => true,
+      maxGroup: 10,
+      maxWaiting: 100,
+      writeGroup(items) {
+        groups.push([...items]);
+        return Promise.resolve(items);
+      },
+      rest: () => new Promise<void>((over) => rests.push(over)),
+    });
+    // Whoever comes first does not wait.
+    await commit.write(1);
+    await commit.idle();
+    const later = [2, 3].map((item) => commit.write(item));
+    await nextTurn();
+    expect(groups).toEqual([[1]]);
+    expect(commit.size).toBe(2);
+    rests[0]?.();
+    await Promise.all(later);
+    await commit.idle();
+    expect(groups).toEqual([[1], [2, 3]]);
+    // Nor does one who comes when the rest is over.
+    rests[1]?.();
+    await commit.write(4);
+    expect(groups).toEqual([[1], [2, 3], [4]]);
   });
 
   it('lets a bad item fail alone', async () => {

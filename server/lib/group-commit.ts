@@ -20,6 +20,11 @@ export interface GroupCommitOptions<Item, Result> {
   readonly maxGroup: number;
   /** Beyond this many waiting items `write` rejects at once with `GroupCommitFull`: memory stays bounded. */
   readonly maxWaiting: number;
+  /**
+   * Begins with each group; the next waits until it resolves, so that groups are fewer and larger where nobody waits for
+   * them. Absent where somebody does.
+   */
+  readonly rest?: () => Promise<void>;
 }
 
 export class GroupCommitFull extends Error {
@@ -40,26 +45,33 @@ export function createGroupCommit<Item, Result>({
   mayBlameItem,
   maxGroup,
   maxWaiting,
+  rest,
 }: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
   const waiting: Waiting<Item, Result>[] = [];
   const idleWaiters: (() => void)[] = [];
   let writing = 0;
+  let isRunning = false;
+  let resting: Promise<void> | null = null;
 
   function write(item: Item): Promise<Result> {
     if (waiting.length >= maxWaiting) return Promise.reject(new GroupCommitFull());
     return new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      if (writing === 0) void run();
+      if (!isRunning) void run();
     });
   }
 
   async function run(): Promise<void> {
+    isRunning = true;
     while (waiting.length > 0) {
+      if (resting) await resting;
       const group = waiting.splice(0, maxGroup);
       writing = group.length;
+      resting = rest?.() ?? null;
       await writeOrSplit(group);
+      writing = 0;
     }
-    writing = 0;
+    isRunning = false;
     for (const done of idleWaiters.splice(0)) done();
   }
 
@@ -82,6 +94,6 @@ export function createGroupCommit<Item, Result>({
     get size() {
       return waiting.length + writing;
     },
-    idle: () => (writing === 0 ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve))),
+    idle: () => (!isRunning ? Promise.resolve() : new Promise((resolve) => idleWaiters.push(resolve))),
   };
 }

@@ -53,6 +53,11 @@ export interface RecordKeeperOptions {
 const maxGroup = 200;
 /** Settlements kept while the database is away: about 2 kB each, so this bounds them to tens of megabytes. */
 const maxWaiting = 20_000;
+/**
+ * Most of what a settlement costs the database is paid once for a group, the wait for the disk above all, so under load
+ * groups begin this far apart. What a process that dies meanwhile did not write, the sweep closes.
+ */
+const settleRestMs = 25;
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 
@@ -71,10 +76,14 @@ export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
       return items.map(() => undefined);
     },
   });
-  const settlements = createGroupCommit<Settlement, Settled>({
-    ...bounds,
-    writeGroup: (items) => persistently(() => settleRequests(pool, items)),
-  });
+  const settleTogether = (rest?: () => Promise<void>) =>
+    createGroupCommit<Settlement, Settled>({
+      ...bounds,
+      ...(rest && { rest }),
+      writeGroup: (items) => persistently(() => settleRequests(pool, items)),
+    });
+  /** The next request of a key with limits may wait for the one before; nobody waits for the settlements of other keys. */
+  const settlements = { limited: settleTogether(), free: settleTogether(() => clock.sleep(settleRestMs)) };
   const over = new WeakSet<Exchange>();
   /** Reservations under way: a client may leave, and its exchange be over, before the database answers. */
   const reserving = new WeakMap<Exchange, Promise<unknown>>();
@@ -156,7 +165,8 @@ export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
     // Written first, it would find nothing to close; whether the reservation stands is the statement's to see.
     await reserving.get(exchange)?.catch(() => undefined);
     try {
-      const settled = await settlements.write(settlement);
+      const group = exchange.limits.isLimited ? settlements.limited : settlements.free;
+      const settled = await group.write(settlement);
       // Others took this process for dead and closed the request with a guess.
       if (settled === 'corrected') log.info('settlement_corrected', { requestId: exchange.id });
       logClosed(exchange, settlement);
