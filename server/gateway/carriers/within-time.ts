@@ -36,6 +36,6 @@ export async function withinTime(
     throw isTooLong ? new GatewayError('upstream_timeout', { cause: error }) : reasonOf(error, exchange);
   } finally {
     limit.stop();
-    cancel();
+    if (answer.kind === 'stream') answer.stream.leave();
   }
 }

@@ -187,6 +187,50 @@ describe('a provider that goes silent', () => {
   });
 });
 
+describe('an answer that is left', () => {
+  const leaving = async (...events: { type: string }[]) => {
+    const answer = handFedAnswer();
+    const clock = createMovableClock(systemClock);
+    const { stream } = streamOf(answer, { clock });
+    for (const event of events) answer.send(sse(event));
+    await stream.open();
+    for await (const blocks of stream.blocks()) if (blocks.length > 0) break;
+    stream.leave();
+    return { answer, clock };
+  };
+  const turn = () => new Promise(setImmediate);
+
+  it('after its last event is read to its end, so that its connection can be used again', async () => {
+    const { answer, clock } = await leaving({ type: 'response.completed' });
+    answer.send(Buffer.from('data: [DONE]\n\n'));
+    answer.end();
+    await turn();
+    clock.advance(1_000);
+    await turn();
+    expect(answer.isCancelled).toBe(false);
+  });
+
+  it('after its last event is waited for a moment only', async () => {
+    const { answer, clock } = await leaving({ type: 'response.completed' });
+    await turn();
+    expect(answer.isCancelled).toBe(false);
+    clock.advance(1_000);
+    expect(answer.isCancelled).toBe(true);
+  });
+
+  it('after its last event is read no further than a few bytes', async () => {
+    const { answer } = await leaving({ type: 'response.completed' });
+    answer.send(Buffer.alloc(100_000, 'x'));
+    await turn();
+    expect(answer.isCancelled).toBe(true);
+  });
+
+  it('before it is cancelled at once', async () => {
+    const { answer } = await leaving({ type: 'response.output_text.delta' });
+    expect(answer.isCancelled).toBe(true);
+  });
+});
+
 it('cancelling tells the provider', () => {
   const answer = handFedAnswer();
   const { stream } = streamOf(answer);

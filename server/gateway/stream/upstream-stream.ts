@@ -22,6 +22,11 @@ export interface UpstreamStream {
   blocks(): AsyncGenerator<readonly ObservedBlock[]>;
   /** Gives the answer up and tells the provider so. Idempotent. */
   cancel(): void;
+  /**
+   * Nobody reads on. An answer that has ended is read through by itself, so that its connection can be used again; any
+   * other is given up. Not while `blocks` waits for more.
+   */
+  leave(): void;
 }
 
 export interface UpstreamStreamOptions extends AnswerListeners {
@@ -42,6 +47,8 @@ export class StreamIdle extends Error {
 
 /** What may follow a terminal event (`[DONE]`) comes at once; a connection left open is not waited for longer. */
 const afterTerminalMs = 1_000;
+/** And it is short. */
+const afterTerminalBytes = 64 * 1024;
 
 export function createUpstreamStream({
   answer,
@@ -93,7 +100,29 @@ export function createUpstreamStream({
     if (observer.terminal !== null) yield [last];
   }
 
-  return { observer, open, passFailureOn, blocks, cancel: () => answer.cancel() };
+  async function readThrough(): Promise<void> {
+    const limit = clock.timer(afterTerminalMs, () => answer.cancel());
+    try {
+      let bytes = 0;
+      while (bytes <= afterTerminalBytes) {
+        const read = await chunks.next();
+        if (read.done) return;
+        bytes += read.value.length;
+      }
+      answer.cancel();
+    } catch {
+      // It broke behind its end: nothing is lost.
+    } finally {
+      limit.stop();
+    }
+  }
+
+  function leave(): void {
+    if (observer.terminal === null) answer.cancel();
+    else void readThrough();
+  }
+
+  return { observer, open, passFailureOn, blocks, cancel: () => answer.cancel(), leave };
 }
 
 /** Cancels the read when nothing arrives for the time watched; one timer, restarted for every chunk. */
