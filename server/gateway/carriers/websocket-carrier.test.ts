@@ -121,6 +121,17 @@ describe('an answer that breaks', () => {
   });
 });
 
+it('an answer is over with its last event, though the provider leaves its connection open', async () => {
+  const { provider, sending } = await carrying();
+  let isOver = false;
+  void sending.then(() => (isOver = true));
+  provider.send(sse(completed));
+  await turnsOfTheLoop(20);
+  expect(isOver).toBe(true);
+  // It may send its last word yet.
+  expect(provider.isCancelled).toBe(false);
+});
+
 it('nothing is sent behind the event that ends an answer', async () => {
   const { provider, sending, types, carrier, take } = await carrying();
   provider.send(Buffer.concat([completed, delta(1), { type: 'error', message: 'late' }].map(sse)));

@@ -41,6 +41,8 @@ export function createWebsocketCarrier({ socket, exchange, clock, keepAlive }: C
           hasEnded = isEnding(block);
           send(frame);
         }
+        // The next turn waits for this one, and what may follow is nothing for the client.
+        if (stream.observer.terminal !== null) return;
         if (socket.bufferedBytes > maxBufferedBytes) await handedOver({ sent, socket, exchange, clock });
       }
       exchange.signal.throwIfAborted();
@@ -48,7 +50,7 @@ export function createWebsocketCarrier({ socket, exchange, clock, keepAlive }: C
       broken = error;
       throw error;
     } finally {
-      stream.cancel();
+      stream.leave();
     }
   }
 
