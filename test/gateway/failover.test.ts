@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { accounts } from '../../server/contract/accounts.ts';
 import { memberships } from '../../server/contract/memberships.ts';
 import { askCodex, typesOf } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { annaAndBen, type Linked } from '../support/household.ts';
 import { settledRow } from '../support/ledger.ts';
 import { threadOf } from '../support/thread-of.ts';
+import { until } from '../support/until.ts';
 
 let gateway: GatewayUnderTest;
 let key: string;
@@ -189,6 +191,18 @@ describe('what the provider knows of nobody', () => {
     gateway.clock.advance(60_000);
   });
 
+  it.each(['bad_gateway', 'edge_unknown', 'edge_timeout'] as const)(
+    'passes no page of the edge on when everybody fails with one: %s',
+    async (kind) => {
+      for (const account of [anna, ben]) account.answers({ behaviour: 'F4', kind });
+      const answer = await askCodex(gateway, key);
+      const text = await answer.text();
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([502, expect.stringContaining('json')]);
+      expect(JSON.parse(text)).toHaveProperty('error.code');
+      expect(text).not.toMatch(/<html|cloudflare/i);
+    },
+  );
+
   it('turns an edge challenge into a short wait instead of a page, and blames no account', async () => {
     for (const account of [anna, ben]) account.answers({ behaviour: 'F2', kind: 'challenge' });
     const answer = await askCodex(gateway, key);
@@ -199,6 +213,22 @@ describe('what the provider knows of nobody', () => {
     ben.forgetScript();
     expect((await askCodex(gateway, key)).status).toBe(200);
   });
+});
+
+it('closes an account that the provider has closed: it is asked no more, and shown as to be signed in again', async () => {
+  const own = await gatewayUnderTest();
+  const carl = await own.link('carl', { percentPerAnswer: 0 });
+  const secret = await own.key();
+  carl.answers({ behaviour: 'F2', kind: 'account_deactivated' });
+  expect((await askCodex(own, secret)).status).toBeGreaterThanOrEqual(500);
+  const shown = async () => (await own.call(accounts.list, {})).accounts[0];
+  await until(async () => (await shown())?.status === 'reauth_required');
+  expect(await shown()).toMatchObject({ statusReason: 'account_deactivated' });
+  own.clock.advance(600_000);
+  const { requests } = carl.counters;
+  expect((await askCodex(own, secret)).status).toBeGreaterThanOrEqual(500);
+  expect(carl.counters.requests).toBe(requests);
+  await own.stop();
 });
 
 it('sends no 401, no cookie and no forwarding header to anybody', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeAccount, makeAsk, makeAttempt, makeClient, makeExchange } from '../../../test/support/exchange.ts';
 import { quietLog } from '../../../test/support/quiet-log.ts';
 import { handFedAnswer, sse, wholeAnswer } from '../../../test/support/streams.ts';
+import type { AccountFacts } from '../../accounts/account.ts';
 import { createAccountBoard } from '../../accounts/account-board.ts';
 import type { RenewResult, TokenKeeper } from '../../accounts/token-keeper.ts';
 import { openKeyPolicy } from '../../contract/key-policy.ts';
@@ -178,6 +179,17 @@ describe('turn state', () => {
   });
 });
 
+describe('a body without what others sealed', () => {
+  it.each([
+    ['the account it was made for', 'anna', '{"shed":true}'],
+    ['no other, which gets it whole', 'ben', '{"model":"gpt-5.5","stream":true}'],
+  ])('goes to %s', async (_name, id, body) => {
+    const exchange = makeExchange({ shed: { accountId: 'anna', body: Buffer.from('{"shed":true}') } });
+    const { calls } = await trying([wholeAnswer([item])], { exchange, account: makeAccount({ id }) });
+    expect(String(calls[0]?.body)).toBe(body);
+  });
+});
+
 describe("the ETag of the provider's model list", () => {
   const answer = () => wholeAnswer([item], { headers: { 'x-models-etag': 'W/"pool"' } });
   it('reaches a client that is served the whole list under it', async () => {
@@ -192,6 +204,7 @@ describe("the ETag of the provider's model list", () => {
 
 interface Situation {
   readonly exchange?: Exchange;
+  readonly account?: AccountFacts;
   readonly renewal?: RenewResult;
   readonly credentialError?: Error;
   readonly hasIssued?: boolean;
@@ -201,7 +214,14 @@ interface Situation {
 /** Tries an account whose provider gives these answers one after the other. */
 async function trying(
   answers: (HttpAnswer | Error)[],
-  { exchange = makeExchange(), renewal, credentialError, hasIssued = false, signal }: Situation = {},
+  {
+    exchange = makeExchange(),
+    account = makeAccount(),
+    renewal,
+    credentialError,
+    hasIssued = false,
+    signal,
+  }: Situation = {},
 ) {
   const calls: HttpCall[] = [];
   const network = {
@@ -240,7 +260,7 @@ async function trying(
     poolEtag: () => 'W/"pool"',
   };
   const attempt = makeAttempt();
-  const question = { exchange, attempt, account: makeAccount(), signal: signal ?? exchange.signal, headersMs: 60_000 };
+  const question = { exchange, attempt, account, signal: signal ?? exchange.signal, headersMs: 60_000 };
   const result = await tryAccount(question, parts);
   return { result, attempt, calls, exchange, headers: headersOf(result), board: parts.board };
 }

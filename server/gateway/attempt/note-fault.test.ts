@@ -38,3 +38,23 @@ describe('a refusal at the network edge', () => {
     expect(outAfter({ kind: 'edge_blocked', retryAfterMs }, 'b')).toBe(expected);
   });
 });
+
+describe('a credential that is refused', () => {
+  it.each(['token_rejected', 'token_unavailable', 'account_dead'] as const)(
+    'keeps its account out for half a minute (%s)',
+    (kind) => {
+      expect(outAfter({ kind, retryAfterMs: null })).toBe(30_000);
+    },
+  );
+
+  it('keeps it out no longer than until there is a newer one', () => {
+    const board = createAccountBoard();
+    const fault: Fault = { kind: 'token_rejected', upstreamStatus: 401, code: 'x', retryAfterMs: null, answer: null };
+    noteFault(board, { accountId: 'a', model: 'gpt-5.5', fault, now, credentialEpoch: 2 });
+    const reasonNow = () => board.look({ model: 'gpt-5.5', now }).unavailability(board.held('a'));
+    board.noteCredential('a', 2);
+    expect(reasonNow()).not.toBeNull();
+    board.noteCredential('a', 3);
+    expect(reasonNow()).toBeNull();
+  });
+});

@@ -61,6 +61,8 @@ describe('turns', () => {
       'serve 1',
       'refuse websocket_queue_full',
     ]);
+    const warmUps = Array.from({ length: maxLine + 1 }, (): SessionEvent => ({ kind: 'warm_up' }));
+    expect(play(turn(), ...warmUps).commands).toEqual(['serve 1', 'refuse websocket_queue_full']);
     // A frame alone in the line may be as large as a frame may be.
     expect(play(turn(), turn(null, 5_000), turnEnded(1)).commands).toEqual(['serve 1', 'serve 2']);
   });
