@@ -41,12 +41,20 @@ const waysToClose: Readonly<Record<string, readonly string[]>> = {
   usage_known: ['release reservation settlement', 'correction release reservation settlement void'],
 };
 
+/** All of one moment: what is written between two readings would look like a fault. */
+function readBooks(db: Kysely<DB>) {
+  const moment = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
+  return moment.execute(async (books) => ({
+    requests: await books.selectFrom('requests').selectAll().execute(),
+    entries: await books.selectFrom('ledgerEntries').selectAll().execute(),
+    attempts: await books.selectFrom('attempts').selectAll().execute(),
+    hours: await books.selectFrom('usageHours').selectAll().execute(),
+  }));
+}
+
 /** Facts over everything that was ever recorded; each is empty or zero in sound books. */
 export async function faultsInBooks(db: Kysely<DB>) {
-  const requests = await db.selectFrom('requests').selectAll().execute();
-  const entries = await db.selectFrom('ledgerEntries').selectAll().execute();
-  const attempts = await db.selectFrom('attempts').selectAll().execute();
-  const hours = await db.selectFrom('usageHours').selectAll().execute();
+  const { requests, entries, attempts, hours } = await readBooks(db);
   const byRequest = Map.groupBy(entries, ({ requestId }) => requestId);
   // What attempts reported before they moved on stands beside what closes their request.
   const eventsOf = (requestId: string) =>
