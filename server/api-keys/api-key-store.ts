@@ -53,6 +53,12 @@ export async function listApiKeys(db: Kysely<DB>): Promise<ApiKeyRow[]> {
   return rows.map(readRow);
 }
 
+/** One key as it is now, with its Pool. */
+export async function selectApiKey(db: Kysely<DB>, id: string): Promise<ApiKeyRow | undefined> {
+  const row = await selectKeys(db).where('apiKeys.id', '=', id).executeTakeFirst();
+  return row && readRow(row);
+}
+
 /** One key, held against changes by others until the transaction ends. */
 export async function lockApiKey(transaction: Kysely<DB>, id: string): Promise<ApiKeyRow | undefined> {
   const row = await selectKeys(transaction).where('apiKeys.id', '=', id).forUpdate('apiKeys').executeTakeFirst();

@@ -1,6 +1,7 @@
 /** The parts of the data path, each given what it needs. */
 import { markAccountClosed } from '../accounts/close-account.ts';
 import { limitsInUse } from '../api-keys/limit-store.ts';
+import { readKeyEnd } from '../api-keys/read-key-end.ts';
 import { createAdmission } from '../gateway/admission/admission.ts';
 import { createBodyRooms } from '../gateway/admission/body-room.ts';
 import { createCompressor } from '../gateway/compression/compressor.ts';
@@ -50,6 +51,7 @@ export function createEngine(
       pool,
       prices: books.prices,
       entriesOf: (poolId) => catalogOf(poolId).entries,
+      whyEnded: (client) => readKeyEnd(db, { client, clock }),
       processNumber,
       clock,
       log,

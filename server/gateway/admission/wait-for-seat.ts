@@ -4,6 +4,7 @@ import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Admission, LeaveSeat } from './admission.ts';
 import type { Exchange } from '../exchange.ts';
 import { statusOfRefusal } from '../refusals/status-told.ts';
+import { keyEnded } from '../records/key-ended.ts';
 import type { RecordKeeper } from '../records/record-keeper.ts';
 
 export interface SeatParts {
@@ -11,9 +12,6 @@ export interface SeatParts {
   readonly keys: Pick<KeyBook, 'whyEnded' | 'onChange'>;
   readonly records: Pick<RecordKeeper, 'reject'>;
 }
-
-/** What a client whose key was moved is asked to wait: then it is recognised in its new Pool. */
-const movedRetryMs = 1_000;
 
 /**
  * Whatever ends a key ends its waiting requests at once, so that others move up.
@@ -26,7 +24,7 @@ export async function waitForSeat(exchange: Exchange, parts: SeatParts): Promise
   const ended = new AbortController();
   const check = () => {
     const end = keys.whyEnded(client);
-    if (end) ended.abort(new GatewayError(end, end === 'api_key_moved' ? { retryAfterMs: movedRetryMs } : {}));
+    if (end) ended.abort(keyEnded(end));
   };
   const forget = keys.onChange(check);
   try {

@@ -1,15 +1,18 @@
+import type { Updateable } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import { beginning, makeAsk, makeAttempt, makeClient, makeExchange } from '../../../test/support/exchange.ts';
 import { makeHousehold, type Household } from '../../../test/support/ledger-rows.ts';
 import { keepingLog } from '../../../test/support/quiet-log.ts';
+import { readKeyEnd } from '../../api-keys/read-key-end.ts';
 import { bundledPrices } from '../../catalog/prices.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
+import type { DB } from '../../database/tables.generated.ts';
 import { createMovableClock } from '../../sandbox/movable-clock.ts';
 import type { Queryable } from '../../usage/ledger-store.ts';
 import { systemClock } from '../../world/real-world.ts';
 import type { Exchange } from '../exchange.ts';
-import { createRecordKeeper } from './record-keeper.ts';
+import { createRecordKeeper, type RecordKeeperOptions } from './record-keeper.ts';
 
 const lost = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 const busy = Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' });
@@ -43,13 +46,67 @@ describe('before anything is sent', () => {
     expect(await events()).toEqual(['reservation']);
   });
 
-  it('a key that was revoked meanwhile is refused', async () => {
+  it.each<[string, string, (of: { keyId: string; poolId: string }) => Promise<unknown>]>([
+    ['revoked', 'api_key_revoked', ({ keyId }) => changeKey(keyId, { revokedAt: beginning })],
+    ['paused', 'api_key_paused', ({ keyId }) => changeKey(keyId, { pausedAt: beginning })],
+    ['expired', 'api_key_expired', ({ keyId }) => changeKey(keyId, { expiresAt: beginning })],
+    ['rotated', 'api_key_rotated', ({ keyId }) => changeKey(keyId, { prefix: 'sk-cxp-rotated' })],
+    [
+      'moved',
+      'api_key_moved',
+      async ({ keyId }) => changeKey(keyId, { poolId: (await makeHousehold(database.db)).poolId }),
+    ],
+    ['deleted', 'api_key_missing', ({ keyId }) => database.db.deleteFrom('apiKeys').where('id', '=', keyId).execute()],
+    [
+      'left with a disabled Pool',
+      'api_key_missing',
+      ({ poolId }) =>
+        database.db.updateTable('pools').set({ disabledAt: beginning }).where('id', '=', poolId).execute(),
+    ],
+  ])('a key that was %s meanwhile is refused, and told just that', async (_name, code, change) => {
     const { records } = keeping();
-    await database.db.updateTable('apiKeys').set({ revokedAt: beginning }).execute();
     const exchange = anExchange();
-    await expect(records.begin(exchange, begun(exchange, 0))).rejects.toMatchObject({ code: 'api_key_revoked' });
+    await change(exchange.client);
+    await expect(records.begin(exchange, begun(exchange, 0))).rejects.toMatchObject({ code });
     expect(exchange.isReserved).toBe(false);
     expect(await requests()).toEqual([]);
+  });
+
+  it('a key that is good again when it is asked why it ended goes on, and one that ended so twice may try later', async () => {
+    const exchange = anExchange();
+    const { keyId } = exchange.client;
+    await changeKey(keyId, { pausedAt: beginning });
+    const resumed = keeping({ beforeWhy: () => changeKey(keyId, { pausedAt: null }) });
+    await resumed.records.begin(exchange, begun(exchange, 0));
+    expect(await requests()).toMatchObject([{ id: exchange.id, status: 'in_progress' }]);
+
+    await changeKey(keyId, { pausedAt: beginning });
+    const [again, { records, asked }] = [anExchange(), keeping({ whyEnded: () => Promise.resolve(null) })];
+    await expect(records.begin(again, begun(again, 0))).rejects.toMatchObject({ code: 'database_unavailable' });
+    expect(asked()).toBe(2);
+  });
+
+  it('a client that leaves while its key is asked why it ended leaves nothing open', async () => {
+    const exchange = anExchange();
+    const { keyId } = exchange.client;
+    await changeKey(keyId, { pausedAt: beginning });
+    let settled: Promise<void> | undefined;
+    const { records } = keeping({
+      beforeWhy: async () => {
+        settled = records.settle(exchange, { kind: 'cancelled', errorCode: 'client_disconnected' });
+        await changeKey(keyId, { pausedAt: null });
+      },
+    });
+    await records.begin(exchange, begun(exchange, 0));
+    await settled;
+    expect(await requests()).toMatchObject([{ status: 'cancelled' }]);
+  });
+
+  it('nobody asks how a key stands whose reservation stands', async () => {
+    const { records, asked } = keeping({ whyEnded: () => Promise.reject(new Error('asked')) });
+    const exchange = anExchange();
+    await records.begin(exchange, begun(exchange, 0));
+    expect(asked()).toBe(1);
   });
 
   it('a database that is too busy fails the requests of one moment together, not one after the other', async () => {
@@ -205,7 +262,14 @@ describe('whatever a client writes', () => {
   });
 });
 
-function keeping({ failures = [] }: { failures?: Error[] } = {}) {
+interface Circumstances {
+  readonly failures?: Error[];
+  /** Happens when a reservation was refused, before it is asked why. */
+  readonly beforeWhy?: () => Promise<unknown>;
+  readonly whyEnded?: RecordKeeperOptions['whyEnded'];
+}
+
+function keeping({ failures = [], beforeWhy, whyEnded }: Circumstances = {}) {
   const clock = createMovableClock(systemClock);
   const log = keepingLog();
   const { pool } = database;
@@ -233,6 +297,12 @@ function keeping({ failures = [] }: { failures?: Error[] } = {}) {
     pool: unreliable,
     prices: bundledPrices(),
     entriesOf: () => [],
+    whyEnded:
+      whyEnded ??
+      (async (client) => {
+        await beforeWhy?.();
+        return readKeyEnd(database.db, { client, clock });
+      }),
     processNumber: 9,
     clock,
     log,
@@ -254,6 +324,10 @@ function begun(exchange: Exchange, account: number) {
   });
   exchange.attempts.push(attempt);
   return attempt;
+}
+
+function changeKey(id: string, change: Updateable<DB['apiKeys']>) {
+  return database.db.updateTable('apiKeys').set(change).where('id', '=', id).execute();
 }
 
 function requests() {

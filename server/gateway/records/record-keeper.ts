@@ -2,6 +2,8 @@
  * Writes what exchanges leave behind: a reservation before dispatch, one settlement after. Settlements survive a
  * database that is away for a while; what a crash loses here, the sweep of the next start closes.
  */
+import type { Client } from '../../api-keys/key-book.ts';
+import type { KeyEnd } from '../../api-keys/key-status.ts';
 import type { Prices } from '../../catalog/prices.ts';
 import type { CatalogEntry } from '../../catalog/split-catalog.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
@@ -13,6 +15,7 @@ import { reserveRequests, type Reserved } from '../../usage/reservation-store.ts
 import { settleRequests, type Settled } from '../../usage/settle-requests.ts';
 import type { Clock, Log } from '../../world/world.ts';
 import type { Attempt, Exchange, Outcome } from '../exchange.ts';
+import { keyEnded } from './key-ended.ts';
 import { overLimit } from './over-limit.ts';
 import { attemptRowOf, requestRowOf, reservationOf, settlementOf } from './settle-exchange.ts';
 
@@ -26,7 +29,7 @@ export interface RecordKeeper {
   /**
    * Sets tokens and money aside and records the first attempt; later attempts are recorded as they begin.
    *
-   * @throws {GatewayError} `api_key_revoked` when the key ended meanwhile, `duplicate_turn`,
+   * @throws {GatewayError} why the key ended when it did so meanwhile, `duplicate_turn`,
    *   `api_key_policy_limit_exceeded`, `database_unavailable`.
    */
   begin(exchange: Exchange, attempt: Attempt): Promise<void>;
@@ -39,11 +42,18 @@ export interface RecordKeeper {
   readonly waiting: number;
 }
 
+interface KeyEnded {
+  readonly kind: 'ended';
+  readonly end: KeyEnd;
+}
+
 export interface RecordKeeperOptions {
   readonly pool: Queryable;
   readonly prices: Prices;
   /** The model list of a Pool. */
   readonly entriesOf: (poolId: string) => readonly CatalogEntry[];
+  /** Asks the database itself why a client may go on no longer; null while it may. */
+  readonly whyEnded: (client: Client) => Promise<KeyEnd | null>;
   readonly processNumber: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -62,7 +72,7 @@ const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 
 export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
-  const { pool, prices, entriesOf, processNumber, clock, log } = options;
+  const { pool, prices, entriesOf, whyEnded, processNumber, clock, log } = options;
   const bounds = { mayBlameItem: (error: unknown) => !isAway(error), maxGroup, maxWaiting };
   const rowOptions = ({ client }: Exchange) => ({ processNumber, prices, entries: entriesOf(client.poolId) });
   const reserveTogether = () =>
@@ -104,6 +114,18 @@ export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
     }
   }
 
+  /** A key that ended and is good again by the time it is asked why is tried once more. */
+  async function reserve(exchange: Exchange, attempt: Attempt): Promise<Reserved | KeyEnded> {
+    const group = exchange.limits.isLimited ? reservations.limited : reservations.free;
+    for (let time = 0; time < 2; time += 1) {
+      const reserved = await group.write(reservationOf(exchange, { attempt, ...rowOptions(exchange) }));
+      if (reserved.kind !== 'key_ended') return reserved;
+      const end = await whyEnded(exchange.client);
+      if (end !== null) return { kind: 'ended', end };
+    }
+    throw new Error('the key ended and was good again, twice');
+  }
+
   async function begin(exchange: Exchange, attempt: Attempt): Promise<void> {
     try {
       if (exchange.isReserved) {
@@ -114,12 +136,11 @@ export function createRecordKeeper(options: RecordKeeperOptions): RecordKeeper {
       }
       // Until the contrary is known: when the answer to the write is lost, its row may stand and must be settled.
       exchange.isReserved = true;
-      const group = exchange.limits.isLimited ? reservations.limited : reservations.free;
-      const writing = group.write(reservationOf(exchange, { attempt, ...rowOptions(exchange) }));
+      const writing = reserve(exchange, attempt);
       reserving.set(exchange, writing);
       const reserved = await writing;
       exchange.isReserved = attempt.isRecorded = reserved.kind === 'reserved';
-      if (reserved.kind === 'key_ended') throw new GatewayError('api_key_revoked');
+      if (reserved.kind === 'ended') throw keyEnded(reserved.end);
       if (reserved.kind === 'repeated') throw new GatewayError('duplicate_turn', { param: 'request_id' });
       if (reserved.kind === 'over_limit') throw overLimit(reserved.refusal, clock.now());
     } catch (error) {
