@@ -7,6 +7,7 @@ import { codexBody } from '../support/codex-request.ts';
 import { openRawWebsocket } from '../support/raw-websocket.ts';
 import { openCodex, type RawCall } from '../support/raw-codex.ts';
 import { socketBench, type SocketBench } from '../support/socket-bench.ts';
+import { until } from '../support/until.ts';
 
 /** Nobody may hold more than three quarters of three quarters: 576 KiB. */
 const memory = 2 ** 20;
@@ -73,9 +74,9 @@ async function hasRoom(key: string, kibibytes: number): Promise<boolean> {
 }
 
 /** What a key may have when nothing is held, and not a byte more. */
-const untilNothingHeld = () => expect.poll(() => hasRoom(keys.large, 576)).toBe(true);
+const untilNothingHeld = () => until(() => hasRoom(keys.large, 576));
 /** Resolves once so much is held that a body of this size finds no room. */
-const untilFull = (key: string, kibibytes: number) => expect.poll(() => hasRoom(key, kibibytes)).toBe(false);
+const untilFull = (key: string, kibibytes: number) => until(async () => !(await hasRoom(key, kibibytes)));
 
 describe('bodies that arrive slowly', () => {
   it('fill the memory and no more: the next large one is refused, in the words of its surface', async () => {
@@ -207,7 +208,7 @@ describe('a websocket', () => {
     // It never answers the close, and what it still sends is heard by nobody.
     client.send({ opcode: 0, isLast: false, payload: Buffer.alloc(50 * kibibyte, 0x20) });
     await expect(client.next()).resolves.toMatchObject({ opcode: 8 });
-    await expect.poll(() => (bench.gateway.clock.advance(1_000), hasRoom(keys.small, 264))).toBe(true);
+    await until(() => (bench.gateway.clock.advance(1_000), hasRoom(keys.small, 264)));
   });
 
   it('takes memory while a message arrives and while its turn runs, and none at rest', async () => {

@@ -212,9 +212,8 @@ describe('a stream', () => {
       const streamed = await ask({ path, body: { ...body, stream: true } });
       expect(streamed.status).toBe(200);
       expect(streamed.data().at(-1)).toContain(`"code":"${expected[2]}"`);
-      const id = streamed.headers.get('x-request-id');
-      const row = gateway.database.db.selectFrom('requests').select(['status', 'errorCode']).where('id', '=', id);
-      await expect.poll(() => row.execute()).toEqual([{ status: 'failed', errorCode: expected[2] }]);
+      const row = await settledRow(gateway, streamed.headers.get('x-request-id'));
+      expect(row).toMatchObject({ status: 'failed', errorCode: expected[2] });
     }
   });
 

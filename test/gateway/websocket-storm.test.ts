@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { faultsInBooks, soundBooks } from '../support/ledger.ts';
+import { faultsAfterAll, soundBooks } from '../support/ledger.ts';
 import { askTurn, publicPath } from '../support/public-turns.ts';
 import { openSocket, type Frame, type SocketClient } from '../support/socket-client.ts';
 
@@ -89,7 +89,7 @@ it('every turn ends once, each error says its status, and the books are sound', 
   const errors = ends.filter(({ type }) => type === 'error');
   expect(errors.filter(({ status }) => typeof status !== 'number')).toEqual([]);
   expect(ends.filter(({ type }) => type === 'response.completed')).not.toEqual([]);
-  await expect.poll(() => faultsInBooks(gateway.database.db), { timeout: 15_000 }).toEqual(soundBooks);
+  expect(await faultsAfterAll(gateway)).toEqual(soundBooks);
   expect(accounts.map(({ counters }) => counters.openStreams)).toEqual([0, 0, 0]);
   expect(gateway.log.filter(({ level }) => level === 'error')).toEqual([]);
   expect(gateway.sandbox.violations).toEqual([]);
