@@ -45,12 +45,13 @@ export function createResetBank({
   list: (ask: ReadingAsk) => Promise<Found<readonly StoredCredit[]>>;
 }): ResetBank {
   async function read(account: ReadingAsk['account']): Promise<readonly StoredCredit[]> {
+    const askedAt = clock.now();
     const answer = await ask(account, (about) => list(about)).catch((error: unknown) => {
       if (error instanceof NetworkFault) return null;
       throw error;
     });
     if (!answer?.found) throw new GatewayError('resets_not_read');
-    await saveCreditList(db, { accountId: account.id, credits: answer.found, now: clock.now() });
+    await saveCreditList(db, { accountId: account.id, credits: answer.found, askedAt, now: clock.now() });
     return answer.found;
   }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../../test/support/database.ts';
 import type { ResetCause } from '../../contract/vocabulary.ts';
 import { insertAccount } from '../sign-in-store.ts';
-import { claimRedemption, countDispatch, finishRedemption } from './reset-store.ts';
+import { claimRedemption, countDispatch, finishRedemption, saveCreditList, selectCredits } from './reset-store.ts';
 
 let database: TestDatabase;
 const accountId = '4f1c0c0e-0000-4000-8000-0000000000aa';
@@ -75,4 +75,23 @@ it('a wish that is older than the end of another is not met: whoever wished did 
   expect(await claimRedemption(database.db, { ...late, id: idOf(72), askedAt: late.now })).toMatchObject({
     id: idOf(72),
   });
+});
+
+it('a list that was asked for earlier does not take the place of a later one, unless its time is still to come', async () => {
+  const at = (minute: number) => new Date(now.getTime() + minute * 60_000);
+  const save = (ids: string[], [askedAt, savedAt]: [number, number]) =>
+    saveCreditList(database.db, {
+      accountId,
+      credits: ids.map((id) => ({ id, status: 'available', grantedAt: null, expiresAt: null })),
+      askedAt: at(askedAt),
+      now: at(savedAt),
+    });
+  const kept = async () => (await selectCredits(database.db, accountId)).map(({ id }) => id);
+  await save(['left'], [2, 3]);
+  await save(['spent', 'left'], [1, 4]);
+  expect(await kept()).toEqual(['left']);
+  await save([], [5, 5]);
+  expect(await kept()).toEqual([]);
+  await save(['of a clock set back'], [3, 4]);
+  expect(await kept()).toEqual(['of a clock set back']);
 });

@@ -69,18 +69,37 @@ export async function selectCredits(db: Kysely<DB>, accountId: string): Promise<
   return rows.map((row) => ({ ...row, status: row.status as Credit['status'] }));
 }
 
-/** Puts a list in the place of the one before it. */
-export async function saveCreditList(
-  db: Kysely<DB>,
-  { accountId, credits, now }: { accountId: string; credits: readonly StoredCredit[]; now: Date },
-): Promise<void> {
+export interface CreditList {
+  readonly accountId: string;
+  readonly credits: readonly StoredCredit[];
+  /** When the provider was asked for it: what happened after that it may not know. */
+  readonly askedAt: Date;
+  readonly now: Date;
+}
+
+/** Puts a list in the place of the one before it, unless that was asked for later: answers may overtake each other. */
+export async function saveCreditList(db: Kysely<DB>, { accountId, credits, askedAt, now }: CreditList): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     // First, so that two lists of one account are stored one after the other.
-    await transaction
+    const bank = await transaction
       .insertInto('resetBanks')
-      .values({ accountId, readAt: now })
-      .onConflict((conflict) => conflict.column('accountId').doUpdateSet({ readAt: now }))
-      .execute();
+      .values({ accountId, readAt: askedAt })
+      .onConflict((conflict) =>
+        conflict
+          .column('accountId')
+          .doUpdateSet({ readAt: askedAt })
+          // One that is ahead was taken by a clock that has been set back since.
+          .where(({ eb, or }) =>
+            or([
+              eb('resetBanks.readAt', 'is', null),
+              eb('resetBanks.readAt', '<=', askedAt),
+              eb('resetBanks.readAt', '>', now),
+            ]),
+          ),
+      )
+      .returning('accountId')
+      .executeTakeFirst();
+    if (!bank) return;
     await transaction.deleteFrom('resetCredits').where('accountId', '=', accountId).execute();
     if (credits.length === 0) return;
     const rows = credits.map(({ id, ...credit }, position) => ({ accountId, creditId: id, position, ...credit }));
