@@ -1,5 +1,7 @@
 /** Requests and the choices behind them, as the command line prints them. */
 import type { Decision, DecisionCandidate, Explanation, RequestLine } from '../contract/decisions.ts';
+import { refusalOfLimit } from '../contract/limit-words.ts';
+import type { LimitRefusal } from '../contract/limits.ts';
 import {
   continuationReasons,
   decisionGrounds,
@@ -9,7 +11,7 @@ import {
 } from '../contract/vocabulary.ts';
 import type { ExclusionReason } from '../contract/vocabulary.ts';
 import { windowName } from './account-text.ts';
-import { counted, printable, renderDuration, renderTable } from './plain-text.ts';
+import { counted, printable, renderDuration, renderMoment, renderTable } from './plain-text.ts';
 
 export function renderRequestTable(requests: readonly RequestLine[]): string {
   return renderTable([
@@ -30,7 +32,7 @@ export function renderRequestTable(requests: readonly RequestLine[]): string {
 }
 
 /** The way step by step, then each choice with one line per account, the chosen one first. */
-export function renderExplanation({ request, steps, choices, accounts }: Explanation): string {
+export function renderExplanation({ request, steps, limit, choices, accounts }: Explanation): string {
   const { model, keyName, keyPrefix, requestedTier, reasoningEffort, status, errorCode } = request;
   const asked = [model ?? 'an unnamed model', requestedTier && `tier ${requestedTier}`, reasoningEffort];
   const became = [status && requestStatuses[status], errorCode].filter(Boolean).join(', ');
@@ -41,7 +43,17 @@ export function renderExplanation({ request, steps, choices, accounts }: Explana
     code ?? '',
   ]);
   const shown = choices.map((choice) => renderChoice(choice, accounts));
-  return [`${printable(head)}\n`, renderTable([['STEP', 'RESULT', ''], ...way]), ...shown].join('\n');
+  const refusal = limit ? [renderLimit(limit, request.at)] : [];
+  return [`${printable(head)}\n`, renderTable([['STEP', 'RESULT', ''], ...way]), ...refusal, ...shown].join('\n');
+}
+
+/** The words that a client would be told, and when to come back. */
+function renderLimit(limit: LimitRefusal, now: Date): string {
+  const again =
+    limit.freeAt === null
+      ? 'It never has room for such a request.'
+      : `There is room for it again ${renderMoment(limit.freeAt, now)}, at ${limit.freeAt.toISOString()}.`;
+  return `The limit: ${printable(refusalOfLimit(limit))} ${again}\n`;
 }
 
 type Names = Explanation['accounts'];

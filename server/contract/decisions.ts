@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { query } from './endpoint.ts';
 import { Instant } from './instant.ts';
+import { LimitRefusal } from './limits.ts';
 import {
   CircuitStatus,
   CostStatus,
@@ -99,6 +100,8 @@ export const Explanation = z.object({
     errorCode: z.string().nullable(),
   }),
   steps: z.array(Step),
+  /** The limit of the key that has no room, where one refuses; of recorded requests only the error is known. */
+  limit: LimitRefusal.nullable(),
   /** One per attempt, and one more when at last nobody was left. */
   choices: z.array(
     z.object({

@@ -1,11 +1,18 @@
 /** Limits of keys in words, as refusals, the command line and pages show them. Pure. */
-import type { KeyLimit } from './limits.ts';
+import type { KeyLimit, LimitRefusal } from './limits.ts';
 import { limitUnits, limitWindows, type LimitUnit } from './vocabulary.ts';
 
 /** @example termsOf({ unit: 'requests', window: 'day', model: null, maximum: 1000 }) // '1,000 requests per day' */
 export function termsOf({ unit, window, model, maximum }: Omit<KeyLimit, 'id'>): string {
   const scope = model === null ? '' : ` for ${model}`;
   return `${amountOf(unit, maximum)} ${limitWindows[window]}${scope}`;
+}
+
+/** @example refusalOfLimit(refusal) // 'It allows 100 requests per day: 100 used, 1 asked for.' */
+export function refusalOfLimit(refusal: LimitRefusal): string {
+  const { unit, window, used, attempted } = refusal;
+  const spent = `${figureOf(unit, used)} ${window === 'now' ? 'running' : 'used'}, `;
+  return `It allows ${termsOf(refusal)}: ${window === 'request' ? '' : spent}${figureOf(unit, attempted)} asked for.`;
 }
 
 /** The number alone: `1,500`; money in dollars with cents, and with more digits where it takes them: `$0.000125`. */

@@ -30,12 +30,13 @@ export const KeyLimitUse = KeyLimit.extend({
 export type KeyLimitUse = z.infer<typeof KeyLimitUse>;
 
 /** Why a request does not fit, as its client is told. */
-export interface LimitRefusal extends Omit<KeyLimit, 'id'> {
-  readonly used: number;
-  readonly attempted: number;
+export const LimitRefusal = KeyLimit.omit({ id: true }).extend({
+  used: z.number(),
+  attempted: z.number(),
   /** When it fits if nothing else is used; null when it never does. */
-  readonly freeAt: Date | null;
-}
+  freeAt: Instant.nullable(),
+});
+export type LimitRefusal = Readonly<z.infer<typeof LimitRefusal>>;
 
 const KeyName = z.string().min(1).max(200).describe('id, prefix or name');
 const named = { key: KeyName, unit: LimitUnit, window: LimitWindow, model: LimitedModel.default(null) };

@@ -56,6 +56,31 @@ it('route simulate takes a request for the first of a conversation, or for as lo
   expect((await operator.run('route simulate --key laptop --model gpt-5.5 --output-tokens few')).exitCode).toBe(64);
 });
 
+it('route simulate shows which limit refuses, what is used of it and when there is room again', async () => {
+  const secret = (await operator.run('key create --name tablet --quiet')).stdout.trim();
+  await operator.done('limit set tablet requests day 1 --model gpt-5.5');
+  const answer = await askCodex(gateway, secret, { model: 'gpt-5.5' });
+  await answer.text();
+  await gateway.settled(2);
+  const real = await askCodex(gateway, secret, { model: 'gpt-5.5' });
+  const { error } = (await real.json()) as { error: { limit: object; message: string } };
+  const imagined = await operator.run('--json route simulate --key tablet --model gpt-5.5');
+  expect(imagined.json<object>()).toMatchObject({ limit: error.limit });
+  expect(error.limit).toMatchObject({ unit: 'requests', window: 'day', model: 'gpt-5.5', used: 1, maximum: 1 });
+  const { stdout } = await operator.run('route simulate --key tablet --model gpt-5.5');
+  const sentence = 'It allows 1 request per day for gpt-5.5: 1 used, 1 asked for.';
+  expect(error.message).toContain(sentence);
+  expect(stdout).toMatch(new RegExp(`^The limit: ${sentence} There is room for it again in [0-9]+ .*T00:00:00`, 'm'));
+  await operator.done('limit set tablet requests day 0');
+  const never = await operator.run('route simulate --key tablet --model gpt-5.5');
+  expect(never.stdout).toContain('It never has room for such a request.');
+  const explained = await operator.run(`--json request explain ${real.headers.get('x-request-id')}`);
+  expect(explained.json<Explanation>()).toMatchObject({
+    request: { errorCode: 'api_key_policy_limit_exceeded' },
+    limit: null,
+  });
+});
+
 it('route simulate takes a key as the other commands do: pasted as a whole, by a former start, by a name used again', async () => {
   const first = (await operator.run('key create --name desk --quiet')).stdout.trim();
   await operator.done('key revoke desk --yes');

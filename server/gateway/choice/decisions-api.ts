@@ -82,6 +82,7 @@ function explanationOf(recorded: RecordedRequest): Omit<Explanation, 'accounts'>
       errorCode,
     },
     steps: routeStepsOf({ errorCode, decision: choices[0]?.decision ?? null }),
+    limit: null,
     choices,
   };
 }

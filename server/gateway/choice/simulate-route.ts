@@ -56,6 +56,13 @@ export interface Simulation {
   readonly outputTokens?: number | undefined;
 }
 
+/** Why it would go nowhere. */
+interface Refused {
+  readonly errorCode?: string | null;
+  /** The limit that has no room for it. */
+  readonly limit?: LimitRefusal | null;
+}
+
 type Outcome = Omit<Explanation, 'accounts'>;
 
 /** @throws {GatewayError} `api_key_not_found`, `conflict` when the name is that of several keys */
@@ -78,7 +85,7 @@ export async function simulateRoute(simulation: Simulation, parts: SimulationPar
     parts,
   );
   const at = parts.clock.now();
-  const told = (found: FoundRoute | null, errorCode: string | null): Outcome => ({
+  const told = (found: FoundRoute | null, { errorCode = null, limit = null }: Refused = {}): Outcome => ({
     request: {
       requestId: null,
       at: found?.decision.at ?? at,
@@ -91,21 +98,22 @@ export async function simulateRoute(simulation: Simulation, parts: SimulationPar
       errorCode,
     },
     steps: routeStepsOf({ errorCode, decision: found?.decision ?? null }),
+    limit,
     choices: found ? [imaginedChoice(found)] : [],
   });
   const { address } = simulation;
   const isElsewhere = address !== undefined && !parts.keys.allows(client, address);
   const end = parts.keys.whyEnded(client) ?? (isElsewhere ? 'address_not_allowed' : refusal?.code);
-  if (end) return told(null, end);
+  if (end) return told(null, { errorCode: end });
   await parts.continuity.recall(exchange);
   const continuation = parts.continuity.continuationOf(exchange);
   const scene = gatherScene(questionOf(exchange, { continuation, tried: new Set() }), parts);
   const found = findRoute(scene, continuation);
-  if (found.accountId === null) return told(found, found.errorCode);
+  if (found.accountId === null) return told(found, { errorCode: found.errorCode });
   // Limits are asked last, as a reservation does: nobody is refused for them whom nobody could serve.
   const estimate = estimateOf(exchange, { prices: parts.prices, inputTokens: simulation.inputTokens });
   const limit = await parts.limitInTheWay({ ...estimate, keyId: client.keyId, model: ask.model, at });
-  return limit ? told(null, 'api_key_policy_limit_exceeded') : told(found, null);
+  return limit ? told(null, { errorCode: 'api_key_policy_limit_exceeded', limit }) : told(found);
 }
 
 function clientNamed(word: string, { keys }: SimulationParts): Client {

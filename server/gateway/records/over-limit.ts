@@ -1,6 +1,6 @@
 /** What a client is told whose key has no room for its request. Pure. */
 import { GatewayError } from '../../contract/gateway-error.ts';
-import { figureOf, termsOf } from '../../contract/limit-words.ts';
+import { refusalOfLimit } from '../../contract/limit-words.ts';
 import type { LimitRefusal } from '../../contract/limits.ts';
 
 /** A place that depends on what runs now may be free any time. */
@@ -8,10 +8,9 @@ const shortestWaitMs = 1_000;
 
 /** @example overLimit(refusal, clock.now()).sentence // '… It allows 100 requests per day: 100 used, 1 asked for.' */
 export function overLimit(refusal: LimitRefusal, now: Date): GatewayError {
-  const { unit, window, used, attempted, freeAt } = refusal;
-  const spent = `${figureOf(unit, used)} ${window === 'now' ? 'running' : 'used'}, `;
+  const { freeAt } = refusal;
   return new GatewayError('api_key_policy_limit_exceeded', {
-    detail: `It allows ${termsOf(refusal)}: ${window === 'request' ? '' : spent}${figureOf(unit, attempted)} asked for.`,
+    detail: refusalOfLimit(refusal),
     retryAfterMs: freeAt ? Math.max(freeAt.getTime() - now.getTime(), shortestWaitMs) : undefined,
     resetsAt: freeAt ?? undefined,
     limit: refusal,
