@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 90_000,
     // The first hook installs two clients, which npm may take five minutes each for.
     hookTimeout: 630_000,
+    // A poll ends when what it waits for is there: its limit is for a machine that is busy with other files.
+    expect: { poll: { timeout: 15_000 } },
     pool: 'forks',
     fileParallelism: false,
   },

@@ -47,9 +47,10 @@ describe('writing anchors behind', () => {
     const { writer, stored, dropped } = writing({ maxWaiting: 3 });
     writer.put(anchor('needed', { kind: 'compaction' }));
     writer.put(anchor('answer', { kind: 'response' }));
+    writer.put(anchor('file', { kind: 'file' }));
     for (let n = 0; n < 10; n += 1) writer.put(anchor(`thread-${n}`));
     await writer.save();
-    expect([...stored.keys()].toSorted()).toEqual(['answer', 'needed', 'thread-7', 'thread-8', 'thread-9']);
+    expect([...stored.keys()].toSorted()).toEqual(['answer', 'file', 'needed', 'thread-7', 'thread-8', 'thread-9']);
     expect(dropped()).toBe(7);
   });
 

@@ -30,8 +30,8 @@ export interface AnchorWriterOptions {
 const maxGroup = 1_000;
 const defaultMaxWaiting = 50_000;
 
-/** Losing one of these leads a conversation to an account that cannot read it. */
-const needed: ReadonlySet<AnchorKind> = new Set(['compaction', 'response']);
+/** Losing one of these leads a conversation to an account that cannot read it, or has not the file it speaks of. */
+const needed: ReadonlySet<AnchorKind> = new Set(['compaction', 'response', 'file']);
 
 export function createAnchorWriter({
   write,
