@@ -8,7 +8,10 @@ import { listLimits, type KeyLimitRow } from './limit-store.ts';
 
 export interface LimitBook {
   of(request: { readonly keyId: string; readonly model: string }): RequestLimits;
+  /** Reads everything again. */
   reload(): Promise<void>;
+  /** Calls `listener` after every reading. */
+  onRead(listener: () => void): void;
 }
 
 /** What a key's limits mean for one request before it is reserved. */
@@ -40,6 +43,7 @@ export const unlimited: RequestLimits = Object.freeze({
 
 export function createLimitBook({ db }: { db: Kysely<DB> }): LimitBook {
   let byKey: ReadonlyMap<string, readonly KeyLimitRow[]> = new Map();
+  const listeners: (() => void)[] = [];
 
   return {
     of({ keyId, model }) {
@@ -57,6 +61,8 @@ export function createLimitBook({ db }: { db: Kysely<DB> }): LimitBook {
     },
     async reload() {
       byKey = Map.groupBy(await listLimits(db), ({ keyId }) => keyId);
+      for (const listener of listeners) listener();
     },
+    onRead: (listener) => void listeners.push(listener),
   };
 }

@@ -27,6 +27,8 @@ export function createEngine(
   const { clock, random, log } = world;
   const { db, pool } = database;
   const { settings, keys, catalog, accounts: book, board, processNumber } = books;
+  const admission = createAdmission({ clock, settings: () => settings.current() });
+  books.limits.onRead(() => admission.reconsider());
   const catalogOf = (poolId: string) => catalog.unionOf(book.inPool(poolId).map(({ id }) => id));
   return {
     clock,
@@ -57,7 +59,7 @@ export function createEngine(
       log,
     }),
     running: createRunningExchanges({ clock }),
-    admission: createAdmission({ clock, settings: () => settings.current() }),
+    admission,
     bodyRooms: createBodyRooms({ settings: () => settings.current(), memoryBytes: world.memoryBytes }),
     compressor: createCompressor({ clock, log, loadTokenCounter }),
     continuity: createContinuity({ pool, clock, log }),

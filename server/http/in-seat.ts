@@ -19,7 +19,7 @@ export async function inSeat<Result>(
 ): Promise<Result> {
   const left = new AbortController();
   res.once('close', () => left.abort(new ClientLeft()));
-  const leaveSeat = await admission.enter(lane, { owner, atOnce: [], signal: left.signal });
+  const leaveSeat = await admission.enter(lane, { owner, atOnce: () => [], signal: left.signal });
   try {
     return await work();
   } finally {

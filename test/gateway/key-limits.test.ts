@@ -179,6 +179,24 @@ describe('two gateways on one database', () => {
     expect((await waiting.answer).status).toBe(200);
   });
 
+  it.each<[string, () => Promise<unknown>]>([
+    ['raised by the other', () => beside.call(limits.set, { ...place(), maximum: 2 })],
+    ['lifted', () => gateway.call(limits.remove, place())],
+  ])('let in whoever waits for a place as soon as its limit is %s', async (_how, change) => {
+    await limit({ unit: 'concurrency', window: 'now', maximum: 1 });
+    anna.answers({ behaviour: 'F8', at: 'created' });
+    const arrived = installation.sandbox.nextRequest({ path: '/backend-api/codex/responses' });
+    const running = openCodex(gateway, key);
+    await arrived;
+    const waiting = ask();
+    await standsInLine();
+    await change();
+    expect((await waiting).status).toBe(200);
+    running.leave();
+  });
+
+  const place = () => ({ key: `limited ${keys}`, unit: 'concurrency', window: 'now', model: null }) as const;
+
   /** While another session holds the row of a request, it cannot be settled. */
   async function whileHeld(id: string | undefined, act: (isWaitedFor: () => Promise<void>) => Promise<void>) {
     const session = await installation.database.pool.connect();

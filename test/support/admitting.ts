@@ -1,4 +1,5 @@
 /** An admission with few seats on a clock that is moved by hand, for tests of who comes in. */
+import type { AtOnceLimit } from '../../server/api-keys/limit-book.ts';
 import type { LaneName } from '../../server/contract/lanes.ts';
 import { defaultSettings, type Settings } from '../../server/contract/settings.ts';
 import { createAdmission, type Entrant } from '../../server/gateway/admission/admission.ts';
@@ -12,15 +13,20 @@ export const small: Settings = {
   'admission.proxy_stream.wait_ms': 10_000,
 };
 
+interface TestEntrant extends Partial<Omit<Entrant, 'atOnce'>> {
+  readonly lane?: LaneName;
+  readonly atOnce?: readonly AtOnceLimit[];
+}
+
 export function admitting(usual: Settings = small) {
   // It stands still, so that what is refused at once is told from what has waited.
   const clock = createHandMovedClock();
   let settings = usual;
   const admission = createAdmission({ clock, settings: () => settings });
-  const enter = ({ lane = 'proxy_stream', ...entrant }: Partial<Entrant> & { lane?: LaneName } = {}) => {
+  const enter = ({ lane = 'proxy_stream', atOnce = [], ...entrant }: TestEntrant = {}) => {
     const entering = admission.enter(lane, {
       owner: 'anna',
-      atOnce: [],
+      atOnce: () => atOnce,
       signal: new AbortController().signal,
       ...entrant,
     });

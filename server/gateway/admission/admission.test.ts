@@ -209,6 +209,36 @@ describe('a key that may run so many at once', () => {
     });
   });
 
+  it('has more places as soon as its limit is raised, and any when it is lifted', async () => {
+    const { admission, enter } = admitting();
+    const limit = { id: 'limit', maximum: 1, model: null };
+    const limits = [limit];
+    const enterOne = () => enter({ atOnce: limits, lane: 'proxy_http' });
+    await enterOne();
+    const [second, third] = [enterOne(), enterOne()];
+    limit.maximum = 2;
+    admission.reconsider();
+    await second;
+    expect(admission.snapshot().proxy_http).toEqual({ running: 2, queued: 1 });
+    limits.pop();
+    admission.reconsider();
+    await third;
+    expect(admission.snapshot().proxy_http).toEqual({ running: 3, queued: 0 });
+  });
+
+  it('with a lowered limit lets running requests finish, and nobody in until there is room', async () => {
+    const { admission, enter } = admitting();
+    const limit = { id: 'limit', maximum: 2, model: null };
+    const running = [await enter({ atOnce: [limit] }), await enter({ atOnce: [limit] })];
+    const waiting = enter({ atOnce: [limit] });
+    limit.maximum = 1;
+    admission.reconsider();
+    running[0]?.();
+    expect(admission.snapshot().proxy_stream).toEqual({ running: 1, queued: 1 });
+    running[1]?.();
+    await waiting;
+  });
+
   it('does not wait where none may run', async () => {
     const { enter } = admitting();
     const none = [{ id: 'limit', maximum: 0, model: null }];

@@ -21,8 +21,8 @@ export type LeaveSeat = (settled?: Promise<unknown>) => void;
 export interface Entrant {
   /** Whose turn it takes: the key. */
   readonly owner: string;
-  /** How many may run at once by the key's limits. */
-  readonly atOnce: readonly AtOnceLimit[];
+  /** How many may run at once by the key's limits as they are now: they may change while it waits. */
+  readonly atOnce: () => readonly AtOnceLimit[];
   readonly signal: AbortSignal;
 }
 
@@ -33,6 +33,8 @@ export interface Admission {
    * @throws the signal's reason when the client leaves while waiting.
    */
   enter(lane: LaneName, entrant: Entrant): Promise<LeaveSeat>;
+  /** Limits have changed: whoever waits and fits now comes in. */
+  reconsider(): void;
   snapshot(): Readonly<Record<LaneName, { running: number; queued: number }>>;
 }
 
@@ -43,7 +45,7 @@ interface Lane {
 }
 
 interface Waiter {
-  readonly atOnce: readonly AtOnceLimit[];
+  readonly atOnce: Entrant['atOnce'];
   admit(): void;
   refuse(reason: unknown): void;
 }
@@ -60,7 +62,7 @@ export function createAdmission({ clock, settings }: { clock: Clock; settings: (
   const running = new Map<string, number>();
 
   const isFree = ({ id, maximum }: AtOnceLimit) => (running.get(id) ?? 0) < maximum;
-  const mayRun = ({ atOnce }: Pick<Waiter, 'atOnce'>) => atOnce.every(isFree);
+  const mayRun = ({ atOnce }: Pick<Waiter, 'atOnce'>) => atOnce().every(isFree);
   const hasSeat = ({ name, running: taken }: Lane) => taken < settings()[`admission.${name}.seats`];
 
   function take(lane: Lane, atOnce: readonly AtOnceLimit[]): LeaveSeat {
@@ -84,7 +86,11 @@ export function createAdmission({ clock, settings }: { clock: Clock; settings: (
       if (left > 0) running.set(id, left);
       else running.delete(id);
     }
-    // Whoever waits for these places may do so in any lane.
+    reconsider();
+  }
+
+  /** Whoever waits for a place may do so in any lane. */
+  function reconsider(): void {
     for (const lane of Object.values(lanes)) admitWaiting(lane);
   }
 
@@ -109,8 +115,8 @@ export function createAdmission({ clock, settings }: { clock: Clock; settings: (
   function makeRoom(lane: Lane, { owner, atOnce }: Entrant): void {
     if (lane.line.size < settings()[`admission.${lane.name}.queue`]) return;
     const leaver = lane.line.giveWay(owner);
-    if (!leaver) throw refusalOf(atOnce);
-    leaver.refuse(refusalOf(leaver.atOnce));
+    if (!leaver) throw refusalOf(atOnce());
+    leaver.refuse(refusalOf(leaver.atOnce()));
   }
 
   async function enter(name: LaneName, entrant: Entrant): Promise<LeaveSeat> {
@@ -118,8 +124,8 @@ export function createAdmission({ clock, settings }: { clock: Clock; settings: (
     signal.throwIfAborted();
     const lane = lanes[name];
     admitWaiting(lane);
-    if (hasSeat(lane) && mayRun(entrant)) return take(lane, atOnce);
-    if (atOnce.some(({ maximum }) => maximum === 0)) throw refusalOf(atOnce);
+    if (hasSeat(lane) && mayRun(entrant)) return take(lane, atOnce());
+    if (atOnce().some(({ maximum }) => maximum === 0)) throw refusalOf(atOnce());
     makeRoom(lane, entrant);
     return new Promise<LeaveSeat>((resolve, reject) => {
       const finish = () => {
@@ -130,7 +136,7 @@ export function createAdmission({ clock, settings }: { clock: Clock; settings: (
         atOnce,
         admit() {
           finish();
-          resolve(take(lane, atOnce));
+          resolve(take(lane, atOnce()));
         },
         refuse(reason) {
           finish();
@@ -141,7 +147,7 @@ export function createAdmission({ clock, settings }: { clock: Clock; settings: (
         if (lane.line.leave(owner, waiter)) waiter.refuse(reason);
       };
       const leave = () => giveUp(signal.reason);
-      const timer = clock.timer(settings()[`admission.${name}.wait_ms`], () => giveUp(refusalOf(atOnce)));
+      const timer = clock.timer(settings()[`admission.${name}.wait_ms`], () => giveUp(refusalOf(atOnce())));
       signal.addEventListener('abort', leave, { once: true });
       lane.line.join(owner, waiter);
     });
@@ -149,6 +155,7 @@ export function createAdmission({ clock, settings }: { clock: Clock; settings: (
 
   return {
     enter,
+    reconsider,
     snapshot: () =>
       Object.fromEntries(
         Object.values(lanes).map((lane) => [lane.name, { running: lane.running, queued: lane.line.size }]),

@@ -20,7 +20,7 @@ export async function takeSeatEarly(
   parts: GatewayParts,
 ): Promise<EarlySeat> {
   const { keyId } = client;
-  const { atOnce } = parts.limits.of({ keyId, model });
+  const atOnce = () => parts.limits.of({ keyId, model }).atOnce;
   const leave = await parts.admission.enter(lane, { owner: keyId, atOnce, signal });
   const seated = { ...parts.admission, enter: () => Promise.resolve(leave) };
   return { parts: { ...parts, admission: seated }, leave };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeClient, makeExchange } from '../../../test/support/exchange.ts';
 import { createHandMovedClock } from '../../../test/support/one-installation.ts';
+import { unlimited } from '../../api-keys/limit-book.ts';
 import type { KeyEnd } from '../../api-keys/key-status.ts';
 import { defaultSettings } from '../../contract/settings.ts';
 import { createAdmission } from './admission.ts';
@@ -75,11 +76,12 @@ function waiting() {
       return () => void listeners.delete(listener);
     },
   };
+  const limits = { of: () => unlimited };
   const records = {
     reject: (_exchange: unknown, { refusal }: { refusal: { code: string } }) => void rejected.push(refusal.code),
   };
   const wait = (signal = new AbortController().signal) => {
-    const entering = waitForSeat(makeExchange({ client, signal }), { admission, keys, records });
+    const entering = waitForSeat(makeExchange({ client, signal }), { admission, keys, limits, records });
     // Those still waiting when a test is over are nobody's concern.
     entering.catch(() => undefined);
     return entering;

@@ -1,5 +1,6 @@
 /** A seat for an exchange whose key is good at the moment it is taken, however long the line was. */
 import type { KeyBook } from '../../api-keys/key-book.ts';
+import type { LimitBook } from '../../api-keys/limit-book.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { Admission, LeaveSeat } from './admission.ts';
 import type { Exchange } from '../exchange.ts';
@@ -10,6 +11,7 @@ import type { RecordKeeper } from '../records/record-keeper.ts';
 export interface SeatParts {
   readonly admission: Pick<Admission, 'enter'>;
   readonly keys: Pick<KeyBook, 'whyEnded' | 'onChange'>;
+  readonly limits: Pick<LimitBook, 'of'>;
   readonly records: Pick<RecordKeeper, 'reject'>;
 }
 
@@ -19,17 +21,18 @@ export interface SeatParts {
  * @throws {GatewayError} why the key ended or what limit of it is in the way, recorded; or what `Admission.enter` throws.
  */
 export async function waitForSeat(exchange: Exchange, parts: SeatParts): Promise<LeaveSeat> {
-  const { client, routeClass, limits } = exchange;
-  const { admission, keys, records } = parts;
+  const { client, routeClass, ask } = exchange;
+  const { admission, keys, limits, records } = parts;
   const ended = new AbortController();
   const check = () => {
     const end = keys.whyEnded(client);
     if (end) ended.abort(keyEnded(end));
   };
   const forget = keys.onChange(check);
+  const atOnce = () => limits.of({ keyId: client.keyId, model: ask.model }).atOnce;
   try {
     const signal = AbortSignal.any([exchange.signal, ended.signal]);
-    const leaveSeat = await admission.enter(routeClass, { owner: client.keyId, atOnce: limits.atOnce, signal });
+    const leaveSeat = await admission.enter(routeClass, { owner: client.keyId, atOnce, signal });
     // A key that expires in this moment is not announced yet.
     check();
     if (!ended.signal.aborted) return leaveSeat;
