@@ -1,11 +1,13 @@
 /** Requests and the choices behind them, as the command line prints them. */
-import type { Decision, DecisionCandidate, Explanation, RequestLine } from '../contract/decisions.ts';
+import type { CompressionFacts, Decision, DecisionCandidate, Explanation, RequestLine } from '../contract/decisions.ts';
 import { refusalOfLimit } from '../contract/limit-words.ts';
 import type { LimitRefusal } from '../contract/limits.ts';
 import {
   continuationReasons,
   decisionGrounds,
   exclusionReasons,
+  outputKinds,
+  outputSkips,
   requestStatuses,
   routeSteps,
 } from '../contract/vocabulary.ts';
@@ -15,7 +17,7 @@ import { counted, printable, renderDuration, renderMoment, renderTable } from '.
 
 export function renderRequestTable(requests: readonly RequestLine[]): string {
   return renderTable([
-    ['TIME', 'STATUS', 'ACCOUNT', 'MODEL', 'TOKENS', 'COST', 'TOOK', 'KEY', 'ERROR', 'ID'],
+    ['TIME', 'STATUS', 'ACCOUNT', 'MODEL', 'TOKENS', 'COST', 'TOOK', 'SAVED', 'KEY', 'ERROR', 'ID'],
     ...requests.map((request) => [
       request.admittedAt.toISOString().slice(0, 19).replace('T', ' '),
       requestStatuses[request.status],
@@ -24,6 +26,7 @@ export function renderRequestTable(requests: readonly RequestLine[]): string {
       request.totalTokens === null ? '-' : String(request.totalTokens),
       request.costMicros === null ? '-' : `$${(Number(request.costMicros) / 1e6).toFixed(4)}`,
       request.totalMs === null ? '-' : `${(request.totalMs / 1000).toFixed(1)} s`,
+      request.compression === null ? '-' : String(savedTokens(request.compression)),
       request.keyName,
       request.errorCode ?? '',
       request.requestId,
@@ -44,7 +47,9 @@ export function renderExplanation({ request, steps, limit, choices, accounts }: 
   ]);
   const shown = choices.map((choice) => renderChoice(choice, accounts));
   const refusal = limit ? [renderLimit(limit, request.at)] : [];
-  return [`${printable(head)}\n`, renderTable([['STEP', 'RESULT', ''], ...way]), ...refusal, ...shown].join('\n');
+  const shortening = request.compression ? renderCompression(request.compression) : '';
+  const table = renderTable([['STEP', 'RESULT', ''], ...way]);
+  return [`${printable(head)}\n${shortening}`, table, ...refusal, ...shown].join('\n');
 }
 
 /** The words that a client would be told, and when to come back. */
@@ -54,6 +59,26 @@ function renderLimit(limit: LimitRefusal, now: Date): string {
       ? 'It never has room for such a request.'
       : `There is room for it again ${renderMoment(limit.freeAt, now)}, at ${limit.freeAt.toISOString()}.`;
   return `The limit: ${printable(refusalOfLimit(limit))} ${again}\n`;
+}
+
+const savedTokens = ({ tokensBefore, tokensAfter }: CompressionFacts) => tokensBefore - tokensAfter;
+
+/** What became of its tool outputs, in counts. */
+function renderCompression(facts: CompressionFacts): string {
+  const { shortened, skipped, bytesBefore, bytesAfter } = facts;
+  const less = `${counted(bytesBefore - bytesAfter, 'byte')} and ${counted(savedTokens(facts), 'token')} less`;
+  return [
+    `Tool outputs shortened: ${listOf(shortened, outputKinds) || 'none'}; ${less}.\n`,
+    Object.keys(skipped).length === 0 ? '' : `Left as they were: ${listOf(skipped, outputSkips)}.\n`,
+  ].join('');
+}
+
+function listOf<Word extends string>(
+  counts: Readonly<Partial<Record<Word, number>>>,
+  labels: Readonly<Record<Word, string>>,
+): string {
+  const words = Object.keys(counts) as Word[];
+  return words.map((word) => `${counts[word]} × ${labels[word]}`).join(', ');
 }
 
 type Names = Explanation['accounts'];

@@ -10,6 +10,8 @@ import {
   DecisionGround,
   ExclusionReason,
   LocalityWord,
+  OutputKind,
+  OutputSkip,
   RequestStatus,
   RouteStep,
   StrategyName,
@@ -76,6 +78,21 @@ export type Decision = z.infer<typeof Decision>;
 /** As it is stored: what has its default is absent. */
 export type StoredDecision = z.input<typeof Decision>;
 
+/** What request compression did to a request: counts only, never a word of the outputs. */
+export const CompressionFacts = z.object({
+  /** How many outputs of each kind became smaller. */
+  shortened: z.partialRecord(OutputKind, z.number().int()),
+  /** How many stayed as they were, and why. */
+  skipped: z.partialRecord(OutputSkip, z.number().int()),
+  /** Of the shortened outputs as they stand in the body. The body shrank by the difference. */
+  bytesBefore: z.number().int(),
+  bytesAfter: z.number().int(),
+  /** Of their texts, by a local count. */
+  tokensBefore: z.number().int(),
+  tokensAfter: z.number().int(),
+});
+export type CompressionFacts = z.infer<typeof CompressionFacts>;
+
 const Step = z.object({
   step: RouteStep,
   outcome: z.enum(['passed', 'refused', 'not_reached']),
@@ -98,6 +115,8 @@ export const Explanation = z.object({
     reasoningEffort: z.string().nullable(),
     status: RequestStatus.nullable(),
     errorCode: z.string().nullable(),
+    /** Null when nothing of it was looked at. */
+    compression: CompressionFacts.nullable(),
   }),
   steps: z.array(Step),
   /** The limit of the key that has no room, where one refuses; of recorded requests only the error is known. */
@@ -132,6 +151,8 @@ export const RequestLine = z.object({
   costStatus: CostStatus.nullable(),
   errorCode: z.string().nullable(),
   totalMs: z.number().nullable(),
+  /** Null when no tool output of it was looked at. */
+  compression: CompressionFacts.nullable(),
 });
 export type RequestLine = z.infer<typeof RequestLine>;
 

@@ -257,6 +257,7 @@ export const outputKinds = {
   log: 'Build or test output',
 } as const;
 export type OutputKind = keyof typeof outputKinds;
+export const OutputKind = wordsOf(outputKinds);
 
 /** Why request compression left a tool output as it was. */
 export const outputSkips = {
@@ -269,10 +270,10 @@ export const outputSkips = {
   over_limits: 'More of what matters than a shortened text may hold',
   doubtful: 'It may say something that would be lost',
   no_gain: 'It would not have become smaller',
-  out_of_time: 'Shortening took too long',
   failed: 'Shortening failed',
 } as const;
 export type OutputSkip = keyof typeof outputSkips;
+export const OutputSkip = wordsOf(outputSkips);
 
 /** Where a quota reading came from. */
 export const quotaSources = {

@@ -32,7 +32,8 @@ export async function serveExchange(
   let answered: Answered | null = null;
   let outcome: Outcome = { kind: 'failed', errorCode: 'internal_error' };
   try {
-    if (exchange.routing.requestCompression)
+    // Only inference carries tool outputs; a recording is no JSON at all.
+    if (exchange.routing.requestCompression && exchange.ask.service === null)
       exchange.compressed = await parts.compressor.compress({ id: exchange.id, body: exchange.ask.body });
     answered = await answerExchange(exchange, parts);
     await carrier.send(answered.answer);

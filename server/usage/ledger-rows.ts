@@ -1,10 +1,8 @@
 /** The records a request leaves behind, as plain values. Times are `Date`, money is text in micro-USD. */
-import type { StoredDecision } from '../contract/decisions.ts';
+import type { CompressionFacts, StoredDecision } from '../contract/decisions.ts';
 import type {
   AttemptStatus,
   CostStatus,
-  OutputKind,
-  OutputSkip,
   RequestStatus,
   RouteClass,
   Transport,
@@ -95,20 +93,6 @@ export interface ReportedUse extends Amounts {
   /** The attempt that decides for the request settles it; others that reported before they moved on stand beside it. */
   readonly event: 'settlement' | `attempt:${number}`;
   readonly accountId: string;
-}
-
-/** What request compression did to a request: counts only, never a word of the outputs. */
-export interface CompressionFacts {
-  /** How many outputs of each kind became smaller. */
-  readonly shortened: Readonly<Partial<Record<OutputKind, number>>>;
-  /** How many stayed as they were, and why. */
-  readonly skipped: Readonly<Partial<Record<OutputSkip, number>>>;
-  /** Of the shortened outputs as they stand in the body. The body shrank by the difference. */
-  readonly bytesBefore: number;
-  readonly bytesAfter: number;
-  /** Of their texts, by a local count. */
-  readonly tokensBefore: number;
-  readonly tokensAfter: number;
 }
 
 /** Written when a request is over. */

@@ -1,5 +1,6 @@
 /** SQL that reads recorded requests. */
 import { sql, type Kysely } from 'kysely';
+import { CompressionFacts } from '../contract/decisions.ts';
 import type { CostStatus, RequestStatus } from '../contract/vocabulary.ts';
 import type { DB } from '../database/tables.generated.ts';
 
@@ -29,6 +30,7 @@ export async function selectNewestRequests(db: Kysely<DB>, limit: number) {
       'model',
       'errorCode',
       'totalMs',
+      'compression',
       'counted.totalTokens',
       'counted.costMicros',
       'counted.costStatus',
@@ -40,6 +42,7 @@ export async function selectNewestRequests(db: Kysely<DB>, limit: number) {
   return rows.map((row) => ({
     ...row,
     status: row.status as RequestStatus,
+    compression: readCompression(row.compression),
     totalTokens: row.totalTokens === null ? null : Number(row.totalTokens),
     costStatus: row.costStatus as CostStatus | null,
   }));
@@ -50,7 +53,7 @@ export async function selectRequest(db: Kysely<DB>, id: string) {
   const request = await db
     .selectFrom('requests')
     .select(['id', 'admittedAt', 'apiKeyName', 'apiKeyPrefix', 'model', 'requestedTier', 'reasoningEffort'])
-    .select(['status', 'errorCode', 'decision'])
+    .select(['status', 'errorCode', 'decision', 'compression'])
     .where('id', '=', id)
     .executeTakeFirst();
   if (!request) return undefined;
@@ -60,5 +63,15 @@ export async function selectRequest(db: Kysely<DB>, id: string) {
     .where('requestId', '=', id)
     .orderBy('number')
     .execute();
-  return { ...request, status: request.status as RequestStatus, attempts };
+  return {
+    ...request,
+    status: request.status as RequestStatus,
+    compression: readCompression(request.compression),
+    attempts,
+  };
+}
+
+/** A record with words of another version is left out rather than told wrongly. */
+function readCompression(stored: unknown): CompressionFacts | null {
+  return CompressionFacts.safeParse(stored).data ?? null;
 }

@@ -1,5 +1,5 @@
 /** Handlers of the questions about where requests went, and where they would go. */
-import { Decision, type decisions, type Explanation, type RequestLine } from '../../contract/decisions.ts';
+import { Decision, type CompressionFacts, type decisions, type Explanation, type RequestLine } from '../../contract/decisions.ts';
 import type { Handlers } from '../../contract/endpoint.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { RequestStatus } from '../../contract/vocabulary.ts';
@@ -17,6 +17,7 @@ export interface RecordedRequest {
   readonly reasoningEffort: string | null;
   readonly status: RequestStatus;
   readonly errorCode: string | null;
+  readonly compression: CompressionFacts | null;
   readonly decision: unknown;
   readonly attempts: readonly {
     readonly number: number;
@@ -60,7 +61,7 @@ export function createDecisionsApi(parts: DecisionsApiParts): Handlers<typeof de
 
 function explanationOf(recorded: RecordedRequest): Omit<Explanation, 'accounts'> {
   const { id, admittedAt, apiKeyName, apiKeyPrefix, attempts, errorCode, decision: deadEnd, ...facts } = recorded;
-  const { model, requestedTier, reasoningEffort, status } = facts;
+  const { model, requestedTier, reasoningEffort, status, compression } = facts;
   const choices: Explanation['choices'] = attempts.map(({ number, accountLabel: _label, decision, ...attempt }) => ({
     ...attempt,
     attempt: number,
@@ -80,6 +81,7 @@ function explanationOf(recorded: RecordedRequest): Omit<Explanation, 'accounts'>
       reasoningEffort,
       status,
       errorCode,
+      compression,
     },
     steps: routeStepsOf({ errorCode, decision: choices[0]?.decision ?? null }),
     limit: null,

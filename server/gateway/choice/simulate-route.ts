@@ -96,6 +96,7 @@ export async function simulateRoute(simulation: Simulation, parts: SimulationPar
       reasoningEffort: ask.reasoningEffort,
       status: null,
       errorCode,
+      compression: null,
     },
     steps: routeStepsOf({ errorCode, decision: found?.decision ?? null }),
     limit,

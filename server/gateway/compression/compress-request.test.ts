@@ -18,7 +18,7 @@ beforeAll(async () => {
 /** Nothing is remembered from one to the next, unless it is given what remembers. */
 function compress(body: Buffer | string, parts: Partial<CompressingParts> = {}): CompressedBody {
   const outputs = parts.outputs ?? createOutputShortener(countTokens);
-  const steps = compressRequest(Buffer.from(body), { outputs, isOutOfTime: parts.isOutOfTime ?? (() => false) });
+  const steps = compressRequest(Buffer.from(body), { outputs });
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
@@ -140,24 +140,6 @@ describe('a body', () => {
       expect(compress(body)).toEqual({ body: Buffer.from(body), facts: null });
   });
 
-  it('that takes too long has the rest of its outputs left whole, in every later turn as well', () => {
-    const outputs = createOutputShortener(countTokens);
-    const texts = Array.from({ length: 5 }, (_, index) => `${long}\napple ${index}`);
-    const all = texts.map((text, index) => [call(`c${index}`), output(`c${index}`, text)]).flat();
-    let looks = 0;
-    const first = compress(bodyOf(all.slice(0, 8)), { outputs, isOutOfTime: () => (looks += 1) > 2 });
-    expect(first.facts).toMatchObject({ shortened: { search: 2 }, skipped: { out_of_time: 2 } });
-    const next = compress(bodyOf(all), { outputs });
-    expect(next.facts).toMatchObject({ shortened: { search: 3 }, skipped: { out_of_time: 2 } });
-    expect(next.body.toString().startsWith(first.body.toString().slice(0, -2))).toBe(true);
-  });
-
-  it('out of time still has done what was decided before', () => {
-    const outputs = createOutputShortener(countTokens);
-    const inTime = compress(bodyOf(turns(5)), { outputs });
-    expect(compress(bodyOf(turns(5)), { outputs, isOutOfTime: () => true })).toEqual(inTime);
-  });
-
   it('shrinks only when tokens do', () => {
     const body = Buffer.from(bodyOf(turns(2)));
     const result = compress(body, { outputs: createOutputShortener(() => 7) });
@@ -210,25 +192,6 @@ describe('whatever a body holds', () => {
       fc.property(conversation, (turns) => {
         const body = bodyOf(turns.flat());
         for (let turn = 0; turn < 2; turn += 1) expect(compress(body, { outputs })).toEqual(compress(body));
-      }),
-      { numRuns: 150 },
-    );
-  });
-
-  it('wherever time runs out, what is sent for a conversation begins what is sent for the longer one', () => {
-    const limit = fc.nat({ max: 6 });
-    fc.assert(
-      fc.property(fc.array(fc.tuple(turn, limit), { minLength: 1, maxLength: 6 }), (turns) => {
-        const outputs = createOutputShortener(countTokens);
-        let before = '';
-        for (const [index, [, most]] of turns.entries()) {
-          let looks = 0;
-          const items = turns.slice(0, index + 1).flatMap(([each]) => each);
-          const body = `{"input":[${items.map((item) => JSON.stringify(item)).join(',')}]}`;
-          const sent = compress(body, { outputs, isOutOfTime: () => (looks += 1) > most }).body.toString();
-          expect(sent.startsWith(before)).toBe(true);
-          before = sent.slice(0, -2);
-        }
       }),
       { numRuns: 150 },
     );

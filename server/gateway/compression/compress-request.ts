@@ -2,9 +2,9 @@
  * Shortens the tool outputs of a request body. Only the texts that became shorter are replaced, where they lie; every
  * other byte stays as it came. It stops before each output, so that whoever runs it can let others go first.
  */
+import type { CompressionFacts } from '../../contract/decisions.ts';
 import type { OutputKind, OutputSkip } from '../../contract/vocabulary.ts';
 import { spliceSpans, type Span } from '../../lib/json-spans.ts';
-import type { CompressionFacts } from '../../usage/ledger-rows.ts';
 import { findOutputs } from './find-outputs.ts';
 import type { OutputShortener, ShortOutput } from './shorten-output.ts';
 
@@ -16,17 +16,12 @@ export interface CompressedBody {
 
 export interface CompressingParts {
   readonly outputs: OutputShortener;
-  /** Has the whole body taken too long by now? Then only what was decided before is still done. */
-  readonly isOutOfTime: () => boolean;
 }
 
 /** The first ones count: what a conversation grows by must not move the others out. */
 const maxCandidates = 50;
 
-export function* compressRequest(
-  body: Buffer,
-  { outputs, isOutOfTime }: CompressingParts,
-): Generator<void, CompressedBody> {
+export function* compressRequest(body: Buffer, { outputs }: CompressingParts): Generator<void, CompressedBody> {
   const tally = createTally();
   const replacements: (Span & { value: string })[] = [];
   let candidates = 0;
@@ -36,7 +31,7 @@ export function* compressRequest(
       continue;
     }
     yield;
-    const short = outputs.shorten(body.subarray(span.start, span.end), isOutOfTime);
+    const short = outputs.shorten(body.subarray(span.start, span.end));
     if ('skip' in short) tally.skip(short.skip);
     else {
       tally.shorten(short, span.end - span.start);

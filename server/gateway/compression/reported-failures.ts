@@ -6,7 +6,8 @@ const counts: readonly RegExp[] = [
   /\b(?:fail(?:ed|ures?|s)?|errors?) *[:=] *(\d+)\b/gi,
   /^# fail +(\d+)/gim,
 ];
-const bare = /^\s*(?:FAILED|FAIL|FAILURE|BUILD FAILED|BUILD FAILURE|test result: FAILED)\b/m;
+/** Spaces of one line only: over empty lines it would take the square of their number. */
+const bare = /^[ \t]*(?:FAILED|FAIL|FAILURE|BUILD FAILED|BUILD FAILURE|test result: FAILED)\b/m;
 
 /** Did the program that wrote this say that it ended with an error? */
 export function failedRun(text: string): boolean {

@@ -27,22 +27,18 @@ export type ShortOutput =
     };
 
 export interface OutputShortener {
-  /**
-   * @param output - The JSON string, quotes included.
-   * @param isOutOfTime - Then an output nobody has decided about stays whole, for good: shortening it in a later turn
-   * would change the conversation's beginning.
-   */
-  shorten(output: Buffer, isOutOfTime: () => boolean): ShortOutput;
+  /** @param output - The JSON string, quotes included. */
+  shorten(output: Buffer): ShortOutput;
 }
 
 export function createOutputShortener(countTokens: CountTokens): OutputShortener {
   const decisions = createExpiringMap<string, Decision>({ maxEntries: maxRemembered });
   return {
-    shorten(output, isOutOfTime) {
+    shorten(output) {
       const key = hash('sha256', output, 'base64');
       const known = decisions.get(key, 0);
       if (known) return 'skip' in known ? known : repeat(output, known);
-      const { decision, result } = isOutOfTime() ? outOfTime : decide(output, countTokens);
+      const { decision, result } = decide(output, countTokens);
       decisions.set(key, { value: decision, endsMs: Infinity });
       return result;
     },
@@ -53,8 +49,6 @@ interface Decided {
   readonly decision: Decision;
   readonly result: ShortOutput;
 }
-
-const outOfTime = skipped('out_of_time');
 
 function skipped(skip: OutputSkip): Decided {
   return { decision: { skip }, result: { skip } };

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { reportedFailures } from '../reported-failures.ts';
 import { shortenDiff } from './diff.ts';
+import { keepHtml } from './html.ts';
 import { shortenJson } from './json.ts';
 import type { Shortening } from './kind.ts';
 import { shortenLog } from './log.ts';
@@ -130,6 +132,33 @@ describe('search results', () => {
   });
 });
 
+describe('what looks like search results', () => {
+  const eight = (line: (index: number) => string) => Array.from({ length: 9 }, (_, index) => line(index)).join('\n');
+
+  it.each<[string, (index: number) => string]>([
+    ['findings with a column and no colon', (index) => `README.md:${index}:81 MD013/line-length Line too long`],
+    ['findings with a range of columns', (index) => `src/Main.hs:${index}:1-10: Suggestion: use a map`],
+    ['exceptions with the name of their package', (index) => `t/api.py:12: requests.errors.ConnectionError: ${index}`],
+    ['errors of syntax', (index) => `lib/a.rb:${index}: syntax error, something is wrong`],
+    ['errors of a typesetter', (index) => `./main.tex:${index}: Undefined control sequence.`],
+    ['names that nothing uses', (index) => `src/a.py:${index}: unused variable 'x${index}'`],
+  ])('and holds %s stays', (_what, line) => expect(shortenSearch(eight(line))).toBeNull());
+
+  it('and is a log under the name of its file stays', () => {
+    const log = eight((index) => `12:30:0${index} ERROR valve ${index} cannot open`);
+    expect(shortenSearch(`logs/app.log\n${log}`)).toBeNull();
+  });
+
+  it('and is under its path what a checker says stays', () => {
+    expect(shortenSearch(`src/app.ts\n${eight((index) => `${index}: error: no ${index}`)}`)).toBeNull();
+  });
+
+  it('and ends with a count of failures stays', () => {
+    const lines = eight((index) => `src/a.ts:${index}: it was looked for`);
+    expect(shortenSearch(`${lines}\n9 failed, 3 passed`)).toEqual({ skip: 'doubtful' });
+  });
+});
+
 describe('a log', () => {
   const quiet = Array.from({ length: 60 }, (_, index) => `[${index + 1}/60] building part ${index}`);
   const withLine = (line: string, at = 30) => quiet.toSpliced(at, 1, line).join('\n');
@@ -150,6 +179,22 @@ describe('a log', () => {
       '[gateway: 19 lines left out]',
       ...quiet.slice(52),
     ]);
+  });
+
+  it.each([
+    'npm ERR! code ERESOLVE',
+    'ERRO[0001] the valve stays shut',
+    'time=12 level=err msg=shut',
+    'valve_error=5',
+    'connection refused by the valve',
+    'the child ended with exit code 3',
+    'SEVERE the valve stays shut',
+    '[FTL] the valve stays shut',
+  ])('keeps the line "%s"', (line) => expect(textOf(shortenLog(withLine(line)))).toContain(line));
+
+  it('keeps a line whose failure stands in its middle, however long it is', () => {
+    const line = `${'drop '.repeat(90)}valve failed ${'drop '.repeat(90)}`;
+    expect(textOf(shortenLog(withLine(line)))).toContain(line);
   });
 
   it('that reports more failures than it shows stays', () => {
@@ -198,6 +243,14 @@ describe('every kind', () => {
     '\uD800',
     '\u001B[31m',
   );
+
+  it('takes empty lines by the hundred thousand in its stride', () => {
+    for (const blank of ['\n', ' \n', `${' '.repeat(399)}\n`, '\r\n']) {
+      const text = blank.repeat(300_000 / blank.length);
+      for (const shorten of [keepHtml, ...shorteners]) expect(shorten(text)).toBeNull();
+      expect(reportedFailures(text)).toBe(0);
+    }
+  });
 
   it('takes any text without throwing', () => {
     fc.assert(

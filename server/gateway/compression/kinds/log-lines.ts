@@ -8,11 +8,19 @@ const controlSequence = /\p{Cc}\[[\d;?]*[A-Za-z]/gu;
 const judgedStart = 300;
 const judgedEnd = 100;
 
-/** A line as it reads, without colours and the carriage return of Windows; of a long line only its ends. */
+/**
+ * A line as it reads, without colours and the carriage return of Windows; of a long line only its ends, and between them
+ * the word that tells of a failure in its middle.
+ */
 export function plainLine(line: string): string {
-  const ends =
-    line.length <= judgedStart + judgedEnd ? line : `${line.slice(0, judgedStart)} … ${line.slice(-judgedEnd)}`;
+  const ends = line.length <= judgedStart + judgedEnd ? line : endsOf(line);
   return ends.replaceAll(controlSequence, '').replace(/\r$/, '');
+}
+
+function endsOf(line: string): string {
+  const middle = line.slice(judgedStart, -judgedEnd).replaceAll(controlSequence, '').replaceAll(nothingWrong, '');
+  const told = failure.exec(middle)?.[0] ?? '';
+  return `${line.slice(0, judgedStart)} … ${told && `${told} … `}${line.slice(-judgedEnd)}`;
 }
 
 const passing: readonly RegExp[] = [
@@ -47,8 +55,9 @@ const beginnings =
   /^\s*(?:FAIL\b|FAILED\b|FAILURE\b|not ok\b|--- FAIL\b|✗|✘|×|✖|●|\[ +FAILED +\]|_{3,} .+ _{3,}|(?:=|-){3,} \S.* (?:=|-){3,} FAIL|E {3,}|thread '.*' .*panicked|panic:|\d+\) \S|Traceback\b|(?:fatal )?error(?:\[\w+\])?[: ]|\[?ERROR\b|.+\berror(?: \w+)?:|.+\bFAILED\b)/iu;
 const nothingWrong =
   /\b(?:0|no) +(?:\w+ +)?(?:errors?|warnings?|fail\w*|problems?)\b|\b(?:errors?|warnings?|fail\w*)\s*[:=] *0\b/gi;
+/** Words, levels as loggers shorten them, codes of the system and of exits; `_` and digits may stand beside a word. */
 const failure =
-  /\b(?:errors?|fatal|panic\w*|exceptions?|traceback|fail(?:ed|ure|ures|ing|s)?|denied|cannot|can't|unable|undefined reference|segmentation fault|aborted|killed|timed? ?out|not found|conflict)\b|\w(?:Error|Exception)\b|^\s*(?:✗|✘|×|✖|●|not ok\b)/iu;
+  /(?<![A-Za-z])(?:errors?|err|erro|fata|ftl|severe|crit(?:ical)?|emerg(?:ency)?|fatal|panic\w*|exceptions?|traceback|fail(?:ed|ure|ures|ing|s)?|denied|cannot|can't|unable|undefined reference|segmentation fault|aborted|killed|timed? ?out|not found|conflict|refused|rejected|invalid|missing|no such|crash(?:ed|es)?|corrupt\w*|unexpected|unresolved|mismatch\w*|violat\w+|caused by|out of memory|core dumped|exit(?:ed)?(?: with)?(?: (?:code|status))?:? [1-9]\d*)(?![A-Za-z])|\w(?:Error|Exception)\b|^\s*(?:✗|✘|×|✖|●|not ok\b)/iu;
 const warning = /\b(?:warn(?:ing)?s?|deprecated|vulnerabilit\w+)\b/i;
 
 export const isPassing = (line: string): boolean => passing.some((pattern) => pattern.test(line));

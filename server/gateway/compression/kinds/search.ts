@@ -4,7 +4,7 @@
  * could be a complaint is left alone.
  */
 import { leaveOut } from '../leave-out.ts';
-import { failedRun } from '../reported-failures.ts';
+import { failedRun, reportedFailures } from '../reported-failures.ts';
 import type { Shorten } from './kind.ts';
 
 const leastMatches = 8;
@@ -17,9 +17,15 @@ const maxOtherLines = 10;
 const inline = /^((?:[A-Za-z]:)?[^\s:\0]+):(\d+):([^\n]*)$/;
 const afterNul = /^([^\0]+)\0\s*\d+[:\0-]/;
 const grouped = /^\d+:/;
-/** `path:line:column:` is how compilers and checkers speak; so are lines whose text begins with one of these. */
+/**
+ * `path:line:column` is how compilers and checkers speak, and what looks like a path and a line may be a name and a port,
+ * or a time; so are lines whose text begins with one of these.
+ */
 const complaint =
-  /^\s*(?:\d+:|(?:fatal |internal )?(?:error|warning|note|remark|hint|info|fail\w*|assert\w*|panic\w*)\b|\[?[A-Z]+\d+\b|\w*(?:Error|Exception|Warning|Failure)\b)/i;
+  /^\s*(?:\d+(?:[-:\s]|$)|(?:fatal |internal |syntax |parse |type )?(?:error|warning|note|remark|hint|info|suggestion|fail\w*|assert\w*|panic\w*)\b|[\w.]*(?:Error|Exception|Warning|Failure)\b)/i;
+/** What a tool says after `path:line: `, one space and the word; in code such a word stands elsewhere. */
+const finding =
+  /^ (?:undefined|undeclared|unused|unexpected|unresolved|unreachable|unknown|unable|missing|invalid|illegal|duplicate|cannot|can't|could not|couldn't|no such|not found|expected|deprecated|connection|access denied|permission denied|(?:(?:latex|package|class) (?:\w+ )?error))\b|^\s*\[?[A-Z]+\d+\b/i;
 
 type Line =
   | { readonly kind: 'match' | 'path'; readonly file: string }
@@ -29,10 +35,15 @@ export const shortenSearch: Shorten = (text) => {
   const lines = text.split('\n');
   const read = readLines(lines);
   if (!read || read.filter(({ kind }) => kind === 'match').length < leastMatches) return null;
-  if (failedRun(text)) return { skip: 'doubtful' };
+  if (failedRun(text) || saysOfFailures(lines, read)) return { skip: 'doubtful' };
   const keeps = keptLines(read);
   return { text: leaveOut(lines, (index) => keeps[index]!) };
 };
+
+/** Matches may hold any words; what stands between them counts what was found wrong. */
+function saysOfFailures(lines: readonly string[], read: readonly Line[]): boolean {
+  return reportedFailures(lines.filter((_, index) => read[index]!.kind === 'other').join('\n')) > 0;
+}
 
 /** null as soon as the text is known to be something else: a complaint, or too much between the matches. */
 function readLines(lines: readonly string[]): Line[] | null {
@@ -56,11 +67,17 @@ function readLine(line: string, { heading, next }: { heading: string | null; nex
   if (separate) return { kind: 'match', file: separate[1]! };
   const match = inline.exec(line);
   if (match && isPath(match[1]!)) {
-    return complaint.test(match[3]!) ? { kind: 'complaint' } : { kind: 'match', file: match[1]! };
+    return isComplaint(match[3]!) ? { kind: 'complaint' } : { kind: 'match', file: match[1]! };
   }
-  if (heading !== null && grouped.test(line)) return { kind: 'match', file: heading };
+  if (heading !== null && grouped.test(line)) {
+    return isComplaint(line.replace(grouped, '')) ? { kind: 'complaint' } : { kind: 'match', file: heading };
+  }
   const path = line.trimEnd();
   return isPath(path) && grouped.test(next) ? { kind: 'path', file: path } : { kind: 'other' };
+}
+
+function isComplaint(text: string): boolean {
+  return complaint.test(text) || finding.test(text);
 }
 
 function isPath(text: string): boolean {
