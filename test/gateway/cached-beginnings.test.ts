@@ -7,12 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routing } from '../../server/contract/pools.ts';
 import { askCodex, codexBody } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
-import { createHandMovedClock } from '../support/one-installation.ts';
 
 let gateway: GatewayUnderTest;
 beforeAll(async () => {
-  // On a clock that runs, a slow machine would run out of the time that compression may take.
-  gateway = await gatewayUnderTest({ clock: createHandMovedClock() });
+  gateway = await gatewayUnderTest();
   // Answers use them up, so that the strategy would go elsewhere with every turn.
   for (const name of ['anna', 'ben', 'carla']) await gateway.link(name, { percentPerAnswer: 1 });
 });

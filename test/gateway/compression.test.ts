@@ -8,7 +8,6 @@ import { askPublic } from '../support/ask-public.ts';
 import { codexBody, type CodexAsk } from '../support/codex-request.ts';
 import { gatewayUnderTest, type GatewayUnderTest } from '../support/gateway-under-test.ts';
 import { ledgerOf, newRow, requestIds, settledRow } from '../support/ledger.ts';
-import { createHandMovedClock } from '../support/one-installation.ts';
 import { openCodex, requestIdOf } from '../support/raw-codex.ts';
 import { openSocket } from '../support/socket-client.ts';
 
@@ -26,12 +25,11 @@ const conversation = (state: 'before' | 'after') => [
 const whole = codexBody({ items: conversation('before') });
 const shortened = codexBody({ items: conversation('after') });
 
-/** On clocks that stand still: on others a slow machine would run out of the time that compression may take. */
 let gateway: GatewayUnderTest;
 let key: string;
 let anna: Awaited<ReturnType<GatewayUnderTest['link']>>;
 beforeAll(async () => {
-  gateway = await gatewayUnderTest({ clock: createHandMovedClock() });
+  gateway = await gatewayUnderTest();
   anna = await gateway.link('anna', { percentPerAnswer: 0 });
   key = await gateway.key();
 });
@@ -145,7 +143,7 @@ describe('tool outputs', () => {
   });
 
   it('are the same for the account that answers after another one failed', async () => {
-    const two = await gatewayUnderTest({ clock: createHandMovedClock() });
+    const two = await gatewayUnderTest();
     try {
       await two.call(routing.change, { pool: 'default', changes: { requestCompression: true } });
       for (const name of ['carl', 'dora']) (await two.link(name)).answers({ behaviour: 'F4', kind: 'server_error' });

@@ -22,7 +22,8 @@ export const shortenLog: Shorten = (text) => {
   if (lines.length < leastLines) return null;
   const plain = lines.map((line) => plainLine(line));
   const written = plain.filter((line) => line.trim() !== '');
-  if (written.filter((line) => isLogLine(line)).length < written.length * leastShare) return null;
+  const logged = written.filter((line) => isLogLine(line)).length;
+  if (logged === 0 || logged < written.length * leastShare) return null;
 
   const keeps = lines.map((_, index) => index < headEnd(plain) || index >= lines.length - tailLines);
   const keep = (from: number, to: number) => void keeps.fill(true, Math.max(0, from), to);
