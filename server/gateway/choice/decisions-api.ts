@@ -1,5 +1,11 @@
 /** Handlers of the questions about where requests went, and where they would go. */
-import { Decision, type CompressionFacts, type decisions, type Explanation, type RequestLine } from '../../contract/decisions.ts';
+import {
+  Decision,
+  type CompressionFacts,
+  type decisions,
+  type Explanation,
+  type RequestLine,
+} from '../../contract/decisions.ts';
 import type { Handlers } from '../../contract/endpoint.ts';
 import { GatewayError } from '../../contract/gateway-error.ts';
 import type { RequestStatus } from '../../contract/vocabulary.ts';
