@@ -22,11 +22,19 @@ export function addJobCommands(program: Command, cli: Cli): void {
   group
     .command('run')
     .argument('<name>', 'as "job list" shows it')
-    .description('Do a piece of recurring work now')
+    .description('Do a piece of recurring work now, and wait up to a minute until it is done')
     .action(async (text: string) => {
       const name = readJobName(text);
       const ran = await cli.withEndpoints(({ call }) => call(jobs.run, { name }));
-      const { job } = ran;
+      const { job, isOver } = ran;
+      if (!isOver) {
+        const stands = job.outcome === 'running' ? 'under way' : 'queued';
+        cli.show({
+          json: ran,
+          text: `${name} is ${stands}. "codex-pooler job list" shows when it has run.\n`,
+        });
+        return;
+      }
       if (job.outcome === 'failed') {
         throw new CommandProblem('job_failed', { sentence: `${name} failed: ${job.problem}. The log says more.` });
       }

@@ -28,7 +28,10 @@ export const jobs = {
   list: query('jobs.list', { input: z.object({}).strict(), output: z.object({ jobs: z.array(JobState) }) }),
   run: command('jobs.run', {
     input: z.object({ name: JobName }).strict(),
-    output: z.object({ job: JobState }),
-    audit: ['job.name', 'job.outcome'],
+    output: z.object({
+      job: JobState,
+      isOver: z.boolean().describe('false while the run still waits or is under way'),
+    }),
+    audit: ['job.name', 'job.outcome', 'isOver'],
   }),
 };

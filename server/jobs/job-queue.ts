@@ -20,6 +20,8 @@ export interface JobQueue {
   open(): Promise<void>;
   /** Puts a run in line. False when one of its kind waits or runs already. */
   offer(name: JobName, after: Date | null | undefined): Promise<boolean>;
+  /** The run of a kind that waits or is under way, in whichever process; null when there is none. */
+  openRun(name: JobName): Promise<string | null>;
   /** Takes up to `most` runs; nobody else gets them. */
   take(most: number): Promise<TakenRun[]>;
   /** The run is over, however it went: the next of its kind may be offered. */
@@ -29,6 +31,7 @@ export interface JobQueue {
 
 const schema = 'codex_pooler_jobs';
 const queueName = 'housekeeping';
+const openStates: ReadonlySet<string> = new Set(['created', 'retry', 'active']);
 /** The last resort, should a run be neither closed nor given up: its kind may be offered again after this. */
 const expireSeconds = 3_600;
 const historySeconds = 3_600;
@@ -94,6 +97,12 @@ export function createJobQueue({
       const boss = await opened();
       const content = { name, ...(after !== undefined && { after: after?.toISOString() ?? null }) };
       return (await boss.send(queueName, content, { singletonKey: name })) !== null;
+    },
+
+    async openRun(name) {
+      const boss = await opened();
+      const known = await boss.findJobs(queueName, { key: name });
+      return known.find(({ state }) => openStates.has(state))?.id ?? null;
     },
 
     async take(most) {

@@ -27,8 +27,8 @@ export function createJobsApi({ db, clock, jobs, runner }: JobsApiParts): Handle
   return {
     list: async () => ({ jobs: await states() }),
     async run({ name }: { name: JobName }) {
-      await runner.runNow(name);
-      return { job: (await states()).find((job) => job.name === name)! };
+      const isOver = await runner.runNow(name);
+      return { job: (await states()).find((job) => job.name === name)!, isOver };
     },
   };
 }

@@ -6,6 +6,7 @@ import { advisoryLocks } from '../database/advisory-lock.ts';
 import { systemClock } from '../world/real-world.ts';
 import { testDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { quietLog } from '../../test/support/quiet-log.ts';
+import { until } from '../../test/support/until.ts';
 import type { Job } from './job.ts';
 import { createJobQueue } from './job-queue.ts';
 import { beginRun, selectJobRuns } from './job-run-store.ts';
@@ -86,9 +87,10 @@ describe('two processes on one database', () => {
     await entered.promise;
     clock.advance(10 * minute);
     await lookAll([other], 2);
-    await other.runNow('refresh_tokens');
+    const asked = other.runNow('refresh_tokens');
     door.resolve(0);
     await first;
+    await asked;
     expect(most).toBe(1);
   });
 
@@ -103,6 +105,80 @@ describe('two processes on one database', () => {
     expect(runs).toEqual([]);
     await worker.wake();
     expect(runs).toEqual(['refresh_tokens']);
+  });
+});
+
+describe('a run that somebody asks for', () => {
+  /** A worker with one place, and that is taken until the door opens. */
+  async function fullWorker() {
+    const door = Promise.withResolvers<number>();
+    const entered = Promise.withResolvers<void>();
+    const slow: Job = {
+      ...minutely('read_models'),
+      run() {
+        entered.resolve();
+        return door.promise;
+      },
+    };
+    const roles = { schedules: false, works: true };
+    const worker = processOf({ jobs: [slow, minutely('refresh_tokens')], limit: 1, roles });
+    const first = worker.runNow('read_models');
+    await entered.promise;
+    return { worker, open: () => door.resolve(0), first };
+  }
+
+  const isQueued = () =>
+    until(async () => {
+      const { rows } = await database.pool.query(
+        `select from codex_pooler_jobs.job where singleton_key = 'refresh_tokens' and state = 'created'`,
+      );
+      return rows.length > 0;
+    });
+
+  it('is waited for, also where the worker is full', async () => {
+    const { worker, open, first } = await fullWorker();
+    const asked = worker.runNow('refresh_tokens');
+    await isQueued();
+    open();
+    expect(await asked).toBe(true);
+    expect(runs).toEqual(['refresh_tokens']);
+    expect(await first).toBe(true);
+  });
+
+  it('is said to be queued when it takes too long to begin, and happens all the same', async () => {
+    const { worker, open, first } = await fullWorker();
+    const asked = worker.runNow('refresh_tokens');
+    await isQueued();
+    clock.advance(minute);
+    expect(await asked).toBe(false);
+    expect(runs).toEqual([]);
+    open();
+    await first;
+    // The first sees the slow run to its end.
+    await worker.wake();
+    await worker.wake();
+    expect(runs).toEqual(['refresh_tokens']);
+  });
+
+  it('is waited for where another process works', async () => {
+    const jobs = [minutely('refresh_tokens')];
+    const worker = processOf({ jobs, roles: { schedules: false, works: true } });
+    const web = processOf({ jobs, roles: { schedules: false, works: false } });
+    await worker.wake();
+    const asked = web.runNow('refresh_tokens');
+    await isQueued();
+    await worker.wake();
+    expect(runs).toEqual(['refresh_tokens']);
+    expect(await asked).toBe(true);
+  });
+
+  it('is waited for no longer when the process stops', async () => {
+    await processOf({ jobs: [] }).wake();
+    const web = processOf({ jobs: [], roles: { schedules: false, works: false } });
+    const asked = web.runNow('refresh_tokens');
+    await isQueued();
+    await web.stop();
+    expect(await asked).toBe(false);
   });
 });
 

@@ -35,23 +35,29 @@ export interface JobRunner {
   /** Looks now instead of at the next turn. Resolves when the runs of this process are over. */
   wake(): Promise<void>;
   /**
-   * Runs a kind out of turn and waits for it where this process does such work; elsewhere a worker will take it. Joins a
-   * run that waits or is under way.
+   * Runs a kind out of turn, here or in whichever process has room, and waits for it, up to a minute. Joins a run that
+   * waits or is under way.
+   *
+   * @returns whether it is over; else it is left to whoever does it.
    */
-  runNow(name: JobName): Promise<void>;
+  runNow(name: JobName): Promise<boolean>;
   /** Takes nothing more, asks running work to stop and waits for it up to the grace period. */
   stop(): Promise<void>;
 }
 
 /** How often it is looked for due and waiting work: two small questions each time. */
 const lookMs = 5_000;
+/** How long somebody who asked for a run waits for it; the command line would wait longer for the answer. */
+const longestWaitMs = 60_000;
+/** How often it is asked whether a run of another process is over. */
+const askMs = 1_000;
 
 /** @example const runner = createJobRunner({ db, queue, jobs, clock, log, processNumber, roles, limit, graceMs }); */
 export function createJobRunner(parts: JobRunnerParts): JobRunner {
   const { db, queue, jobs, clock, log, processNumber, roles, limit } = parts;
   const byName = new Map(jobs.map((job) => [job.name as string, job]));
   /** What this process is busy with, by the queue's id. */
-  const running = new Map<string, { readonly name: string; readonly end: Promise<void> }>();
+  const running = new Map<string, { readonly end: Promise<void> }>();
   const stopping = new AbortController();
   let looking: Promise<void> = Promise.resolve();
   let timer: { restart(): void; stop(): void } | null = null;
@@ -101,7 +107,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
       const end = runOne(taken)
         .catch((error: unknown) => log.warn('job_not_recorded', { name: taken.name, ...errorFacts(error) }))
         .finally(() => running.delete(taken.id));
-      running.set(taken.id, { name: taken.name, end });
+      running.set(taken.id, { end });
     }
   }
 
@@ -140,9 +146,32 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
     }
   }
 
-  async function ended(name?: JobName): Promise<void> {
-    const runs = [...running.values()].filter((run) => name === undefined || run.name === name);
-    await Promise.all(runs.map(({ end }) => end));
+  async function ended(): Promise<void> {
+    await Promise.all([...running.values()].map(({ end }) => end));
+  }
+
+  /** @returns false when it is waited for no longer. */
+  async function isOver(name: JobName, signal: AbortSignal): Promise<boolean> {
+    const id = await queue.openRun(name);
+    if (id === null) return true;
+    while (!signal.aborted) {
+      if (roles.works) await inTurn(takeRuns);
+      if ((await queue.openRun(name)) !== id) return true;
+      await somethingEnded(signal);
+    }
+    return false;
+  }
+
+  /** Resolves when a run of this process is over, or it is time to ask after those of others. */
+  async function somethingEnded(signal: AbortSignal): Promise<void> {
+    const pause = Promise.withResolvers<void>();
+    const wait = clock.timer(askMs, pause.resolve);
+    const giveUp = () => pause.resolve();
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    await Promise.race([pause.promise, ...[...running.values()].map(({ end }) => end)]);
+    signal.removeEventListener('abort', giveUp);
+    wait.stop();
   }
 
   return {
@@ -157,10 +186,14 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
     },
 
     async runNow(name) {
-      await queue.offer(name, undefined);
-      if (!roles.works) return;
-      await inTurn(takeRuns);
-      await ended(name);
+      const givingUp = new AbortController();
+      const limitReached = clock.timer(longestWaitMs, () => givingUp.abort());
+      try {
+        await queue.offer(name, undefined);
+        return await isOver(name, AbortSignal.any([stopping.signal, givingUp.signal]));
+      } finally {
+        limitReached.stop();
+      }
     },
 
     async stop() {
