@@ -1,3 +1,4 @@
+/** One file, since every test sends its body, whole or in pieces, to one server that reads it (`send` and `dial`, below). */
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';

@@ -1,3 +1,4 @@
+/** Every test needs the whole server on a port; what answers without it has its own file beside each part of `server/http`. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';

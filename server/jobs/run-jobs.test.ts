@@ -1,3 +1,4 @@
+/** One file, since every test needs processes on one database and one clock that it moves (`processOf`, below). */
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type pg from 'pg';

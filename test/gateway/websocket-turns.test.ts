@@ -222,31 +222,6 @@ describe('frames of one socket', () => {
 });
 
 describe('a failure', () => {
-  it.each([
-    [
-      'uses up its limit',
-      { behaviour: 'F3', kind: 'usage_limit_reached', resetsInSeconds: 600 },
-      429,
-      'usage_limit_reached',
-    ],
-    [
-      'finds the context too long',
-      { behaviour: 'F5', kind: 'context_length_exceeded' },
-      400,
-      'context_length_exceeded',
-    ],
-    ['is overloaded', { behaviour: 'F4', kind: 'server_is_overloaded' }, 503, 'server_is_overloaded'],
-    ['asks to slow down', { behaviour: 'F3', kind: 'rate_limit_exceeded', retryAfter: 2 }, 503, 'rate_limit_exceeded'],
-  ] as const)('of the only account, which %s, is a frame with its status', async (_name, answer, status, code) => {
-    const ben = await openTarget('ben');
-    ben.account.always(answer);
-    ben.client.turn();
-    const end = (await ben.client.answer()).at(-1);
-    expect(end).toMatchObject({ type: 'error', status });
-    expect(JSON.stringify(end?.['error'])).toContain(code);
-    await ben.stop();
-  });
-
   it('before the answer began moves the turn to another account, unseen', async () => {
     const ben = await gateway.link('ben', { percentPerAnswer: 0 });
     for (const account of [anna, ben]) account.forgetScript();
@@ -283,21 +258,6 @@ describe('a failure', () => {
     client.turn({ extra: { generate: false } });
     expect(await client.next()).toMatchObject({ type: 'response.created' });
   });
-
-  /** A gateway of its own, whose only account may be spoiled. */
-  async function openTarget(name: string) {
-    const own = await gatewayUnderTest();
-    const account = await own.link(name, { percentPerAnswer: 0 });
-    const socket = await openSocket(own, await own.key());
-    return {
-      account,
-      client: socket,
-      async stop() {
-        socket.leave();
-        await own.stop();
-      },
-    };
-  }
 });
 
 it('leaves sound books', async () => {

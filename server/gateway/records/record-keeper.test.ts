@@ -1,3 +1,4 @@
+/** One file, since every test needs the keeper on a database that fails as it is told to (`keeping`, below). */
 import type { Updateable } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../../test/support/database.ts';
